@@ -1,0 +1,20 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every target of this project: Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "vecand",
+  targets: [
+    .target(name: "MonotonicTime", swiftSettings: strict),
+    .target(name: "CANBus", dependencies: ["MonotonicTime"], swiftSettings: strict),
+    .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
+    .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
+  ]
+)
