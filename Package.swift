@@ -15,6 +15,5 @@ let package = Package(
     .target(name: "MonotonicTime", swiftSettings: strict),
     .target(name: "CANBus", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
-    .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
   ]
 )
