@@ -15,5 +15,7 @@ let package = Package(
     .target(name: "MonotonicTime", swiftSettings: strict),
     .target(name: "CANBus", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
+    .target(name: "VECan", dependencies: ["NMEA2000"], swiftSettings: strict),
+    .target(name: "CANBusBMS", dependencies: ["CANBus"], swiftSettings: strict),
   ]
 )
