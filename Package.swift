@@ -17,5 +17,6 @@ let package = Package(
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
     .target(name: "VECan", dependencies: ["NMEA2000"], swiftSettings: strict),
     .target(name: "CANBusBMS", dependencies: ["CANBus"], swiftSettings: strict),
+    .testTarget(name: "CANBusTests", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
   ]
 )
