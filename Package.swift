@@ -17,6 +17,8 @@ let package = Package(
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
     .target(name: "VECan", dependencies: ["NMEA2000"], swiftSettings: strict),
     .target(name: "CANBusBMS", dependencies: ["CANBus"], swiftSettings: strict),
+    .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
+    .target(name: "BatterySimulator", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
     .testTarget(name: "CANBusTests", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
   ]
 )

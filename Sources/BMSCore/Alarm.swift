@@ -1,0 +1,234 @@
+public import MonotonicTime
+
+// Warnings, alarms and errors: one row each (requirements section N, R233-R256). Rows that the manual does not number
+// carry a code of our own that begins with V, so that they cannot be mistaken for a Victron code.
+
+/// How serious an entry is: a warning announces, an alarm explains a stop that happened, an error is a fault (§11.1).
+public enum AlarmSeverity: UInt8, Sendable, Comparable {
+  /// Will lead to a stop if ignored.
+  case warning
+  /// The reason of a stop that happened.
+  case alarm
+  /// A fault of the system or its wiring.
+  case error
+
+  /// Whether `left` is less serious.
+  public static func < (left: AlarmSeverity, right: AlarmSeverity) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// A row of the alarm table.
+public struct AlarmDefinition: Sendable {
+  /// The code shown to people.
+  public let code: String
+  /// The number on a GX device, where there is one.
+  public let gxNumber: Int?
+  /// How serious it is.
+  public let severity: AlarmSeverity
+  /// What it is.
+  public let message: String
+  /// When it is raised.
+  public let raisedWhen: String
+  /// What it does.
+  public let effect: String
+  /// What clears it.
+  public let clearedWhen: String
+  /// What to do.
+  public let advice: String
+  /// Blinks of the status LED in red (R220-R231).
+  public let ledBlinks: Int
+  /// Whether it drives the relay in Alarm mode.
+  public let drivesRelay: Bool
+  /// Whether it only accompanies another entry, so that an export must not show both (R255).
+  public let isCompanion: Bool
+  /// Where the row comes from.
+  public let source: String
+}
+
+/// Every warning, alarm and error the core can raise.
+public enum Alarm: UInt8, CaseIterable, Sendable {
+  /// A-B01.
+  case lowCell
+  /// A-B06.
+  case loadDisconnected
+  /// W-B07.
+  case lowStateOfChargeWarning
+  /// A-B07.
+  case lowStateOfCharge
+  /// A cell at 3.75 V.
+  case highCell
+  /// Too cold to charge.
+  case lowTemperature
+  /// Too hot to charge.
+  case highTemperature
+  /// Too hot to discharge.
+  case veryHighTemperature
+  /// Cell voltages come late.
+  case cellsLate
+  /// Battery voltage comes late.
+  case voltageLate
+  /// Current comes late.
+  case currentLate
+  /// Temperature comes late or not at all where it is not required.
+  case temperatureLate
+  /// Cell voltages are lost.
+  case cellsLost
+  /// Battery voltage is lost.
+  case voltageLost
+  /// Current is lost.
+  case currentLost
+  /// Temperature is lost.
+  case temperatureLost
+
+  /// The row of this alarm.
+  public var definition: AlarmDefinition {
+    switch self {
+    case .lowCell:
+      .init(
+        code: "A-B01", gxNumber: 103, severity: .alarm, message: "Low cell voltage",
+        raisedWhen: "one cell reaches the low cell voltage", effect: "discharge forbidden, DCL 0",
+        clearedWhen: "all cells are at 3.2 V or above",
+        advice: "Switch loads off and charge the battery. If it stays, measure each cell of the battery named.",
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R92-R94, R240")
+    case .loadDisconnected:
+      .init(
+        code: "A-B06", gxNumber: nil, severity: .alarm, message: "Load disconnected",
+        raisedWhen: "discharge is forbidden after it was allowed", effect: "none, it accompanies its cause",
+        clearedWhen: "discharge is allowed again", advice: "See the entry beside this one.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: true, source: "R242, R255")
+    case .lowStateOfChargeWarning:
+      .init(
+        code: "W-B07", gxNumber: nil, severity: .warning, message: "Low state of charge",
+        raisedWhen: "the state of charge falls to the warning level", effect: "none",
+        clearedWhen: "the state of charge is 1 % above the level", advice: "Charge soon or reduce loads.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R176, R238, OD-8")
+    case .lowStateOfCharge:
+      .init(
+        code: "A-B07", gxNumber: nil, severity: .alarm, message: "Discharge floor reached",
+        raisedWhen: "the state of charge falls to the discharge floor", effect: "discharge forbidden, DCL 0",
+        clearedWhen: "the state of charge is 5 % above the floor", advice: "Charge the battery.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "R177, R243, OD-8")
+    case .highCell:
+      .init(
+        code: "V-B01", gxNumber: nil, severity: .alarm, message: "High cell voltage",
+        raisedWhen: "one cell reaches 3.75 V", effect: "charge forbidden, CCL 0",
+        clearedWhen: "the highest cell is below 3.6 V",
+        advice: "An unbalanced battery does this for hours while it balances; leave charging on. "
+          + "If it never ends, check the battery named.",
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R104-R106")
+    case .lowTemperature:
+      .init(
+        code: "V-B02", gxNumber: nil, severity: .warning, message: "Battery too cold to charge",
+        raisedWhen: "the lowest temperature is below the limit", effect: "charge forbidden, CCL 0",
+        clearedWhen: "2 K above the limit for 60 s", advice: "Warm the battery. Discharging is allowed.",
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R109, R113, OD-6")
+    case .highTemperature:
+      .init(
+        code: "V-B03", gxNumber: nil, severity: .warning, message: "Battery too hot to charge",
+        raisedWhen: "the highest temperature reaches 50 °C", effect: "charge forbidden, CCL 0",
+        clearedWhen: "at 45 °C or below", advice: "Reduce current and ventilate.",
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R110, OD-4")
+    case .veryHighTemperature:
+      .init(
+        code: "V-B04", gxNumber: nil, severity: .alarm, message: "Battery too hot",
+        raisedWhen: "the highest temperature reaches 55 °C", effect: "discharge forbidden, DCL 0",
+        clearedWhen: "at 50 °C or below", advice: "Switch loads off and ventilate. Look for the cause of the heat.",
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R110, OD-4")
+    case .cellsLate: .late("V-B11", "Cell voltages come late")
+    case .voltageLate: .late("V-B12", "Battery voltage comes late")
+    case .currentLate: .late("V-B13", "Battery current comes late")
+    case .temperatureLate: .late("V-B14", "Battery temperature comes late or is not monitored")
+    case .cellsLost: .lost("V-B21", "Cell voltages lost")
+    case .voltageLost: .lost("V-B22", "Battery voltage lost")
+    case .currentLost: .lost("V-B23", "Battery current lost")
+    case .temperatureLost: .lost("V-B24", "Battery temperature lost")
+    }
+  }
+}
+
+extension AlarmDefinition {
+  fileprivate static func late(_ code: String, _ message: String) -> AlarmDefinition {
+    AlarmDefinition(
+      code: code, gxNumber: nil, severity: .warning, message: message,
+      raisedWhen: "the last good value is older than the warning limit", effect: "none yet",
+      clearedWhen: "a good value arrives", advice: "Check the bus load and the sender's interval.",
+      ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "OD-20")
+  }
+
+  fileprivate static func lost(_ code: String, _ message: String) -> AlarmDefinition {
+    AlarmDefinition(
+      code: code, gxNumber: 32, severity: .error, message: message,
+      raisedWhen: "no good value within the limit, or an impossible one",
+      effect: "charge and discharge forbidden, CCL 0, DCL 0; limits withdrawn after 60 s",
+      clearedWhen: "good values arrive",
+      advice: "Check the cable and the sender named in the reason.",
+      ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "R99, R100, OD-20")
+  }
+}
+
+/// A set of alarms in one word, so that keeping and comparing them allocates nothing.
+public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral {
+  /// One bit for each alarm, by its raw value.
+  public private(set) var bits: UInt32 = 0
+
+  /// The set of these alarms.
+  public init(arrayLiteral alarms: Alarm...) {
+    for alarm in alarms { insert(alarm) }
+  }
+
+  /// No alarm.
+  public init() {}
+
+  /// Adds an alarm.
+  public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt32(alarm.rawValue) }
+
+  /// Whether the alarm is in the set.
+  public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt32(alarm.rawValue) != 0 }
+
+  /// Whether no alarm is in the set.
+  public var isEmpty: Bool { bits == 0 }
+
+  /// How many alarms are in the set.
+  public var count: Int { bits.nonzeroBitCount }
+
+  /// The alarms of this set that are not in the other.
+  public func subtracting(_ other: AlarmSet) -> AlarmSet {
+    var result = self
+    result.bits &= ~other.bits
+    return result
+  }
+
+  /// Whether both have no alarm in common.
+  public func isDisjoint(with other: AlarmSet) -> Bool { bits & other.bits == 0 }
+
+  /// The alarms in the order of the table.
+  public func makeIterator() -> Iterator { Iterator(bits: bits) }
+
+  /// Walks over the set bits.
+  public struct Iterator: IteratorProtocol, Sendable {
+    var bits: UInt32
+
+    /// The next alarm.
+    public mutating func next() -> Alarm? {
+      while bits != 0 {
+        let bit = bits.trailingZeroBitCount
+        bits &= bits - 1
+        if let alarm = Alarm(rawValue: UInt8(bit)) { return alarm }
+      }
+      return nil
+    }
+  }
+}
+
+/// When an alarm was seen, and what caused it then.
+public struct AlarmRecord: Sendable, Hashable {
+  /// Whether it is active now.
+  public internal(set) var isActive = false
+  /// When it was raised the last time; nil when never.
+  public internal(set) var firstSeen: Instant?
+  /// When it was active the last time; nil when never.
+  public internal(set) var lastSeen: Instant?
+  /// How often it was raised since start. A cycling high cell is one grouped event by this count (R106).
+  public internal(set) var count = 0
+  /// What raised it the last time.
+  public internal(set) var cause: Reason?
+}

@@ -1,0 +1,437 @@
+public import MonotonicTime
+
+// The core. One step: judge the inputs, evaluate protection, count charge, run the charge algorithm, decide.
+//
+// Pure and in virtual time: no clock, no file, no bus, no allocation in a step. Two runs on the same inputs are the same
+// to the bit. Protection comes first in every step and in every state, and nothing can skip it (design rule 2).
+
+/// Something an operator asks for.
+public enum Command: Sendable, Hashable {
+  /// Set the state of charge, 0...100 % (R166).
+  case setStateOfCharge(Double)
+  /// The battery is full: synchronise to 100 % (R167).
+  case synchronise
+}
+
+/// Why a command was refused. Nothing is changed then.
+public enum CommandError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// Not a number from 0 to 100.
+  case stateOfChargeOutOfRange(Double)
+
+  /// A sentence.
+  public var description: String {
+    switch self {
+    case .stateOfChargeOutOfRange(let value): "state of charge \(value) is refused: from 0 to 100 %"
+    }
+  }
+}
+
+/// A software Lynx Smart BMS: measurements in, permissions, limits and alarms out.
+public struct BMS: Sendable {
+  /// The settings in force.
+  public private(set) var settings: Settings
+
+  private var parameters: Parameters
+  private var monitor: BatteryMonitor
+  private var protection: Protection
+  private var charge: ChargeControl
+  private var started: Instant?
+  private var last = Instant.origin
+  private var wasComplete = false
+  private var dataLostSince: Instant?
+  private var previous = Outputs()
+  private var records = InlineArray<16, AlarmRecord>(repeating: AlarmRecord())
+  private var commanded: SynchronisationRecord?
+
+  /// A BMS that has not seen anything yet.
+  ///
+  /// - Parameters:
+  ///   - settings: The settings in force.
+  ///   - snapshot: What the last run left; a defective one counts as none (see ``Snapshot/defect``).
+  ///   - afterUpdate: Whether the program changed since, which begins a full charge cycle (R139).
+  public init(settings: Settings = Settings(), restoring snapshot: Snapshot? = nil, afterUpdate: Bool = false) {
+    let sound = snapshot?.defect == nil ? snapshot : nil
+    self.settings = settings
+    parameters = Parameters(settings)
+    monitor = BatteryMonitor(restoring: sound)
+    protection = Protection(restoring: sound)
+    charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
+  }
+
+  /// Takes other settings into force from the next step on.
+  public mutating func apply(_ settings: Settings) {
+    self.settings = settings
+    parameters = Parameters(settings)
+  }
+
+  /// Carries out what an operator asks for, or says why not. Its effect is in the next step's outputs.
+  public mutating func perform(_ command: Command) throws(CommandError) {
+    let before = monitor.stateOfCharge(parameters)
+    switch command {
+    case .setStateOfCharge(let percent):
+      guard percent.isFinite, 0...100 ~= percent else { throw .stateOfChargeOutOfRange(percent) }
+      monitor.set(percent, parameters)
+      commanded = SynchronisationRecord(
+        cause: .set, before: before, after: percent, voltage: previous.voltage, current: previous.current)
+    case .synchronise:
+      monitor.synchronise()
+      commanded = SynchronisationRecord(
+        cause: .commanded, before: before, after: 100, voltage: previous.voltage, current: previous.current)
+    }
+  }
+
+  /// What must survive a power cut.
+  public var snapshot: Snapshot {
+    var snapshot = Snapshot()
+    snapshot.isStateOfChargeKnown = monitor.isKnown
+    snapshot.isStateOfChargeTrusted = monitor.isTrusted
+    snapshot.consumed = monitor.consumed
+    snapshot.missing = monitor.missing
+    snapshot.uncountedSeconds = monitor.uncountedSeconds
+    snapshot.secondsSinceSynchronisation = monitor.secondsSinceSynchronisation
+    snapshot.isFullCharge = charge.isFullCharge
+    snapshot.absorbedSeconds = charge.absorbedSeconds
+    snapshot.secondsSinceFullCharge = charge.secondsSinceFullCharge
+    snapshot.chargeConditions = charge.storedConditions
+    snapshot.lowCell = protection.lowCell
+    snapshot.highCell = protection.highCell
+    snapshot.lowTemperature = protection.lowTemperature
+    snapshot.highTemperature = protection.highTemperature
+    snapshot.veryHighTemperature = protection.veryHighTemperature
+    snapshot.dischargeFloor = protection.dischargeFloor
+    snapshot.isReduced = protection.isReduced
+    return snapshot
+  }
+
+  /// When this alarm was seen and what caused it.
+  public func record(of alarm: Alarm) -> AlarmRecord { records[Int(alarm.rawValue)] }
+
+  /// Decides on the inputs as they are at `now`. A `now` that lies before the last one counts as the last one.
+  public mutating func step(_ inputs: Inputs, at instant: Instant) -> Outputs {
+    let begin = started ?? instant
+    started = begin
+    let now = previous.nextDeadline == .origin ? instant : max(instant, last)
+    let elapsed = previous.nextDeadline == .origin ? .zero : now - last
+    last = now
+
+    var outputs = Outputs()
+    let judged = Judgement(inputs, parameters, at: now)
+    protection.evaluate(judged, parameters, at: now)
+
+    let before = monitor.stateOfCharge(parameters)
+    if monitor.step(judged, parameters, at: now, elapsed: elapsed) {
+      monitor.synchronise()
+      outputs.events.synchronised = SynchronisationRecord(
+        cause: .charged, before: before, after: 100, voltage: judged.voltage, current: judged.current)
+    } else if let commanded {
+      outputs.events.synchronised = commanded
+    }
+    commanded = nil
+    let stateOfCharge = monitor.stateOfCharge(parameters)
+    protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
+    charge.step(
+      judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
+      events: &outputs.events)
+
+    report(judged, stateOfCharge, inputs, at: now, into: &outputs)
+    outputs.timeToGo = monitor.timeToGo(judged, parameters)
+
+    let data = dataReason(judged)
+    if data == nil {
+      wasComplete = true
+      dataLostSince = nil
+    } else if dataLostSince == nil {
+      dataLostSince = now
+    }
+    permit(judged, data, inputs.shutdown, into: &outputs)
+    limit(judged, data, inputs.shutdown, at: now, into: &outputs)
+    outputs.state = inputs.shutdown ? .shutdown : data == nil ? .running : wasComplete ? .error : .waiting
+    dateReasons(of: &outputs, at: now)
+    raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
+    outputs.protectiveChange = isProtective(outputs)
+    outputs.nextDeadline = now + .milliseconds(100)
+    previous = outputs
+    return outputs
+  }
+
+  private func report(
+    _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: Inputs, at now: Instant, into outputs: inout Outputs
+  ) {
+    outputs.voltage = judged.voltage
+    outputs.current = judged.current
+    if let voltage = judged.voltage, let current = judged.current { outputs.power = voltage * current }
+    outputs.temperature = judged.temperature
+    if judged.cellState.isUsable {
+      outputs.lowestCell = judged.lowestCell
+      outputs.highestCell = judged.highestCell
+    }
+    if judged.temperatureState.isUsable {
+      outputs.lowestTemperature = judged.lowestTemperature
+      outputs.highestTemperature = judged.highestTemperature
+    }
+    let feedback = inputs.contactorFeedback
+    if feedback.validity == .valid, ageOf(feedback.taken, at: now) < parameters.cellStale {
+      outputs.contactorClosed = feedback.isClosed
+    }
+    outputs.stateOfCharge = stateOfCharge
+    outputs.isStateOfChargeTrusted = monitor.isTrusted
+    if stateOfCharge != nil { outputs.consumed = monitor.consumed }
+    outputs.chargePhase = charge.phase
+  }
+
+  /// The first required input that is lost, as a reason; nil when all are usable.
+  private func dataReason(_ judged: Judgement) -> Reason? {
+    func reason(_ role: InputRole, _ state: RoleState) -> Reason? {
+      state.isUsable
+        ? nil : Reason(wasComplete ? .dataLost : .waitingForData, role, fault: state.fault, place: state.place)
+    }
+    return reason(.cells, judged.cellState) ?? reason(.batteryVoltage, judged.voltageState)
+      ?? reason(.current, judged.currentState)
+      ?? (parameters.temperatureRequired ? reason(.temperature, judged.temperatureState) : nil)
+  }
+
+  private func permit(_ judged: Judgement, _ data: Reason?, _ shutdown: Bool, into outputs: inout Outputs) {
+    var charge: Blocks = []
+    var discharge: Blocks = []
+    if shutdown {
+      charge.insert(.shutdown)
+      discharge.insert(.shutdown)
+    }
+    if data != nil {
+      charge.insert(.data)
+      discharge.insert(.data)
+    }
+    if protection.highCell { charge.insert(.highCell) }
+    if protection.lowTemperature { charge.insert(.lowTemperature) }
+    if protection.highTemperature { charge.insert(.highTemperature) }
+    if protection.lowCell { discharge.insert(.lowCell) }
+    if protection.veryHighTemperature { discharge.insert(.highTemperature) }
+    if protection.dischargeFloor { discharge.insert(.dischargeFloor) }
+    outputs.chargeBlocks = charge
+    outputs.dischargeBlocks = discharge
+    outputs.chargeAllowed = charge.isEmpty
+    outputs.dischargeAllowed = discharge.isEmpty
+    outputs.chargeReason = chargeReason(charge, judged, data)
+    outputs.dischargeReason = dischargeReason(discharge, judged, data, outputs.stateOfCharge)
+  }
+
+  private func chargeReason(_ blocks: Blocks, _ judged: Judgement, _ data: Reason?) -> Reason {
+    if blocks.contains(.shutdown) { return Reason(.shutdown, .command) }
+    if let data { return data }
+    if blocks.contains(.highCell) {
+      return Reason(
+        .highCell, .cells, place: judged.highestCell?.place, value: judged.highestCell?.value,
+        endsAt: Parameters.highCellResume)
+    }
+    if blocks.contains(.lowTemperature) {
+      return Reason(
+        .lowTemperature, .temperature, place: judged.lowestTemperature?.place, value: judged.lowestTemperature?.value,
+        endsAt: parameters.minimumChargeTemperature + Parameters.lowTemperatureHysteresis)
+    }
+    if blocks.contains(.highTemperature) {
+      return Reason(
+        .highTemperature, .temperature, place: judged.highestTemperature?.place,
+        value: judged.highestTemperature?.value, endsAt: Parameters.highTemperatureResume)
+    }
+    return Reason(.allowed)
+  }
+
+  private func dischargeReason(
+    _ blocks: Blocks, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?
+  ) -> Reason {
+    if blocks.contains(.shutdown) { return Reason(.shutdown, .command) }
+    if let data { return data }
+    if blocks.contains(.lowCell) {
+      return Reason(
+        .lowCell, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
+        endsAt: Parameters.lowCellResume)
+    }
+    if blocks.contains(.highTemperature) {
+      return Reason(
+        .highTemperature, .temperature, place: judged.highestTemperature?.place,
+        value: judged.highestTemperature?.value, endsAt: Parameters.veryHighTemperatureResume)
+    }
+    if blocks.contains(.dischargeFloor) {
+      return Reason(
+        .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
+    }
+    return Reason(.allowed)
+  }
+
+  private func limit(
+    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
+  ) {
+    limitVoltage(judged, data, shutdown, at: now, into: &outputs)
+    if outputs.chargeAllowed {
+      var amperes = parameters.capacity  // R148: 1 A per Ah
+      var reason = Reason(.capacity, .setting)
+      func cap(_ limit: Double, _ capReason: Reason) {
+        if limit < amperes {
+          amperes = limit
+          reason = capReason
+        }
+      }
+      cap(parameters.rating, Reason(.rating, .setting))
+      cap(parameters.chargeCap, Reason(.installerCap, .setting))
+      if protection.isReduced {
+        cap(
+          quantised(parameters.capacity * Parameters.reducedRate),
+          Reason(
+            .reducedAfterLowCell, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
+            endsAt: Parameters.reducedUntil))
+      }
+      outputs.limits.chargeCurrent = amperes
+      outputs.chargeCurrentReason = reason
+    } else {
+      outputs.limits.chargeCurrent = 0  // R146
+      outputs.chargeCurrentReason = Reason(.forbidden)
+    }
+    if outputs.dischargeAllowed {
+      let isCapped = parameters.dischargeCap < parameters.peak
+      outputs.limits.dischargeCurrent = min(parameters.peak, parameters.dischargeCap)  // R149
+      outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
+    } else {
+      outputs.limits.dischargeCurrent = 0  // R147
+      outputs.dischargeCurrentReason = Reason(.forbidden)
+    }
+  }
+
+  /// CVL. When data is lost it falls to the resting voltage, which is a constant: a GX forwards CCL 0 only while a CVL
+  /// exists. It is withdrawn when data stays lost (OD-20), and before there was any.
+  private func limitVoltage(
+    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
+  ) {
+    if shutdown {
+      outputs.chargeVoltageReason = Reason(.shutdown, .command)
+      return
+    }
+    if var reason = data {
+      guard wasComplete else {
+        outputs.chargeVoltageReason = reason
+        return
+      }
+      if isWithdrawn(judged, at: now) {
+        reason.rule = .withdrawn
+        outputs.chargeVoltageReason = reason
+        return
+      }
+      outputs.limits.chargeVoltage = parameters.restingVoltage
+      outputs.limits.lowVoltage = parameters.lowVoltageLimit
+      outputs.chargeVoltageReason = reason
+      return
+    }
+    let (volts, rule) = charge.chargeVoltage(judged.voltage, parameters)
+    outputs.limits.chargeVoltage = volts
+    outputs.limits.lowVoltage = parameters.lowVoltageLimit
+    outputs.chargeVoltageReason = Reason(
+      rule, rule == .installerCap ? .setting : .batteryVoltage, value: judged.voltage)
+  }
+
+  private func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
+    var age = max(judged.cellState.age, judged.voltageState.age, judged.currentState.age)
+    if parameters.temperatureRequired { age = max(age, judged.temperatureState.age) }
+    // An input that goes on sending the impossible has no age: then the time since the loss counts.
+    if let since = dataLostSince { age = max(age, now - since) }
+    return age >= parameters.withdrawn
+  }
+
+  private func dateReasons(of outputs: inout Outputs, at now: Instant) {
+    func date(_ reason: inout Reason, _ old: Reason) {
+      let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
+      reason.since = isSame && previous.nextDeadline != .origin ? old.since : now
+    }
+    date(&outputs.chargeReason, previous.chargeReason)
+    date(&outputs.dischargeReason, previous.dischargeReason)
+    date(&outputs.chargeVoltageReason, previous.chargeVoltageReason)
+    date(&outputs.chargeCurrentReason, previous.chargeCurrentReason)
+    date(&outputs.dischargeCurrentReason, previous.dischargeCurrentReason)
+  }
+
+  /// Before the first complete data nothing is "lost" yet: sources are given the time after which they would be stale,
+  /// so that a start raises no false alarm (dvcc-dbus.md F.3).
+  private mutating func raiseAlarms(
+    _ judged: Judgement, _ shutdown: Bool, at now: Instant, runningFor running: TimeSpan, into outputs: inout Outputs
+  ) {
+    var active = AlarmSet()
+    func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
+    set(.lowCell, protection.lowCell)
+    set(.highCell, protection.highCell)
+    set(.lowTemperature, protection.lowTemperature)
+    set(.highTemperature, protection.highTemperature)
+    set(.veryHighTemperature, protection.veryHighTemperature)
+    set(.lowStateOfCharge, protection.dischargeFloor)
+    set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
+    let wasAllowed = previous.dischargeAllowed || previous.alarms.contains(.loadDisconnected)
+    set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown)
+    let isStarting = !wasComplete && running < parameters.cellStale
+    func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
+      set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
+      set(lost, isRequired && !state.isUsable && !isStarting)
+    }
+    data(judged.cellState, .cellsLate, .cellsLost)
+    data(judged.voltageState, .voltageLate, .voltageLost)
+    data(judged.currentState, .currentLate, .currentLost)
+    data(
+      judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: parameters.temperatureRequired)
+
+    outputs.alarms = active
+    outputs.relayActive = !active.isDisjoint(with: AlarmSet.relayDrivers)
+    outputs.events.raised = active.subtracting(previous.alarms)
+    outputs.events.cleared = previous.alarms.subtracting(active)
+    guard !active.isEmpty || !outputs.events.cleared.isEmpty else { return }
+    for alarm in outputs.events.raised {
+      let index = Int(alarm.rawValue)
+      records[index].isActive = true
+      records[index].firstSeen = now
+      records[index].count += 1
+      records[index].cause = cause(of: alarm, judged, outputs, at: now)
+    }
+    for alarm in active { records[Int(alarm.rawValue)].lastSeen = now }
+    for alarm in outputs.events.cleared { records[Int(alarm.rawValue)].isActive = false }
+  }
+
+  private func cause(of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, at now: Instant) -> Reason {
+    func data(_ role: InputRole, _ state: RoleState) -> Reason {
+      Reason(.dataLost, role, fault: state.fault, place: state.place)
+    }
+    var reason =
+      switch alarm {
+      case .lowCell: dischargeReason(.lowCell, judged, nil, nil)
+      case .highCell: chargeReason(.highCell, judged, nil)
+      case .lowTemperature: chargeReason(.lowTemperature, judged, nil)
+      case .highTemperature: chargeReason(.highTemperature, judged, nil)
+      case .veryHighTemperature: dischargeReason(.highTemperature, judged, nil, nil)
+      case .lowStateOfCharge: dischargeReason(.dischargeFloor, judged, nil, outputs.stateOfCharge)
+      case .lowStateOfChargeWarning:
+        Reason(
+          .dischargeFloor, .stateOfCharge, value: outputs.stateOfCharge,
+          endsAt: parameters.warningLevel + Parameters.warningHysteresis)
+      case .loadDisconnected: outputs.dischargeReason
+      case .cellsLate, .cellsLost: data(.cells, judged.cellState)
+      case .voltageLate, .voltageLost: data(.batteryVoltage, judged.voltageState)
+      case .currentLate, .currentLost: data(.current, judged.currentState)
+      case .temperatureLate, .temperatureLost: data(.temperature, judged.temperatureState)
+      }
+    reason.since = now
+    return reason
+  }
+
+  private func isProtective(_ outputs: Outputs) -> Bool {
+    if previous.chargeAllowed, !outputs.chargeAllowed { return true }
+    if previous.dischargeAllowed, !outputs.dischargeAllowed { return true }
+    if outputs.limits.chargeCurrent < previous.limits.chargeCurrent { return true }
+    if outputs.limits.dischargeCurrent < previous.limits.dischargeCurrent { return true }
+    guard let before = previous.limits.chargeVoltage else { return false }
+    guard let after = outputs.limits.chargeVoltage else { return true }
+    // The end of an absorption lowers CVL too, but protects nothing.
+    return after < before
+      && (outputs.chargeVoltageReason.rule == .dataLost || outputs.chargeVoltageReason.rule == .installerCap)
+  }
+}
+
+extension AlarmSet {
+  /// The alarms that drive the relay in Alarm mode.
+  static let relayDrivers: AlarmSet = Alarm.allCases.reduce(into: AlarmSet()) { set, alarm in
+    if alarm.definition.drivesRelay { set.insert(alarm) }
+  }
+}

@@ -1,0 +1,164 @@
+import MonotonicTime
+
+// Area I: state of charge, consumed ampere-hours, time to go, synchronisation (R157-R182).
+//
+// Two counts run side by side (R170): `consumed` is raw with 99 % on charge, `missing` is what the state of charge
+// lacks, enlarged by Peukert on discharge. On charge both shrink in proportion and reach full together (R171).
+
+struct BatteryMonitor: Sendable {
+  private(set) var isKnown: Bool
+  private(set) var isTrusted: Bool
+  /// Ampere-hours since full, 0 or negative.
+  private(set) var consumed: Double
+  /// Ampere-hours the state of charge lacks, 0...capacity.
+  private(set) var missing: Double
+  /// Seconds that passed without being counted, since the last synchronisation.
+  private(set) var uncountedSeconds: Double
+  /// Seconds since the last synchronisation; nil before the first.
+  private(set) var secondsSinceSynchronisation: Double?
+
+  private var chargedSince: Instant?
+  private var lastCurrent: Double?
+  private var averageDischarge = 0.0
+  private var peukert = PeukertCache()
+
+  /// R173 as recorded (Z-6).
+  static let averagingSeconds = 23.0
+  /// R174.
+  static let longestTimeToGo = 864_000.0
+
+  init(restoring snapshot: Snapshot?) {
+    isKnown = snapshot?.isStateOfChargeKnown ?? false
+    isTrusted = snapshot?.isStateOfChargeTrusted ?? false
+    consumed = min(snapshot?.consumed ?? 0, 0)
+    missing = max(snapshot?.missing ?? 0, 0)
+    uncountedSeconds = max(snapshot?.uncountedSeconds ?? 0, 0)
+    secondsSinceSynchronisation = snapshot?.secondsSinceSynchronisation
+  }
+
+  func stateOfCharge(_ parameters: Parameters) -> Double? {
+    guard isKnown else { return nil }
+    return min(max(100 * (1 - missing / parameters.capacity), 0), 100)
+  }
+
+  /// Sets the state of charge by hand (R166), which makes it trusted (R182).
+  mutating func set(_ percent: Double, _ parameters: Parameters) {
+    missing = parameters.capacity * (1 - percent / 100)
+    consumed = -missing
+    isKnown = true
+    isTrusted = true
+  }
+
+  /// Full: 100 % and nothing consumed (R162, R167).
+  mutating func synchronise() {
+    missing = 0
+    consumed = 0
+    isKnown = true
+    isTrusted = true
+    secondsSinceSynchronisation = 0
+    uncountedSeconds = 0
+  }
+
+  /// Counts the time since the last step; returns whether the rule of R162 synchronised in this step.
+  mutating func step(
+    _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+  ) -> Bool {
+    if let since = secondsSinceSynchronisation { secondsSinceSynchronisation = since + elapsed.seconds }
+    count(judged.current, parameters, elapsed)
+    lastCurrent = judged.current
+    average(judged.current, elapsed)
+    return watchForFull(judged, parameters, at: now, elapsed: elapsed)
+  }
+
+  /// Zero order hold: until this step the current was what the last step knew. A gap is bounded by the limit that
+  /// makes the current stale; what lies beyond it is counted as uncounted, never integrated.
+  private mutating func count(_ current: Double?, _ parameters: Parameters, _ elapsed: TimeSpan) {
+    let bounded = min(elapsed, parameters.measurementStale)
+    guard let held = lastCurrent, current != nil else {
+      uncountedSeconds += elapsed.seconds
+      return
+    }
+    uncountedSeconds += (elapsed - bounded).seconds
+    guard isKnown, abs(held) >= Parameters.currentThreshold else { return }  // R161
+    let charge = held * bounded.hours
+    if charge < 0 {
+      consumed += charge
+      missing = min(missing - charge * peukert.factor(-held, parameters.capacity), parameters.capacity)
+    } else {
+      let counted = charge * Parameters.chargeEfficiency  // R159
+      let left = consumed + counted
+      if left >= 0 {
+        consumed = 0
+        missing = 0
+      } else {
+        missing *= left / consumed
+        consumed = left
+      }
+    }
+  }
+
+  private mutating func average(_ current: Double?, _ elapsed: TimeSpan) {
+    guard let current, current <= Parameters.currentThreshold else {
+      averageDischarge = 0  // Z-6: starts from zero after a charge
+      return
+    }
+    let discharge = current < -Parameters.currentThreshold ? -current : 0
+    averageDischarge +=
+      (discharge - averageDischarge) * (1 - exponential(-elapsed.seconds / BatteryMonitor.averagingSeconds))
+  }
+
+  /// Time to the discharge floor (R172-R175).
+  mutating func timeToGo(_ judged: Judgement, _ parameters: Parameters) -> TimeSpan? {
+    guard let current = judged.current, current <= Parameters.currentThreshold,
+      let stateOfCharge = stateOfCharge(parameters)
+    else { return nil }
+    let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
+    guard left > 0 else { return .zero }
+    guard averageDischarge > 1e-6 else { return TimeSpan(seconds: BatteryMonitor.longestTimeToGo) }
+    let hours = left / (averageDischarge * peukert.factor(averageDischarge, parameters.capacity))
+    let minutes = min((hours * 60).rounded(), BatteryMonitor.longestTimeToGo / 60)
+    return TimeSpan(seconds: minutes * 60)
+  }
+
+  /// R162-R164: above the charged voltage with a charge current below the tail current, for the detection time without
+  /// a break. A current that flows out is no tail current, however small: a wrong sign must not synchronise.
+  private mutating func watchForFull(
+    _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+  ) -> Bool {
+    guard let voltage = judged.voltage, let current = judged.current,
+      voltage > parameters.chargedVoltage,
+      current >= -Parameters.currentThreshold, current < parameters.tailCurrent
+    else {
+      chargedSince = nil
+      return false
+    }
+    // Nobody looked in between: the condition is not known to have held.
+    if elapsed > parameters.measurementStale { chargedSince = nil }
+    let since = chargedSince ?? now
+    chargedSince = since
+    let held = now - since
+    guard held >= parameters.chargedDetection else { return false }
+    // While it stays full it is full again in every step, but it is news only once.
+    let isNews = held - elapsed < parameters.chargedDetection
+    if !isNews { synchronise() }
+    return isNews
+  }
+}
+
+/// Peukert's factor for the last current asked for; a steady current is worked out once.
+private struct PeukertCache: Sendable {
+  private var current = -1.0
+  private var capacity = -1.0
+  private var value = 1.0
+
+  /// How much more than the current itself the state of charge falls: (I / I20)^(k - 1) (R160). Never below 1: a bank
+  /// does not give more than its capacity at small currents, and too low is the safe side.
+  mutating func factor(_ discharge: Double, _ ampereHours: Double) -> Double {
+    if discharge == current, ampereHours == capacity { return value }
+    current = discharge
+    capacity = ampereHours
+    let ratio = discharge * Parameters.peukertHours / ampereHours
+    value = ratio <= 1 ? 1 : exponential((Parameters.peukertExponent - 1) * naturalLogarithm(ratio))
+    return value
+  }
+}

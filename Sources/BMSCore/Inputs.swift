@@ -1,0 +1,232 @@
+public import MonotonicTime
+
+// Everything the core is told, by role. Where a role comes from (a PGN, a register, a simulator) is not known here.
+
+/// The lowest and the highest of a quantity over all cells, as a source that reports only extremes gives them
+/// (register 0x0385 for voltage, 0x0386 for temperature).
+public struct Extremes: Sendable, Hashable {
+  /// The lowest of all.
+  public var lowest: Measurement
+  /// The highest of all.
+  public var highest: Measurement
+  /// Where the lowest sits, when the source says so.
+  public var lowestPlace: CellPlace?
+  /// Where the highest sits, when the source says so.
+  public var highestPlace: CellPlace?
+
+  /// Extremes from two measurements; by default nothing feeds them.
+  public init(
+    lowest: Measurement = .unassigned, highest: Measurement = .unassigned,
+    lowestPlace: CellPlace? = nil, highestPlace: CellPlace? = nil
+  ) {
+    self.lowest = lowest
+    self.highest = highest
+    self.lowestPlace = lowestPlace
+    self.highestPlace = highestPlace
+  }
+}
+
+/// Single cell voltages, each with its own age: up to 20 batteries of 16 cells in fixed storage.
+///
+/// One silent cell among many is stale although the others are fresh.
+public struct CellTable: Sendable {
+  static let capacity = CellPlace.batteryLimit * CellPlace.cellLimit
+
+  /// How many cells must report; 0 when nothing feeds single cells. Fewer than that is "incomplete" and forbids.
+  public var expectedCount: Int
+
+  var known: InlineArray<20, UInt16>
+  var values: InlineArray<320, Double>
+  var taken: InlineArray<320, Instant>
+  var validity: InlineArray<320, Validity>
+
+  /// An empty table that waits for `expectedCount` cells.
+  public init(expectedCount: Int = 0) {
+    self.expectedCount = min(max(expectedCount, 0), CellTable.capacity)
+    known = InlineArray(repeating: 0)
+    values = InlineArray(repeating: .nan)
+    taken = InlineArray(repeating: .origin)
+    validity = InlineArray(repeating: .waiting)
+  }
+
+  /// How many cells have ever reported.
+  public var reportedCount: Int {
+    var count = 0
+    for battery in known.indices { count += known[battery].nonzeroBitCount }
+    return count
+  }
+
+  /// Takes in one cell voltage. Values no cell can have (R82: hard range 0...5 V) and not a number are kept out.
+  public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
+    let index = markKnown(place)
+    guard volts.isFinite, Plausible.cellVoltage.contains(quantised(volts)) else {
+      validity[index] = .outOfRange
+      return
+    }
+    values[index] = quantised(volts)
+    taken[index] = instant
+    validity[index] = .valid
+  }
+
+  /// Takes in a report without a value about one cell.
+  public mutating func report(_ newest: Validity, of place: CellPlace) {
+    guard newest == .notAvailable || newest == .sensorError || newest == .outOfRange else { return }
+    validity[markKnown(place)] = newest
+  }
+
+  /// Forgets every cell, for example when the source changes.
+  public mutating func removeAll() { self = CellTable(expectedCount: expectedCount) }
+
+  /// The newest state of one cell.
+  public subscript(_ place: CellPlace) -> Measurement {
+    let index = place.index
+    guard expectedCount > 0 else { return .unassigned }
+    var measurement = Measurement.waiting
+    if !values[index].isNaN { measurement.report(values[index], at: taken[index]) }
+    if validity[index] != .valid, validity[index] != .waiting { measurement.report(validity[index]) }
+    return measurement
+  }
+
+  private mutating func markKnown(_ place: CellPlace) -> Int {
+    known[Int(place.battery) - 1] |= 1 << UInt16(place.cell - 1)
+    return place.index
+  }
+}
+
+/// What a contact says of itself: the state is what feedback says, never what was asked for (design rule 7).
+public struct ContactFeedback: Sendable, Hashable {
+  /// What the newest report said; `valid` when `isClosed` holds.
+  public var validity: Validity
+  /// Whether the contact is closed, when `validity` is valid.
+  public var isClosed: Bool
+  /// When that was reported.
+  public var taken: Instant
+
+  /// A report.
+  public init(isClosed: Bool, at taken: Instant) {
+    validity = .valid
+    self.isClosed = isClosed
+    self.taken = taken
+  }
+
+  private init(validity: Validity) {
+    self.validity = validity
+    isClosed = false
+    taken = .origin
+  }
+
+  /// Nothing feeds this role.
+  public static let unassigned = ContactFeedback(validity: .unassigned)
+  /// A source is configured, but it has not reported yet.
+  public static let waiting = ContactFeedback(validity: .waiting)
+}
+
+/// One moment's view of the outside.
+///
+/// Large because of the cell table: keep one and change it in place.
+public struct Inputs: Sendable {
+  /// Battery side voltage, volts.
+  public var batteryVoltage = Measurement.unassigned
+  /// Battery current, amperes, charge positive.
+  public var current = Measurement.unassigned
+  /// Battery temperature, degrees Celsius.
+  public var batteryTemperature = Measurement.unassigned
+  /// State of charge as an outside monitor reports it, percent. For people only: it decides nothing.
+  public var reportedStateOfCharge = Measurement.unassigned
+  /// Lowest and highest cell voltage, volts.
+  public var cellExtremes = Extremes()
+  /// Lowest and highest cell temperature, degrees Celsius.
+  public var temperatureExtremes = Extremes()
+  /// Single cell voltages, volts.
+  public var cells = CellTable()
+  /// What the contactor says of itself.
+  public var contactorFeedback = ContactFeedback.unassigned
+  /// The program is about to leave: limits are withdrawn and everything is forbidden.
+  public var shutdown = false
+
+  /// Inputs that nothing feeds yet.
+  public init() {}
+}
+
+/// What the core judges on: each role is required or not, and has its own limits.
+public enum InputRole: UInt8, Sendable, Hashable, CaseIterable {
+  /// Battery side voltage.
+  case batteryVoltage
+  /// Battery current.
+  case current
+  /// Cell voltages, single or extremes.
+  case cells
+  /// Battery or cell temperatures.
+  case temperature
+  /// The state of charge that the battery monitor counts.
+  case stateOfCharge
+  /// An operator or the program itself.
+  case command
+  /// A setting.
+  case setting
+
+  /// The word used in reasons.
+  public var name: String {
+    switch self {
+    case .batteryVoltage: "battery voltage"
+    case .current: "battery current"
+    case .cells: "cell voltages"
+    case .temperature: "battery temperature"
+    case .stateOfCharge: "state of charge"
+    case .command: "command"
+    case .setting: "setting"
+    }
+  }
+}
+
+/// What is wrong with an input.
+public enum InputFault: UInt8, Sendable, Hashable {
+  /// Nothing.
+  case none
+  /// Older than the warning limit, not yet forbidden.
+  case late
+  /// Older than the limit that forbids.
+  case stale
+  /// A source is configured but never reported.
+  case neverSeen
+  /// Fewer cells than expected ever reported.
+  case incomplete
+  /// No source is configured.
+  case unassigned
+  /// The source says "not available" for longer than the limit.
+  case notAvailable
+  /// The source reports a fault of its sensor.
+  case sensorError
+  /// The value cannot be true.
+  case outOfRange
+
+  /// Whether the input may still be decided on.
+  public var isUsable: Bool { self == .none || self == .late }
+
+  /// The words used in reasons.
+  public var text: String {
+    switch self {
+    case .none: "good"
+    case .late: "late"
+    case .stale: "stale"
+    case .neverSeen: "not received yet"
+    case .incomplete: "incomplete"
+    case .unassigned: "without a source"
+    case .notAvailable: "not available"
+    case .sensorError: "reported faulty by their sensor"
+    case .outOfRange: "out of range"
+    }
+  }
+}
+
+/// What a quantity can be at all. Outside of it a number is a fault of its source, not a measurement.
+enum Plausible {
+  /// R7: the input survives 75 V; R31: a negative voltage is reverse polarity, never a bank.
+  static let batteryVoltage = 0.0...75.0
+  /// Twice the peak of the largest model (R5).
+  static let current = -2400.0...2400.0
+  /// A lithium cell outside of this is not a cell any more, or not measured.
+  static let cellVoltage = 0.0...5.0
+  /// R12 and the data sheet's ranges, with room on both sides.
+  static let temperature = -50.0...120.0
+}

@@ -1,0 +1,190 @@
+import MonotonicTime
+
+// Which inputs may be decided on. Every role is judged in every step; a value that is not usable does not leave here,
+// except that a dangerous cell or temperature that is still fresh counts although its neighbours are lost.
+
+/// What is wrong with a role, and where.
+struct RoleState: Sendable {
+  var fault = InputFault.none
+  /// Age of the oldest value the role depends on.
+  var age = TimeSpan.zero
+  var place: CellPlace?
+
+  var isUsable: Bool { fault.isUsable }
+
+  /// Takes the worse of both, so that one bad cell speaks for all.
+  mutating func worsen(_ other: InputFault, age otherAge: TimeSpan, place otherPlace: CellPlace?) {
+    age = max(age, otherAge)
+    if other.weight > fault.weight {
+      fault = other
+      place = otherPlace
+    }
+  }
+}
+
+extension InputFault {
+  fileprivate var weight: Int {
+    switch self {
+    case .none: 0
+    case .late: 1
+    case .notAvailable: 2
+    case .stale: 3
+    case .incomplete: 4
+    case .neverSeen: 5
+    case .unassigned: 6
+    case .sensorError: 7
+    case .outOfRange: 8
+    }
+  }
+}
+
+/// A step's inputs after judging.
+struct Judgement: Sendable {
+  var voltage: Double?
+  var current: Double?
+  var lowestCell: PlacedValue?
+  var highestCell: PlacedValue?
+  var temperature: Double?
+  var lowestTemperature: PlacedValue?
+  var highestTemperature: PlacedValue?
+
+  var voltageState = RoleState()
+  var currentState = RoleState()
+  var cellState = RoleState()
+  var temperatureState = RoleState()
+
+  init(_ inputs: Inputs, _ parameters: Parameters, at now: Instant) {
+    let late = parameters.measurementLate
+    let stale = parameters.measurementStale
+    voltageState = judge(inputs.batteryVoltage, Plausible.batteryVoltage, late, stale, now)
+    if voltageState.isUsable { voltage = inputs.batteryVoltage.lastGood }
+    currentState = judge(inputs.current, Plausible.current, late, stale, now)
+    if currentState.isUsable, let measured = inputs.current.lastGood {
+      current = parameters.currentReversed ? -measured : measured
+    }
+    judgeCells(inputs, parameters, now)
+    judgeTemperatures(inputs, parameters, now)
+  }
+
+  private mutating func judgeCells(_ inputs: Inputs, _ parameters: Parameters, _ now: Instant) {
+    let extremes = inputs.cellExtremes
+    let hasExtremes = extremes.lowest.validity != .unassigned || extremes.highest.validity != .unassigned
+    guard hasExtremes || inputs.cells.expectedCount > 0 else {
+      cellState = RoleState(fault: .unassigned, age: .never)
+      return
+    }
+    if hasExtremes {
+      let low = judge(
+        extremes.lowest, Plausible.cellVoltage, parameters.cellLate, parameters.cellStale, now,
+        place: extremes.lowestPlace)
+      let high = judge(
+        extremes.highest, Plausible.cellVoltage, parameters.cellLate, parameters.cellStale, now,
+        place: extremes.highestPlace)
+      cellState.worsen(low.fault, age: low.age, place: low.place)
+      cellState.worsen(high.fault, age: high.age, place: high.place)
+      if low.isUsable, let value = extremes.lowest.lastGood {
+        noteCell(PlacedValue(value: value, place: extremes.lowestPlace))
+      }
+      if high.isUsable, let value = extremes.highest.lastGood {
+        noteCell(PlacedValue(value: value, place: extremes.highestPlace))
+      }
+    }
+    if inputs.cells.expectedCount > 0 { judgeTable(inputs.cells, parameters, now) }
+  }
+
+  private mutating func judgeTable(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) {
+    var count = 0
+    for battery in 0..<CellPlace.batteryLimit {
+      var bits = cells.known[battery]
+      while bits != 0 {
+        let index = battery * CellPlace.cellLimit + bits.trailingZeroBitCount
+        bits &= bits - 1
+        count += 1
+        let value = cells.values[index]
+        let age = value.isNaN ? TimeSpan.never : ageOf(cells.taken[index], at: now)
+        let fault = judgeReport(cells.validity[index], age, parameters.cellLate, parameters.cellStale)
+        if fault != .none {
+          cellState.worsen(fault, age: age, place: CellPlace(index: index))
+        } else {
+          cellState.age = max(cellState.age, age)
+        }
+        if fault.isUsable { noteCell(value, index) }
+      }
+    }
+    if count < cells.expectedCount {
+      cellState.worsen(count == 0 ? .neverSeen : .incomplete, age: .never, place: nil)
+    }
+  }
+
+  private mutating func noteCell(_ value: Double, _ index: Int) {
+    if value < lowestCell?.value ?? .infinity {
+      lowestCell = PlacedValue(value: value, place: CellPlace(index: index))
+    }
+    if value > highestCell?.value ?? -.infinity {
+      highestCell = PlacedValue(value: value, place: CellPlace(index: index))
+    }
+  }
+
+  private mutating func noteCell(_ cell: PlacedValue) {
+    if cell.value < lowestCell?.value ?? .infinity { lowestCell = cell }
+    if cell.value > highestCell?.value ?? -.infinity { highestCell = cell }
+  }
+
+  private mutating func judgeTemperatures(_ inputs: Inputs, _ parameters: Parameters, _ now: Instant) {
+    let extremes = inputs.temperatureExtremes
+    var isAssigned = false
+    // Temperature moves slowly: it has the cells' limits, not those of current and voltage.
+    func take(_ measurement: Measurement, _ place: CellPlace?, into state: inout RoleState) -> PlacedValue? {
+      guard measurement.validity != .unassigned else { return nil }
+      isAssigned = true
+      let judged = judge(
+        measurement, Plausible.temperature, parameters.cellLate, parameters.cellStale, now, place: place)
+      state.worsen(judged.fault, age: judged.age, place: place)
+      guard judged.isUsable, let value = measurement.lastGood else { return nil }
+      return PlacedValue(value: value, place: place)
+    }
+    var state = RoleState()
+    let battery = take(inputs.batteryTemperature, nil, into: &state)
+    let low = take(extremes.lowest, extremes.lowestPlace, into: &state)
+    let high = take(extremes.highest, extremes.highestPlace, into: &state)
+    noteTemperature(battery)
+    noteTemperature(low)
+    noteTemperature(high)
+    temperature = battery?.value ?? high?.value ?? low?.value
+    temperatureState = isAssigned ? state : RoleState(fault: .unassigned, age: .never)
+  }
+
+  private mutating func noteTemperature(_ placed: PlacedValue?) {
+    guard let placed else { return }
+    if placed.value < lowestTemperature?.value ?? .infinity { lowestTemperature = placed }
+    if placed.value > highestTemperature?.value ?? -.infinity { highestTemperature = placed }
+  }
+}
+
+private func judge(
+  _ measurement: Measurement, _ range: ClosedRange<Double>, _ late: TimeSpan, _ stale: TimeSpan, _ now: Instant,
+  place: CellPlace? = nil
+) -> RoleState {
+  let age = measurement.age(at: now)
+  if measurement.validity == .valid, let value = measurement.lastGood, !range.contains(value) {
+    return RoleState(fault: .outOfRange, age: age, place: place)
+  }
+  // A last good value from before a "not available" is still subject to the range.
+  if let value = measurement.lastGood, !range.contains(value) {
+    return RoleState(fault: .outOfRange, age: age, place: place)
+  }
+  return RoleState(fault: judgeReport(measurement.validity, age, late, stale), age: age, place: place)
+}
+
+/// A silent source and one that says "not available" are given the same time; a source that says something impossible
+/// is given none.
+private func judgeReport(_ validity: Validity, _ age: TimeSpan, _ late: TimeSpan, _ stale: TimeSpan) -> InputFault {
+  switch validity {
+  case .unassigned: .unassigned
+  case .waiting: .neverSeen
+  case .outOfRange: .outOfRange
+  case .sensorError: .sensorError
+  case .notAvailable: age >= stale ? .notAvailable : age >= late ? .late : .none
+  case .valid: age >= stale ? .stale : age >= late ? .late : .none
+  }
+}

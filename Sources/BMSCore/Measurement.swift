@@ -1,0 +1,117 @@
+public import MonotonicTime
+
+// What the core knows of the outside: a value, when it was taken, and what the newest report about it said.
+// Missing, stale, out of range and zero are four different things from here to the published output (design rule 3).
+
+/// What the newest report about a measured quantity said.
+public enum Validity: UInt8, Sendable, Hashable {
+  /// Nothing is configured to feed this role. Distinct from a source that fell silent.
+  case unassigned
+  /// A source is configured, but it has not reported yet.
+  case waiting
+  /// The newest report carried a usable value.
+  case valid
+  /// The source reported "not available".
+  case notAvailable
+  /// The source reported a fault of its own sensor.
+  case sensorError
+  /// The source reported a value that its role cannot have, or not a number.
+  case outOfRange
+}
+
+/// A measured quantity: the last good value, when it was taken, and what the newest report said.
+///
+/// A bad report does not erase the last good value, it only ages it: whoever uses the value asks for its age first.
+public struct Measurement: Sendable, Hashable {
+  /// What the newest report said.
+  public private(set) var validity: Validity
+  /// When the last good value was taken; meaningful only when ``lastGood`` is not nil.
+  public private(set) var taken: Instant
+  private var storage: Double
+
+  private init(validity: Validity) {
+    self.validity = validity
+    taken = .origin
+    storage = .nan
+  }
+
+  /// A role that nothing feeds.
+  public static let unassigned = Measurement(validity: .unassigned)
+
+  /// A role whose source has not reported yet.
+  public static let waiting = Measurement(validity: .waiting)
+
+  /// A good value. Not a number and infinity become ``Validity/outOfRange``.
+  public init(_ value: Double, at taken: Instant) {
+    self.init(validity: .waiting)
+    report(value, at: taken)
+  }
+
+  /// The last good value of any age, or nil when there was none yet.
+  public var lastGood: Double? { storage.isNaN ? nil : storage }
+
+  /// Takes in a value. Not a number and infinity are kept out and reported as ``Validity/outOfRange``.
+  public mutating func report(_ value: Double, at taken: Instant) {
+    guard value.isFinite, abs(value) < 1e9 else {
+      validity = .outOfRange
+      return
+    }
+    validity = .valid
+    storage = quantised(value)
+    self.taken = taken
+  }
+
+  /// Takes in a report that carries no value: `notAvailable`, `sensorError`, `outOfRange`. The last good value ages on.
+  public mutating func report(_ validity: Validity) {
+    guard validity != .valid else { return }
+    self.validity = validity
+    if validity == .unassigned || validity == .waiting { storage = .nan }
+  }
+
+  /// How old the last good value is; ``TimeSpan/never`` when there is none or it claims to be from the future.
+  public func age(at now: Instant) -> TimeSpan {
+    storage.isNaN ? .never : ageOf(taken, at: now)
+  }
+}
+
+/// The age of a sample. A sample more than a second ahead of the clock is a fault of the caller's time base: it counts
+/// as never taken, because it would otherwise stay fresh for as long as it is wrong.
+func ageOf(_ taken: Instant, at now: Instant) -> TimeSpan {
+  let age = now - taken
+  if age >= .zero { return age }
+  return age < .seconds(-1) ? .never : .zero
+}
+
+/// Rounds to millionths, so that 280 * 0.01 from a bus field is the same number as 2.8 from the manual and every
+/// comparison at a threshold is exact. A millionth is finer than any field's resolution.
+func quantised(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }
+
+/// Where a cell sits. Both numbers count from 1, as people count.
+public struct CellPlace: Sendable, Hashable, CustomStringConvertible {
+  /// The battery, 1 to 20 (R3).
+  public let battery: UInt8
+  /// The cell in that battery, 1 to 16.
+  public let cell: UInt8
+
+  /// The most batteries on one BMS (R3).
+  public static let batteryLimit = 20
+  /// The most cells in one battery.
+  public static let cellLimit = 16
+
+  /// A place, or nil when a number is outside 1...20 or 1...16.
+  public init?(battery: Int, cell: Int) {
+    guard 1...CellPlace.batteryLimit ~= battery, 1...CellPlace.cellLimit ~= cell else { return nil }
+    self.battery = UInt8(battery)
+    self.cell = UInt8(cell)
+  }
+
+  init(index: Int) {
+    battery = UInt8(truncatingIfNeeded: index / CellPlace.cellLimit + 1)
+    cell = UInt8(truncatingIfNeeded: index % CellPlace.cellLimit + 1)
+  }
+
+  var index: Int { (Int(battery) - 1) * CellPlace.cellLimit + Int(cell) - 1 }
+
+  /// "battery 2 cell 3".
+  public var description: String { "battery \(battery) cell \(cell)" }
+}

@@ -1,0 +1,168 @@
+public import MonotonicTime
+
+// What the core decides, each with its reason (design rule 8).
+
+/// The state numbers of the GX bus (R63). Only those that the core can be in now.
+public enum State: UInt8, Sendable {
+  /// 8: waiting for the first complete data.
+  case waiting = 8
+  /// 9: running.
+  case running = 9
+  /// 10: data was lost.
+  case error = 10
+  /// 12: leaving.
+  case shutdown = 12
+}
+
+/// The charge phase as its number on the GX bus (R346).
+public enum ChargePhase: UInt8, Sendable, Codable {
+  /// 3: full charge cycle, voltage not reached yet.
+  case bulk = 3
+  /// 4: full charge cycle, the absorption time counts.
+  case absorption = 4
+  /// 249: resting at 13.5 V per 12 V, as recorded from real units.
+  case resting = 249
+}
+
+/// The limits for chargers and loads.
+public struct Limits: Sendable, Hashable {
+  /// CVL, volts; nil when no limit exists. Never 0: a charger would take it for "no limit" or shut the bus down.
+  public var chargeVoltage: Double?
+  /// CCL, amperes.
+  public var chargeCurrent: Double
+  /// DCL, amperes.
+  public var dischargeCurrent: Double
+  /// The voltage at which loads should stop, volts (2.6 V per cell, R150); nil when no limit exists.
+  public var lowVoltage: Double?
+
+  /// No limit exists and nothing is allowed.
+  public static let withdrawn = Limits(chargeVoltage: nil, chargeCurrent: 0, dischargeCurrent: 0, lowVoltage: nil)
+
+  /// Limits from their numbers.
+  public init(chargeVoltage: Double?, chargeCurrent: Double, dischargeCurrent: Double, lowVoltage: Double?) {
+    self.chargeVoltage = chargeVoltage
+    self.chargeCurrent = chargeCurrent
+    self.dischargeCurrent = dischargeCurrent
+    self.lowVoltage = lowVoltage
+  }
+}
+
+/// What happened to the battery monitor in a step, for the log (R168).
+public struct SynchronisationRecord: Sendable, Hashable {
+  /// Who set the state of charge.
+  public enum Cause: UInt8, Sendable {
+    /// The rule of R162: charged voltage and tail current held.
+    case charged
+    /// An operator synchronised (R167).
+    case commanded
+    /// An operator set a value (R166).
+    case set
+  }
+  /// Who.
+  public let cause: Cause
+  /// The state of charge before, percent; nil when it was unknown.
+  public let before: Double?
+  /// The state of charge after, percent.
+  public let after: Double
+  /// Battery voltage then, volts.
+  public let voltage: Double?
+  /// Current then, amperes.
+  public let current: Double?
+}
+
+/// A cell voltage or temperature with its place.
+public struct PlacedValue: Sendable, Hashable {
+  /// Volts or degrees Celsius.
+  public let value: Double
+  /// Where, when known.
+  public let place: CellPlace?
+}
+
+/// Everything that changed in a step, so that a log says each thing once.
+public struct StepEvents: Sendable, Hashable {
+  /// Alarms raised in this step.
+  public var raised: AlarmSet = []
+  /// Alarms cleared in this step.
+  public var cleared: AlarmSet = []
+  /// A full charge cycle began, and why.
+  public var fullChargeStarted: FullChargeTrigger?
+  /// A full charge cycle ended after its absorption time.
+  public var fullChargeCompleted = false
+  /// The state of charge was set.
+  public var synchronised: SynchronisationRecord?
+
+  /// Whether nothing happened.
+  public var isEmpty: Bool { self == StepEvents() }
+}
+
+/// One step's decisions. Values are nil when they are not known; a nil is never published as zero.
+public struct Outputs: Sendable {
+  /// ATC: charging is allowed.
+  public var chargeAllowed = false
+  /// ATD: discharging is allowed.
+  public var dischargeAllowed = false
+  /// CVL, CCL, DCL and the low voltage limit.
+  public var limits = Limits.withdrawn
+  /// The state number.
+  public var state = State.waiting
+  /// The charge phase.
+  public var chargePhase = ChargePhase.resting
+
+  /// Battery voltage, volts, while fresh.
+  public var voltage: Double?
+  /// Current, amperes, charge positive, direction setting applied, while fresh.
+  public var current: Double?
+  /// Power, watts, charge positive.
+  public var power: Double?
+  /// The battery temperature to show, degrees Celsius, while fresh.
+  public var temperature: Double?
+  /// The lowest cell, while all cells are fresh.
+  public var lowestCell: PlacedValue?
+  /// The highest cell, while all cells are fresh.
+  public var highestCell: PlacedValue?
+  /// The lowest of all temperatures, while fresh.
+  public var lowestTemperature: PlacedValue?
+  /// The highest of all temperatures, while fresh.
+  public var highestTemperature: PlacedValue?
+  /// Whether the contactor is closed as its feedback says; nil when nothing says so.
+  public var contactorClosed: Bool?
+
+  /// State of charge, 0...100 %; nil before it was set, synchronised or restored.
+  public var stateOfCharge: Double?
+  /// Whether the state of charge was ever synchronised or set by hand (R182).
+  public var isStateOfChargeTrusted = false
+  /// Ampere-hours since the last full charge, 0 or negative (R169); nil when not known.
+  public var consumed: Double?
+  /// Time until the discharge floor, in whole minutes, at most 10 days (R174); nil while charging or not known.
+  public var timeToGo: TimeSpan?
+
+  /// The alarms that are active.
+  public var alarms: AlarmSet = []
+  /// The relay in Alarm mode, continuous (R127).
+  public var relayActive = false
+
+  /// Everything that forbids charging now.
+  public var chargeBlocks: Blocks = []
+  /// Everything that forbids discharging now.
+  public var dischargeBlocks: Blocks = []
+  /// Why charging is allowed or forbidden.
+  public var chargeReason = Reason(.waitingForData)
+  /// Why discharging is allowed or forbidden.
+  public var dischargeReason = Reason(.waitingForData)
+  /// Why CVL is what it is.
+  public var chargeVoltageReason = Reason(.waitingForData)
+  /// Why CCL is what it is.
+  public var chargeCurrentReason = Reason(.waitingForData)
+  /// Why DCL is what it is.
+  public var dischargeCurrentReason = Reason(.waitingForData)
+
+  /// A permission or a limit was withdrawn in this step for a protective reason: send now, not at the next period.
+  public var protectiveChange = false
+  /// What happened in this step.
+  public var events = StepEvents()
+  /// Step again at this instant at the latest, even when no input changed.
+  public var nextDeadline = Instant.origin
+
+  /// Nothing known, nothing allowed.
+  public init() {}
+}

@@ -1,0 +1,108 @@
+import MonotonicTime
+
+// The numbers a step works with, made once from the settings: bank volts instead of volts per 12 V, spans instead of
+// seconds. The fixed numbers of the manual stand here and nowhere else.
+
+struct Parameters: Sendable {
+  /// R104, R105: high cell, fixed.
+  static let highCell = 3.75
+  static let highCellResume = 3.6
+  /// R93: loads return when every cell is here.
+  static let lowCellResume = 3.2
+  /// OD-2: charging is reduced after a low cell until every cell is above.
+  static let reducedUntil = 3.0
+  /// OD-2: in amperes per ampere-hour.
+  static let reducedRate = 0.1
+  /// OD-6.
+  static let lowTemperatureHysteresis = 2.0
+  static let lowTemperatureHold = TimeSpan.seconds(60)
+  /// OD-4.
+  static let highTemperature = 50.0
+  static let highTemperatureResume = 45.0
+  static let veryHighTemperature = 55.0
+  static let veryHighTemperatureResume = 50.0
+  /// OD-8.
+  static let warningHysteresis = 1.0
+  static let floorHysteresis = 5.0
+  /// R159-R161, R345.
+  static let chargeEfficiency = 0.99
+  static let peukertExponent = 1.05
+  static let peukertHours = 20.0
+  static let currentThreshold = 0.05
+
+  let capacity: Double
+  let lowCell: Double
+  let minimumChargeTemperature: Double
+  let temperatureRequired: Bool
+  let currentReversed: Bool
+
+  let floor: Double
+  let warningLevel: Double
+  let chargedVoltage: Double
+  let tailCurrent: Double
+  let chargedDetection: TimeSpan
+
+  /// R136, capped by the installer.
+  let fullChargeVoltage: Double
+  let restingVoltage: Double
+  let voltageCap: Double
+  let fullChargeVoltageUncapped: Double
+  /// R152.
+  let restingDrop: Double
+  /// OD-19.
+  let absorptionStart: Double
+  let absorptionPause: Double
+  let absorptionSeconds: Double
+  let intervalSeconds: Double
+  let threshold: Double
+  /// R140.
+  let lowVoltageTrigger: Double
+  /// R150.
+  let lowVoltageLimit: Double
+
+  let rating: Double
+  let peak: Double
+  let chargeCap: Double
+  let dischargeCap: Double
+
+  let cellLate: TimeSpan
+  let cellStale: TimeSpan
+  let measurementLate: TimeSpan
+  let measurementStale: TimeSpan
+  let withdrawn: TimeSpan
+
+  init(_ settings: Settings) {
+    let factor = settings.bankFactor
+    capacity = settings[.batteryCapacity]
+    lowCell = settings[.lowCellVoltage]
+    minimumChargeTemperature = settings[.minimumChargeTemperature]
+    temperatureRequired = settings[.temperatureRequired] != 0
+    currentReversed = settings[.currentReversed] != 0
+    floor = settings[.dischargeFloor]
+    warningLevel = settings[.lowStateOfChargeWarning]
+    chargedVoltage = settings[.chargedVoltage] * factor
+    tailCurrent = quantised(settings[.tailCurrent] * settings[.batteryCapacity] / 100)
+    chargedDetection = TimeSpan(seconds: settings[.chargedDetectionTime] * 60)
+    voltageCap = settings[.maximumChargeVoltage] * factor
+    fullChargeVoltageUncapped = 14.2 * factor
+    fullChargeVoltage = min(fullChargeVoltageUncapped, voltageCap)
+    restingVoltage = min(13.5 * factor, voltageCap)
+    restingDrop = 0.15 * factor
+    absorptionStart = quantised(fullChargeVoltage - 0.05 * factor)
+    absorptionPause = quantised(fullChargeVoltage - 0.2 * factor)
+    absorptionSeconds = settings[.absorptionTime] * 3600
+    intervalSeconds = settings[.repeatedAbsorptionInterval] * 86_400
+    threshold = settings[.stateOfChargeThreshold]
+    lowVoltageTrigger = 12 * factor
+    lowVoltageLimit = quantised(2.6 * Double(settings.cellsInSeries))
+    rating = settings.continuousRating
+    peak = settings.peakRating
+    chargeCap = settings[.maximumChargeCurrent]
+    dischargeCap = settings[.maximumDischargeCurrent]
+    cellLate = TimeSpan(seconds: settings[.cellLate])
+    cellStale = TimeSpan(seconds: settings[.cellStale])
+    measurementLate = TimeSpan(seconds: settings[.measurementLate])
+    measurementStale = TimeSpan(seconds: settings[.measurementStale])
+    withdrawn = TimeSpan(seconds: settings[.limitsWithdrawn])
+  }
+}

@@ -1,0 +1,105 @@
+import MonotonicTime
+
+// The protections of areas E and F. They latch on the raising side, and release on good data only: data that is lost
+// while a protection is active can neither end it nor restart its hold time.
+
+struct Protection: Sendable {
+  private(set) var lowCell: Bool
+  private(set) var highCell = false
+  private(set) var lowTemperature: Bool
+  private(set) var highTemperature = false
+  private(set) var veryHighTemperature = false
+  private(set) var dischargeFloor: Bool
+  private(set) var lowStateOfChargeWarning = false
+  /// Charging is reduced after a low cell (OD-2).
+  private(set) var isReduced: Bool
+  private var warmSince: Instant?
+
+  init(restoring snapshot: Snapshot?) {
+    lowCell = snapshot?.lowCell ?? false
+    highCell = snapshot?.highCell ?? false
+    lowTemperature = snapshot?.lowTemperature ?? false
+    highTemperature = snapshot?.highTemperature ?? false
+    veryHighTemperature = snapshot?.veryHighTemperature ?? false
+    dischargeFloor = snapshot?.dischargeFloor ?? false
+    isReduced = snapshot?.isReduced ?? false
+  }
+
+  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, at now: Instant) {
+    if let cell = judged.lowestCell?.value {
+      let isComplete = judged.cellState.isUsable
+      if cell <= parameters.lowCell {  // R92: reached is enough
+        lowCell = true
+        isReduced = true
+      } else if isComplete, cell >= Parameters.lowCellResume {  // R93
+        lowCell = false
+      }
+      if isComplete, cell > Parameters.reducedUntil { isReduced = false }
+    }
+    if let cell = judged.highestCell?.value {
+      if cell >= Parameters.highCell {  // R104
+        highCell = true
+      } else if judged.cellState.isUsable, cell < Parameters.highCellResume {  // R105
+        highCell = false
+      }
+    }
+    evaluateCold(judged, parameters, at: now)
+    evaluateHot(judged)
+  }
+
+  private mutating func evaluateCold(_ judged: Judgement, _ parameters: Parameters, at now: Instant) {
+    guard let lowest = judged.lowestTemperature?.value else {
+      warmSince = nil
+      return
+    }
+    if lowest < parameters.minimumChargeTemperature { lowTemperature = true }  // R109
+    guard lowTemperature else { return }
+    let isWarm = lowest >= parameters.minimumChargeTemperature + Parameters.lowTemperatureHysteresis
+    guard isWarm, judged.temperatureState.isUsable else {
+      warmSince = nil
+      return
+    }
+    let since = warmSince ?? now
+    warmSince = since
+    if now - since >= Parameters.lowTemperatureHold {  // OD-6
+      lowTemperature = false
+      warmSince = nil
+    }
+  }
+
+  private mutating func evaluateHot(_ judged: Judgement) {
+    guard let highest = judged.highestTemperature?.value else { return }
+    let isComplete = judged.temperatureState.isUsable
+    if highest >= Parameters.highTemperature {
+      highTemperature = true
+    } else if isComplete, highest <= Parameters.highTemperatureResume {
+      highTemperature = false
+    }
+    if highest >= Parameters.veryHighTemperature {
+      veryHighTemperature = true
+    } else if isComplete, highest <= Parameters.veryHighTemperatureResume {
+      veryHighTemperature = false
+    }
+  }
+
+  /// The state of charge is the monitor's, so this comes after counting. Only a trusted state of charge stops loads.
+  mutating func evaluate(stateOfCharge: Double?, isTrusted: Bool, _ parameters: Parameters) {
+    guard let stateOfCharge, isTrusted else {
+      dischargeFloor = false
+      lowStateOfChargeWarning = false
+      return
+    }
+    if parameters.floor <= 0 {  // R54
+      dischargeFloor = false
+    } else if stateOfCharge <= parameters.floor {  // R177
+      dischargeFloor = true
+    } else if stateOfCharge >= min(parameters.floor + Parameters.floorHysteresis, 100) {
+      dischargeFloor = false
+    }
+    if stateOfCharge <= parameters.warningLevel {  // R176
+      lowStateOfChargeWarning = true
+    } else if stateOfCharge > min(parameters.warningLevel + Parameters.warningHysteresis, 99.99) {
+      lowStateOfChargeWarning = false
+    }
+  }
+}

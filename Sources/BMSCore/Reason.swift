@@ -1,0 +1,98 @@
+public import MonotonicTime
+
+// Why an output is what it is: the rule, the input that caused it, since when, and what ends it. Kept as numbers; the
+// text is made when somebody asks for it.
+
+/// The rules that decide outputs.
+public enum Rule: UInt8, Sendable, Hashable {
+  /// Nothing forbids it.
+  case allowed
+  /// The first complete data has not arrived yet.
+  case waitingForData
+  /// The program is leaving.
+  case shutdown
+  /// A required input is lost.
+  case dataLost
+  /// A required input has been lost for so long that limits are withdrawn (OD-20).
+  case withdrawn
+  /// A cell at 3.75 V (R104).
+  case highCell
+  /// A cell at the low cell voltage (R92).
+  case lowCell
+  /// Too cold to charge (R109).
+  case lowTemperature
+  /// Too hot (OD-4).
+  case highTemperature
+  /// At the discharge floor (R243).
+  case dischargeFloor
+  /// CVL of the full charge cycle (R136).
+  case fullCharge
+  /// CVL of the resting phase (R136).
+  case resting
+  /// CVL follows a battery that stands above the resting voltage (R152).
+  case restingFollowsBattery
+  /// The installer's cap.
+  case installerCap
+  /// CCL of 1 A per Ah (R148).
+  case capacity
+  /// The model's rating (R5, R149).
+  case rating
+  /// Reduced charge after a low cell (R153, OD-2).
+  case reducedAfterLowCell
+  /// CCL 0 or DCL 0 because charging or discharging is forbidden (R146, R147).
+  case forbidden
+}
+
+/// What forbids charging or discharging, all causes at once.
+public struct Blocks: OptionSet, Sendable, Hashable {
+  /// One bit each.
+  public let rawValue: UInt8
+  /// From the bits.
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+  /// Leaving.
+  public static let shutdown = Blocks(rawValue: 1)
+  /// A required input is missing, stale or impossible.
+  public static let data = Blocks(rawValue: 2)
+  /// High cell.
+  public static let highCell = Blocks(rawValue: 4)
+  /// Low cell.
+  public static let lowCell = Blocks(rawValue: 8)
+  /// Low temperature.
+  public static let lowTemperature = Blocks(rawValue: 16)
+  /// High temperature.
+  public static let highTemperature = Blocks(rawValue: 32)
+  /// Discharge floor.
+  public static let dischargeFloor = Blocks(rawValue: 64)
+}
+
+/// Why an output is what it is.
+public struct Reason: Sendable, Hashable {
+  /// The rule that decided.
+  public var rule: Rule
+  /// The input it decided on.
+  public var input: InputRole?
+  /// What is wrong with that input, when the rule is about data.
+  public var fault: InputFault = .none
+  /// The cell it was about, when it was about one and its place is known.
+  public var place: CellPlace?
+  /// The input's value, in its unit.
+  public var value: Double?
+  /// What the value is compared with to end this state, in the same unit.
+  public var endsAt: Double?
+  /// Since when this rule decides.
+  public var since = Instant.origin
+
+  init(_ rule: Rule) { self.rule = rule }
+
+  init(
+    _ rule: Rule, _ input: InputRole, fault: InputFault = .none, place: CellPlace? = nil, value: Double? = nil,
+    endsAt: Double? = nil
+  ) {
+    self.rule = rule
+    self.input = input
+    self.fault = fault
+    self.place = place
+    self.value = value
+    self.endsAt = endsAt
+  }
+}

@@ -1,0 +1,48 @@
+// Reasons in words, made only when somebody asks.
+
+extension Reason: CustomStringConvertible {
+  /// A sentence without its subject, for example "battery 2 cell 3 at 3.76 V, until below 3.6 V".
+  public var description: String {
+    switch rule {
+    case .allowed: "nothing forbids it"
+    case .waitingForData: "waiting for the first complete data: \(inputText)"
+    case .dataLost: "\(inputText), until good values arrive"
+    case .withdrawn: "\(inputText) for too long, limits are withdrawn until good values arrive"
+    case .shutdown: "the program is leaving"
+    case .highCell: "\(placeText("highest cell"))\(at("V")), until every cell is below \(end("V"))"
+    case .lowCell: "\(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) or above"
+    case .lowTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or above for 60 s"
+    case .highTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or below"
+    case .dischargeFloor: "state of charge\(at("%")), until \(end("%"))"
+    case .fullCharge: "full charge cycle"
+    case .resting: "resting"
+    case .restingFollowsBattery: "resting, follows the battery\(at("V"))"
+    case .installerCap: "the installer's limit"
+    case .capacity: "1 A per Ah of capacity"
+    case .rating: "the rating of the model"
+    case .reducedAfterLowCell:
+      "reduced after a low cell: \(placeText("lowest cell"))\(at("V")), until above \(end("V"))"
+    case .forbidden: "forbidden"
+    }
+  }
+
+  private var inputText: String {
+    let name = input?.name ?? "input"
+    guard let place else { return "\(name) \(fault.text)" }
+    return "\(name) of \(place) \(fault.text)"
+  }
+
+  private func placeText(_ other: String) -> String { place.map { "\($0)" } ?? other }
+
+  private func at(_ unit: String) -> String { value.map { " at \(decimal($0, places: 2)) \(unit)" } ?? "" }
+
+  private func end(_ unit: String) -> String { endsAt.map { "\(decimal($0, places: 2)) \(unit)" } ?? "its limit" }
+}
+
+extension Outputs {
+  /// "charge forbidden: battery 2 cell 3 at 3.76 V, until every cell is below 3.6 V".
+  public var chargeText: String { "charge \(chargeAllowed ? "allowed" : "forbidden"): \(chargeReason)" }
+
+  /// "discharge forbidden: …".
+  public var dischargeText: String { "discharge \(dischargeAllowed ? "allowed" : "forbidden"): \(dischargeReason)" }
+}

@@ -1,0 +1,276 @@
+// The one table of settings: key, unit, default, range and where each number comes from (requirements R325-R345).
+// Voltages of the bank are kept per 12 V and scaled by the nominal voltage, so that changing a 12 V bank's settings to
+// 24 V can leave no voltage behind (R165).
+
+/// One setting of the BMS. The order is the table's order.
+public enum Setting: Int, CaseIterable, Sendable {
+  /// R325.
+  case nominalVoltage
+  /// R326.
+  case batteryCapacity
+  /// R327.
+  case batteriesInParallel
+  /// R5.
+  case model
+  /// R342.
+  case lowCellVoltage
+  /// R344.
+  case minimumChargeTemperature
+  /// R332.
+  case absorptionTime
+  /// R333.
+  case repeatedAbsorptionInterval
+  /// R334.
+  case stateOfChargeThreshold
+  /// R335, per 12 V.
+  case chargedVoltage
+  /// R336.
+  case tailCurrent
+  /// R337.
+  case chargedDetectionTime
+  /// R338.
+  case dischargeFloor
+  /// R339.
+  case lowStateOfChargeWarning
+  /// R341.
+  case currentReversed
+  /// OD-2, installer's cap on CVL, per 12 V.
+  case maximumChargeVoltage
+  /// OD-2, installer's cap on CCL.
+  case maximumChargeCurrent
+  /// OD-2, installer's cap on DCL.
+  case maximumDischargeCurrent
+  /// Whether lost or unassigned temperature forbids.
+  case temperatureRequired
+  /// OD-20.
+  case cellLate
+  /// OD-20.
+  case cellStale
+  /// OD-20.
+  case measurementLate
+  /// OD-20.
+  case measurementStale
+  /// OD-20.
+  case limitsWithdrawn
+
+  /// The row of this setting.
+  public var definition: SettingDefinition {
+    switch self {
+    case .nominalVoltage:
+      .init("nominal_voltage", .volts, 12, 12...48, "R325", choices: [12, 24, 48])
+    case .batteryCapacity:
+      .init("battery_capacity", .ampereHours, 200, 1...12_000, "R326")
+    case .batteriesInParallel:
+      .init("batteries_in_parallel", .none, 1, 1...20, "R327", whole: true)
+    case .model:
+      .init("model", .none, 500, 500...1000, "R5", choices: [500, 1000])
+    case .lowCellVoltage:
+      .init("low_cell_voltage", .volts, 2.8, 2.6...2.8, "R342")
+    case .minimumChargeTemperature:
+      .init("minimum_charge_temperature", .celsius, 5, -10...20, "R344")
+    case .absorptionTime:
+      .init("absorption_time", .hours, 2, 0.5...24, "R332")
+    case .repeatedAbsorptionInterval:
+      .init("repeated_absorption_interval", .days, 30, 0...180, "R333, 0 is off")
+    case .stateOfChargeThreshold:
+      .init("soc_threshold", .percent, 70, 0...95, "R334")
+    case .chargedVoltage:
+      .init("charged_voltage", .voltsPer12, 14.0, 13.0...14.6, "R335")
+    case .tailCurrent:
+      .init("tail_current", .percent, 4, 0.5...10, "R336")
+    case .chargedDetectionTime:
+      .init("charged_detection_time", .minutes, 3, 1...50, "R337")
+    case .dischargeFloor:
+      .init("discharge_floor", .percent, 10, 0...99, "R338, 0 is off")
+    case .lowStateOfChargeWarning:
+      .init("low_soc_warning", .percent, 15, 0...99, "R339")
+    case .currentReversed:
+      .init("current_reversed", .none, 0, 0...1, "R341", choices: [0, 1])
+    case .maximumChargeVoltage:
+      .init("maximum_charge_voltage", .voltsPer12, 14.2, 13.0...14.2, "OD-2")
+    case .maximumChargeCurrent:
+      .init("maximum_charge_current", .amperes, 1000, 1...1000, "OD-2")
+    case .maximumDischargeCurrent:
+      .init("maximum_discharge_current", .amperes, 1200, 1...1200, "OD-2")
+    case .temperatureRequired:
+      .init("temperature_required", .none, 1, 0...1, "R109", choices: [0, 1])
+    case .cellLate:
+      .init("cell_late", .seconds, 2, 0.1...5, "OD-20")
+    case .cellStale:
+      .init("cell_stale", .seconds, 5, 0.5...10, "OD-20")
+    case .measurementLate:
+      .init("measurement_late", .seconds, 0.5, 0.1...5, "OD-20")
+    case .measurementStale:
+      .init("measurement_stale", .seconds, 2, 0.5...10, "OD-20")
+    case .limitsWithdrawn:
+      .init("limits_withdrawn", .seconds, 60, 10...60, "OD-20")
+    }
+  }
+
+  /// The setting with this key, or nil.
+  public init?(key: String) {
+    guard let match = Setting.allCases.first(where: { $0.definition.key == key }) else { return nil }
+    self = match
+  }
+}
+
+/// The unit of a setting.
+public enum SettingUnit: String, Sendable {
+  /// A number without a unit.
+  case none = ""
+  /// Volts.
+  case volts = "V"
+  /// Volts for a 12 V bank; twice that at 24 V, four times at 48 V.
+  case voltsPer12 = "V per 12 V"
+  /// Amperes.
+  case amperes = "A"
+  /// Ampere-hours.
+  case ampereHours = "Ah"
+  /// Percent.
+  case percent = "%"
+  /// Degrees Celsius.
+  case celsius = "°C"
+  /// Seconds.
+  case seconds = "s"
+  /// Minutes.
+  case minutes = "min"
+  /// Hours.
+  case hours = "h"
+  /// Days.
+  case days = "d"
+}
+
+/// A row of the settings table.
+public struct SettingDefinition: Sendable {
+  /// The name in files and commands.
+  public let key: String
+  /// The unit.
+  public let unit: SettingUnit
+  /// The value when nothing is set.
+  public let standard: Double
+  /// The values that are accepted.
+  public let range: ClosedRange<Double>
+  /// Where the numbers come from.
+  public let source: String
+  /// The only values accepted, where there are only a few; otherwise empty.
+  public let choices: [Double]
+  /// Whether only whole numbers are accepted.
+  public let isWhole: Bool
+
+  init(
+    _ key: String, _ unit: SettingUnit, _ standard: Double, _ range: ClosedRange<Double>, _ source: String,
+    choices: [Double] = [], whole: Bool = false
+  ) {
+    self.key = key
+    self.unit = unit
+    self.standard = standard
+    self.range = range
+    self.source = source
+    self.choices = choices
+    isWhole = whole
+  }
+}
+
+/// Why a setting was refused. Nothing is changed then.
+public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Not a number, or outside of the range or the choices.
+  case notAccepted(Setting, Double)
+  /// Two settings contradict each other.
+  case contradiction(Setting, Setting)
+
+  /// A sentence with key, value and what would be accepted.
+  public var description: String {
+    switch self {
+    case .notAccepted(let setting, let value):
+      let row = setting.definition
+      let unit = row.unit == .none ? "" : " \(row.unit.rawValue)"
+      if !row.choices.isEmpty {
+        let choices = row.choices.map { decimal($0) }.joined(separator: ", ")
+        return "\(row.key) = \(decimal(value)) is refused: one of \(choices)\(unit) (\(row.source))"
+      }
+      let whole = row.isWhole ? "whole numbers " : ""
+      return "\(row.key) = \(decimal(value)) is refused: \(whole)from \(decimal(row.range.lowerBound)) to "
+        + "\(decimal(row.range.upperBound))\(unit) (\(row.source))"
+    case .contradiction(.lowStateOfChargeWarning, .dischargeFloor):
+      return "low_soc_warning is refused below discharge_floor (R321)"
+    case .contradiction(let first, let second):
+      return "\(first.definition.key) is refused above \(second.definition.key): late comes before stale, stale before "
+        + "withdrawn (OD-20)"
+    }
+  }
+}
+
+/// A complete and consistent set of settings. It cannot hold a refused value.
+public struct Settings: Sendable, Equatable {
+  private var values: InlineArray<24, Double>
+
+  /// Every setting at its default.
+  public init() {
+    values = InlineArray { index in
+      Setting(rawValue: index).map { quantised($0.definition.standard) } ?? 0
+    }
+  }
+
+  /// The value of a setting, in the unit of its row.
+  public subscript(_ setting: Setting) -> Double { values[setting.rawValue] }
+
+  /// Sets one value, or refuses it and changes nothing.
+  public mutating func set(_ setting: Setting, to value: Double) throws(SettingError) {
+    try set([(setting, value)])
+  }
+
+  /// Sets several values that only together are consistent, or refuses and changes nothing.
+  public mutating func set(_ changes: [(Setting, Double)]) throws(SettingError) {
+    var changed = self
+    for (setting, value) in changes {
+      let row = setting.definition
+      guard value.isFinite, row.range.contains(value), row.choices.isEmpty || row.choices.contains(value),
+        !row.isWhole || value.rounded() == value
+      else { throw .notAccepted(setting, value) }
+      changed.values[setting.rawValue] = quantised(value)
+    }
+    try changed.check()
+    self = changed
+  }
+
+  private func check() throws(SettingError) {
+    // R321. A floor of 0 is off and contradicts nothing.
+    if self[.lowStateOfChargeWarning] < self[.dischargeFloor] {
+      throw .contradiction(.lowStateOfChargeWarning, .dischargeFloor)
+    }
+    if self[.cellLate] > self[.cellStale] { throw .contradiction(.cellLate, .cellStale) }
+    if self[.measurementLate] > self[.measurementStale] { throw .contradiction(.measurementLate, .measurementStale) }
+  }
+
+  /// Cells in series: 4, 8 or 16 (R2).
+  public var cellsInSeries: Int { self[.nominalVoltage] == 48 ? 16 : self[.nominalVoltage] == 24 ? 8 : 4 }
+
+  /// How often the 12 V numbers count: 1, 2 or 4.
+  public var bankFactor: Double { Double(cellsInSeries) / 4 }
+
+  /// Continuous current of the model, amperes: 500 or 1000 (R5).
+  public var continuousRating: Double { self[.model] }
+
+  /// Peak current of the model, amperes: 600 or 1200 (R5).
+  public var peakRating: Double { self[.model] == 1000 ? 1200 : 600 }
+
+  /// Whether both hold the same values.
+  public static func == (left: Settings, right: Settings) -> Bool {
+    Setting.allCases.allSatisfy { left[$0] == right[$0] }
+  }
+}
+
+/// A number as people write it: at most three decimals, no trailing zeros. Without Foundation and its locales.
+func decimal(_ value: Double, places: Int = 3) -> String {
+  guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
+  var scale = 1
+  for _ in 0..<places { scale *= 10 }
+  let scaled = Int((abs(value) * Double(scale)).rounded())
+  let sign = value < 0 && scaled != 0 ? "-" : ""
+  let whole = scaled / scale
+  var fraction = String(scaled % scale)
+  if scaled % scale == 0 { return "\(sign)\(whole)" }
+  fraction = String(repeating: "0", count: places - fraction.count) + fraction
+  while fraction.hasSuffix("0") { fraction.removeLast() }
+  return "\(sign)\(whole).\(fraction)"
+}

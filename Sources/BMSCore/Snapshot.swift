@@ -1,0 +1,62 @@
+// What must survive a power cut, as a value. The daemon stores it and hands it back; the core never touches a file.
+
+/// The state of the core that a restart must not lose: the battery monitor, the charge cycle, the protections.
+///
+/// Instants are not in it: their origin dies with the program run.
+public struct Snapshot: Sendable, Hashable, Codable {
+  /// The version of this layout that this program writes and reads.
+  public static let currentVersion = 1
+
+  /// The layout.
+  public var version = Snapshot.currentVersion
+  /// Whether the state of charge is known.
+  public var isStateOfChargeKnown = false
+  /// Whether it was ever synchronised or set by hand.
+  public var isStateOfChargeTrusted = false
+  /// Raw ampere-hours since full, 0 or negative.
+  public var consumed = 0.0
+  /// Ampere-hours the state of charge lacks, 0 or positive.
+  public var missing = 0.0
+  /// Seconds that were not counted since the last synchronisation.
+  public var uncountedSeconds = 0.0
+  /// Running seconds since the last synchronisation.
+  public var secondsSinceSynchronisation: Double?
+  /// Whether a full charge cycle is going on.
+  public var isFullCharge = false
+  /// Absorption counted in that cycle, seconds.
+  public var absorbedSeconds = 0.0
+  /// Running seconds since the last completed full charge (OD-23).
+  public var secondsSinceFullCharge: Double?
+  /// The trigger conditions that were true, so that a restart does not see them begin again.
+  public var chargeConditions: UInt8 = 0
+  /// The protections that were active.
+  public var lowCell = false
+  /// A high cell was latched.
+  public var highCell = false
+  /// Low temperature was latched.
+  public var lowTemperature = false
+  /// High temperature was latched.
+  public var highTemperature = false
+  /// Very high temperature was latched.
+  public var veryHighTemperature = false
+  /// The discharge floor was latched.
+  public var dischargeFloor = false
+  /// Charging was reduced after a low cell.
+  public var isReduced = false
+
+  /// The state of a BMS that has never run.
+  public init() {}
+
+  /// Why this snapshot cannot be used, or nil. A damaged one must be refused whole: half a state is a wrong state.
+  public var defect: String? {
+    if version != Snapshot.currentVersion { return "layout \(version) is not known here" }
+    let numbers = [
+      consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation ?? 0,
+      secondsSinceFullCharge ?? 0,
+    ]
+    if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
+    if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
+    if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
+    return nil
+  }
+}
