@@ -1,0 +1,25 @@
+public import MonotonicTime
+
+/// What happened to a node that its owner should show, log or store.
+public enum NodeEvent: Hashable, Sendable {
+  /// The node may send from this address.
+  case addressClaimed(UInt8)
+  /// A lower NAME took the address; another one is being claimed.
+  case addressLost(UInt8, to: Name)
+  /// No address is to be had: the node is silent.
+  case cannotClaim
+  /// 65240 commanded an address.
+  case addressCommanded(UInt8)
+  /// Somebody else sends from our address.
+  case addressUsedByAnother(pgn: PGN)
+  /// Another device has our NAME. It was given a new unique number so that the two can be told apart.
+  case twinName(Name, newUniqueNumber: UInt32)
+  /// 126208 set the instances.
+  case instancesChanged(device: UInt8, system: UInt8)
+  /// 126208 set an installation description.
+  case descriptionsChanged
+  /// 126208 set the interval of a PGN.
+  case intervalChanged(PGN, TimeSpan)
+  /// ``Node/stored`` is to be saved.
+  case storedChanged
+}

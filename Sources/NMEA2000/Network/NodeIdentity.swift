@@ -1,0 +1,120 @@
+public import MonotonicTime
+
+/// Everything a node says about itself.
+public struct NodeIdentity: Hashable, Sendable {
+  /// The NAME as configured. Instances and unique number that were stored since win over it.
+  public var name: Name
+  /// The address to begin with when none is stored.
+  public var preferredAddress: UInt8
+  /// The addresses it may take by itself, 0...251 at most. A commanded address may lie outside.
+  public var addresses: ClosedRange<UInt8>
+  /// Repeats the claim unasked, as Victron's products do each 60 s (vecan.md section 1); nil for never.
+  public var claimInterval: TimeSpan?
+  /// What 126996 says.
+  public var product: ProductDescription
+  /// The last field of 126998: who made it. At most 70 characters.
+  public var manufacturerInformation: String
+
+  /// An identity of these parts.
+  public init(
+    name: Name, preferredAddress: UInt8 = 36, addresses: ClosedRange<UInt8> = 0...BusAddress.lastClaimable,
+    claimInterval: TimeSpan? = nil, product: ProductDescription, manufacturerInformation: String = ""
+  ) {
+    self.name = name
+    self.preferredAddress = preferredAddress
+    self.addresses = addresses
+    self.claimInterval = claimInterval
+    self.product = product
+    self.manufacturerInformation = manufacturerInformation
+  }
+}
+
+/// The contents of 126996. Texts are cut to 32 bytes.
+public struct ProductDescription: Hashable, Sendable {
+  /// The NMEA 2000 version in thousandths, 2100 for 2.100.
+  public var nmeaVersion: UInt16
+  /// The maker's number for the product.
+  public var productCode: UInt16
+  /// The product's name.
+  public var model: String
+  /// The version of its program.
+  public var softwareVersion: String
+  /// The version of its hardware.
+  public var modelVersion: String
+  /// Its serial number.
+  public var serialNumber: String
+  /// 0...3, 255 for none.
+  public var certificationLevel: UInt8
+  /// Its current from the network in units of 50 mA.
+  public var loadEquivalency: UInt8
+
+  /// A description of these parts.
+  public init(
+    nmeaVersion: UInt16 = 2100, productCode: UInt16, model: String, softwareVersion: String, modelVersion: String = "",
+    serialNumber: String, certificationLevel: UInt8 = 0, loadEquivalency: UInt8 = 0
+  ) {
+    self.nmeaVersion = nmeaVersion
+    self.productCode = productCode
+    self.model = model
+    self.softwareVersion = softwareVersion
+    self.modelVersion = modelVersion
+    self.serialNumber = serialNumber
+    self.certificationLevel = certificationLevel
+    self.loadEquivalency = loadEquivalency
+  }
+}
+
+/// What the bus changed and a restart must not forget (nmea2000.md section 1.5).
+public struct StoredNode: Hashable, Sendable {
+  /// The address held last.
+  public var address: UInt8?
+  /// The unique number, when a twin forced another than the configured one.
+  public var uniqueNumber: UInt32?
+  /// The device instance set by 126208.
+  public var deviceInstance: UInt8?
+  /// The system instance set by 126208.
+  public var systemInstance: UInt8?
+  /// The heartbeat's interval set by 126208.
+  public var heartbeatInterval: TimeSpan?
+  /// The first installation description set by 126208.
+  public var installationDescription1: String
+  /// The second installation description set by 126208.
+  public var installationDescription2: String
+
+  /// A record of these parts.
+  public init(
+    address: UInt8? = nil, uniqueNumber: UInt32? = nil, deviceInstance: UInt8? = nil, systemInstance: UInt8? = nil,
+    heartbeatInterval: TimeSpan? = nil, installationDescription1: String = "", installationDescription2: String = ""
+  ) {
+    self.address = address
+    self.uniqueNumber = uniqueNumber
+    self.deviceInstance = deviceInstance
+    self.systemInstance = systemInstance
+    self.heartbeatInterval = heartbeatInterval
+    self.installationDescription1 = installationDescription1
+    self.installationDescription2 = installationDescription2
+  }
+}
+
+/// A PGN that the application sends, and what the bus may do about it.
+public struct TransmittedPGN: Hashable, Sendable {
+  /// What is sent.
+  public var pgn: PGN
+  /// How often, when nobody set another interval; nil for on request or on change.
+  public var interval: TimeSpan?
+  /// The intervals that 126208 may set; nil to refuse any. "Off" is always refused: a BMS never falls silent on
+  /// somebody's request.
+  public var settableIntervals: ClosedRange<TimeSpan>?
+  /// Whether 59904 and 126208 may ask for it.
+  public var isRequestable: Bool
+
+  /// A PGN with these rules.
+  public init(
+    _ pgn: PGN, interval: TimeSpan? = nil, settableIntervals: ClosedRange<TimeSpan>? = nil, isRequestable: Bool = true
+  ) {
+    self.pgn = pgn
+    self.interval = interval
+    self.settableIntervals = settableIntervals
+    self.isRequestable = isRequestable
+  }
+}
