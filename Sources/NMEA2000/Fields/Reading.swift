@@ -31,6 +31,19 @@ public enum Reading<Value> {
   }
 }
 
+extension Reading {
+  /// The reading that `transform` makes of the value; the same way of having none otherwise.
+  @inlinable
+  public func flatMap<Other>(_ transform: (Value) -> Reading<Other>) -> Reading<Other> {
+    switch self {
+    case .value(let value): transform(value)
+    case .notAvailable: .notAvailable
+    case .error: .error
+    case .reserved: .reserved
+    }
+  }
+}
+
 extension Reading: Sendable where Value: Sendable {}
 extension Reading: Equatable where Value: Equatable {}
 extension Reading: Hashable where Value: Hashable {}

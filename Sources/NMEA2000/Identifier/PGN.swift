@@ -18,6 +18,14 @@ public struct PGN: Hashable, Comparable, Sendable {
   @inlinable
   public var isAddressed: Bool { (rawValue >> 8) & 0xFF < 240 }
 
+  /// True when the maker decides on the content, and the first two bytes tell who that is: 61184, 65280...65535, 126720
+  /// and 130816...131071.
+  @inlinable
+  public var isProprietary: Bool {
+    let format = rawValue >> 8 & 0x2FF
+    return format == 0xEF || format == 0xFF
+  }
+
   /// Whether the number of `left` is smaller.
   @inlinable
   public static func < (left: PGN, right: PGN) -> Bool { left.rawValue < right.rawValue }

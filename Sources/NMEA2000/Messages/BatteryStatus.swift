@@ -3,10 +3,12 @@
 /// The sign of the current is a convention of devices (positive into the battery), not text of the standard.
 public struct BatteryStatus: ShortMessage {
   static let instanceField = Field.unsigned("Instance", at: 0, bits: 8, isKey: true)
-  static let voltageField = Field("Voltage", at: 8, bits: 16, .number(signed: true, resolution: 0.01, unit: .volts))
-  static let currentField = Field("Current", at: 24, bits: 16, .number(signed: true, resolution: 0.1, unit: .amperes))
+  static let voltageField = Field(
+    "Voltage", at: 8, bits: 16, .number(NumberFormat(signed: true, decimals: 2, unit: .volts)))
+  static let currentField = Field(
+    "Current", at: 24, bits: 16, .number(NumberFormat(signed: true, decimals: 1, unit: .amperes)))
   static let temperatureField = Field(
-    "Temperature", at: 40, bits: 16, .number(signed: false, resolution: 0.01, unit: .kelvin))
+    "Temperature", at: 40, bits: 16, .number(NumberFormat(decimals: 2, unit: .kelvin)))
   static let sequenceField = Field.unsigned("SID", at: 56, bits: 8)
 
   public static let definition = MessageDefinition(

@@ -39,3 +39,24 @@ extension ShortMessage {
     }
   }
 }
+
+/// A message of more than 16 bytes, or of variable length.
+public protocol LongMessage: Message, Hashable {
+  /// The payload.
+  var payload: LongPayload { get set }
+
+  /// The message with this payload.
+  init(payload: LongPayload)
+}
+
+extension LongMessage {
+  @inlinable
+  public init(payload: RawSpan) {
+    self.init(payload: LongPayload(payload))
+  }
+
+  @inlinable
+  public func withPayload<Result>(_ body: (RawSpan) throws -> Result) rethrows -> Result {
+    try payload.withBytes(body)
+  }
+}

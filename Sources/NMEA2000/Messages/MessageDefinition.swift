@@ -3,13 +3,44 @@ public import MonotonicTime
 /// What a message is: the one description that decode, encode, JSON, names and units come from.
 public struct MessageDefinition: Sendable {
   /// How a message travels.
-  public enum Framing: Sendable {
+  public enum Framing: Sendable, Hashable {
     /// One frame of 8 bytes.
     case single
     /// Up to 223 bytes in up to 32 frames, also when it would fit into one.
     case fastPacket
     /// ISO 11783 transport protocol only.
     case isoTransport
+  }
+
+  /// Bits that tell a message apart from others of the same PGN.
+  public struct Match: Sendable, Hashable {
+    /// The place of the bits.
+    public let bitOffset: Int
+    /// How many they are.
+    public let bitCount: Int
+    /// What they must be.
+    public let value: UInt64
+
+    /// The bits of `field` must be `value`.
+    public init(_ field: Field, _ value: UInt64) {
+      bitOffset = field.bitOffset
+      bitCount = field.bitCount
+      self.value = value
+    }
+  }
+
+  /// Fields that come again and again, after the others or after the set before.
+  public struct RepeatedSet: Sendable {
+    /// The fields, with offsets from the start of one repetition.
+    public let fields: [Field]
+    /// The number, from 1, of the field that says how often; nil for "until the payload ends".
+    public let countField: Int?
+
+    /// A set of fields that comes as often as the field `countField` says.
+    public init(_ fields: [Field], countField: Int?) {
+      self.fields = fields
+      self.countField = countField
+    }
   }
 
   /// The message's number.
@@ -24,15 +55,17 @@ public struct MessageDefinition: Sendable {
   public let priority: UInt8
   /// The default interval; nil when sent on request or change.
   public let interval: TimeSpan?
+  /// What tells it apart from others of the PGN; empty when nothing needs to.
+  public let matches: [Match]
   /// The fields, in the order of the wire. Their place in this list, from 1, is their number in 126208.
   public let fields: [Field]
-  /// Fields that repeat until the payload ends, with offsets from the start of one repetition.
-  public let repeated: [Field]
+  /// Fields that repeat, at the end; at most two sets.
+  public let repeated: [RepeatedSet]
 
   /// A definition of these parts.
   public init(
     pgn: PGN, name: String, framing: Framing, length: Int, priority: UInt8, interval: TimeSpan? = nil,
-    fields: [Field], repeated: [Field] = []
+    matches: [Match] = [], fields: [Field], repeated: [RepeatedSet] = []
   ) {
     self.pgn = pgn
     self.name = name
@@ -40,7 +73,13 @@ public struct MessageDefinition: Sendable {
     self.length = length
     self.priority = priority
     self.interval = interval
+    self.matches = matches
     self.fields = fields
     self.repeated = repeated
+  }
+
+  /// Whether a payload is of this message and not of another one of the PGN.
+  public func applies(to payload: some FieldStorage) -> Bool {
+    matches.allSatisfy { payload.bits(at: $0.bitOffset, count: $0.bitCount) == $0.value }
   }
 }
