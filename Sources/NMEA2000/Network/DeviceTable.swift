@@ -175,7 +175,7 @@ public struct DeviceTable: Sendable {
   private mutating func note(_ pgn: PGN, of index: Int) {
     let first = index * Self.pgnsPerAddress
     let wanted = pgn.rawValue + 1
-    var place = Int(wanted &* 0x9E37_79B1 >> 27)
+    var place = Int((wanted &* 0x9E37_79B1) >> 27)
     for _ in 0..<Self.pgnsPerAddress {
       let found = pgns[first + place]
       if found == wanted { return }
