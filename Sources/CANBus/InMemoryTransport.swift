@@ -1,0 +1,75 @@
+public import MonotonicTime
+
+/// One node of an ``InMemoryBus`` as a transport: the daemon's `--demo` and its tests run on it.
+public final class InMemoryTransport: CANTransport {
+  private let bus: InMemoryBus
+  private let node: InMemoryBus.Node
+  private let pause: (Instant) -> Instant
+  private var monitor: LinkMonitor
+
+  /// The virtual time; ``wait(until:wakeup:)`` moves it on.
+  public private(set) var now: Instant
+
+  /// What has passed.
+  public private(set) var counters = TransportCounters()
+
+  /// Attaches a node to `bus`, at the instant `start`.
+  ///
+  /// `pause` waits until the given instant, in whatever way, and returns the time it is then; a `--demo` sleeps there.
+  /// Without it time is virtual and a wait ends at once.
+  public init(
+    _ bus: InMemoryBus, interface: String = "memory", start: Instant = .origin,
+    pause: @escaping (Instant) -> Instant = { $0 }
+  ) {
+    self.bus = bus
+    self.pause = pause
+    node = bus.attach()
+    now = start
+    monitor = LinkMonitor(interface: interface)
+    monitor.interfaceIsUp(at: start)
+  }
+
+  /// Whether frames pass.
+  public var link: LinkState { monitor.state }
+
+  /// Pulls the plug, or puts it back.
+  public func setConnected(_ connected: Bool) {
+    bus.setConnected(connected, node)
+    if connected { monitor.interfaceIsUp(at: now) } else { monitor.interfaceIsDown(at: now) }
+  }
+
+  /// Appends what has arrived.
+  public func receive(into frames: inout [ReceivedFrame], limit: Int) {
+    let before = frames.count
+    bus.receive(for: node, until: now, into: &frames, limit: limit)
+    counters.received += UInt64(frames.count - before)
+  }
+
+  /// Hands frames to the bus until its transmit queue is full.
+  public func send(_ frames: [CANFrame]) -> SendOutcome {
+    guard link.carriesFrames else { return SendOutcome(accepted: 0, refusal: .linkDown) }
+    var accepted = 0
+    for frame in frames {
+      if frame.identifier != nil {
+        guard bus.send(frame, from: node, at: now) else {
+          counters.refusedFull += 1
+          return SendOutcome(accepted: accepted, refusal: .full)
+        }
+        counters.sent += 1
+      }
+      accepted += 1
+    }
+    return SendOutcome(accepted: accepted)
+  }
+
+  /// Lets time pass until the next frame can arrive, at most until `deadline`. There is no descriptor to be woken by.
+  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
+    var target = deadline
+    if let arrival = bus.nextArrival(for: node) { target = min(target, arrival) }
+    now = max(now, pause(max(now, target)))
+    return bus.nextArrival(for: node).map { $0 <= now ? .frames : [] } ?? []
+  }
+
+  /// The changes of the link.
+  public func takeEvents() -> [LinkEvent] { monitor.takeEvents(at: now) }
+}
