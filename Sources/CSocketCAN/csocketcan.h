@@ -1,7 +1,8 @@
-// libsocketcan and the kernel's headers for raw CAN sockets and for the state of interfaces.
+// libsocketcan, the kernel's headers for raw CAN sockets and for the state of interfaces, and what a poll on them needs.
 #pragma once
 
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <net/if.h>
 #include <net/if_arp.h>

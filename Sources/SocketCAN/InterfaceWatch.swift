@@ -104,11 +104,7 @@ final class InterfaceWatch {
     let action = "watch interfaces (rtnetlink)"
     descriptor = socket(
       AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
-    guard descriptor >= 0 else {
-      let code = errno
-      buffer.deallocate()
-      throw SocketCANError(action, interface: interface, code: code)
-    }
+    guard descriptor >= 0 else { throw SocketCANError(action, interface: interface, code: errno) }
     var address = sockaddr_nl()
     address.nl_family = sa_family_t(AF_NETLINK)
     address.nl_groups = UInt32(RTMGRP_LINK)
