@@ -109,9 +109,10 @@ public struct BMS: Sendable {
   /// Decides on the inputs as they are at `now`. A `now` that lies before the last one counts as the last one.
   public mutating func step(_ inputs: Inputs, at instant: Instant) -> Outputs {
     let begin = started ?? instant
+    let now = started == nil ? instant : max(instant, last)
+    let elapsed = started == nil ? TimeSpan.zero : now - last
+    let isFirst = started == nil
     started = begin
-    let now = previous.nextDeadline == .origin ? instant : max(instant, last)
-    let elapsed = previous.nextDeadline == .origin ? .zero : now - last
     last = now
 
     var outputs = Outputs()
@@ -146,7 +147,7 @@ public struct BMS: Sendable {
     permit(judged, data, inputs.shutdown, into: &outputs)
     limit(judged, data, inputs.shutdown, at: now, into: &outputs)
     outputs.state = inputs.shutdown ? .shutdown : data == nil ? .running : wasComplete ? .error : .waiting
-    dateReasons(of: &outputs, at: now)
+    dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
     outputs.nextDeadline = now + .milliseconds(100)
@@ -284,7 +285,7 @@ public struct BMS: Sendable {
       outputs.chargeCurrentReason = reason
     } else {
       outputs.limits.chargeCurrent = 0  // R146
-      outputs.chargeCurrentReason = Reason(.forbidden)
+      outputs.chargeCurrentReason = outputs.chargeReason
     }
     if outputs.dischargeAllowed {
       let isCapped = parameters.dischargeCap < parameters.peak
@@ -292,7 +293,7 @@ public struct BMS: Sendable {
       outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
     } else {
       outputs.limits.dischargeCurrent = 0  // R147
-      outputs.dischargeCurrentReason = Reason(.forbidden)
+      outputs.dischargeCurrentReason = outputs.dischargeReason
     }
   }
 
@@ -335,10 +336,10 @@ public struct BMS: Sendable {
     return age >= parameters.withdrawn
   }
 
-  private func dateReasons(of outputs: inout Outputs, at now: Instant) {
+  private func dateReasons(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
     func date(_ reason: inout Reason, _ old: Reason) {
       let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
-      reason.since = isSame && previous.nextDeadline != .origin ? old.since : now
+      reason.since = isSame && !isFirst ? old.since : now
     }
     date(&outputs.chargeReason, previous.chargeReason)
     date(&outputs.dischargeReason, previous.dischargeReason)

@@ -38,7 +38,7 @@ struct BatteryMonitor: Sendable {
 
   func stateOfCharge(_ parameters: Parameters) -> Double? {
     guard isKnown else { return nil }
-    return min(max(100 * (1 - missing / parameters.capacity), 0), 100)
+    return min(max(quantised(100 * (1 - missing / parameters.capacity)), 0), 100)
   }
 
   /// Sets the state of charge by hand (R166), which makes it trusted (R182).

@@ -82,6 +82,11 @@ struct Judgement: Sendable {
         place: extremes.highestPlace)
       cellState.worsen(low.fault, age: low.age, place: low.place)
       cellState.worsen(high.fault, age: high.age, place: high.place)
+      if low.isUsable, high.isUsable, let lowest = extremes.lowest.lastGood,
+        let highest = extremes.highest.lastGood, lowest > highest
+      {
+        cellState.worsen(.outOfRange, age: low.age, place: nil)  // swapped or torn: neither can be believed
+      }
       if low.isUsable, let value = extremes.lowest.lastGood {
         noteCell(PlacedValue(value: value, place: extremes.lowestPlace))
       }
@@ -166,10 +171,7 @@ private func judge(
   place: CellPlace? = nil
 ) -> RoleState {
   let age = measurement.age(at: now)
-  if measurement.validity == .valid, let value = measurement.lastGood, !range.contains(value) {
-    return RoleState(fault: .outOfRange, age: age, place: place)
-  }
-  // A last good value from before a "not available" is still subject to the range.
+  // Also when the newest report is "not available": the value that would be used is judged.
   if let value = measurement.lastGood, !range.contains(value) {
     return RoleState(fault: .outOfRange, age: age, place: place)
   }

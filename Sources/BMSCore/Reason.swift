@@ -39,8 +39,6 @@ public enum Rule: UInt8, Sendable, Hashable {
   case rating
   /// Reduced charge after a low cell (R153, OD-2).
   case reducedAfterLowCell
-  /// CCL 0 or DCL 0 because charging or discharging is forbidden (R146, R147).
-  case forbidden
 }
 
 /// What forbids charging or discharging, all causes at once.

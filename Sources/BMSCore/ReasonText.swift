@@ -22,7 +22,6 @@ extension Reason: CustomStringConvertible {
     case .rating: "the rating of the model"
     case .reducedAfterLowCell:
       "reduced after a low cell: \(placeText("lowest cell"))\(at("V")), until above \(end("V"))"
-    case .forbidden: "forbidden"
     }
   }
 

@@ -56,6 +56,8 @@ public struct Snapshot: Sendable, Hashable, Codable {
     ]
     if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
     if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
+    // One without the other would be full at the first ampere-second of charge.
+    if (missing > 0) != (consumed < 0) { return "consumed and missing contradict each other" }
     if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
     return nil
   }
