@@ -1,0 +1,78 @@
+import Testing
+
+@testable import BMSCore
+
+@Suite("Settings and tables")
+struct SettingsTests {
+  @Test("Every default is accepted, both ends are accepted, just outside is refused with its key")
+  func ranges() {
+    for setting in Setting.allCases {
+      let row = setting.definition
+      var settings = Settings()
+      #expect(settings[setting] == row.standard)
+      #expect(row.choices.isEmpty ? row.range.contains(row.standard) : row.choices.contains(row.standard))
+      for value in [row.range.lowerBound - 0.001, row.range.upperBound + 0.001, .nan, .infinity] {
+        do {
+          try settings.set(setting, to: value)
+          Issue.record("\(row.key) accepted \(value)")
+        } catch {
+          #expect(error.description.hasPrefix(row.key))
+        }
+      }
+      #expect(settings == Settings())
+      #expect(Setting(key: row.key) == setting)
+    }
+    #expect(Set(Setting.allCases.map(\.definition.key)).count == Setting.allCases.count)
+  }
+
+  @Test("R1: 12, 24 and 48 V only; R327 counts whole batteries")
+  func choices() {
+    var settings = Settings()
+    #expect(throws: SettingError.notAccepted(.nominalVoltage, 36)) { try settings.set(.nominalVoltage, to: 36) }
+    #expect(throws: SettingError.notAccepted(.batteriesInParallel, 1.5)) {
+      try settings.set(.batteriesInParallel, to: 1.5)
+    }
+    #expect(
+      SettingError.notAccepted(.nominalVoltage, 36).description
+        == "nominal_voltage = 36 is refused: one of 12, 24, 48 V (R325)")
+    #expect(
+      SettingError.notAccepted(.lowCellVoltage, 2.5).description
+        == "low_cell_voltage = 2.5 is refused: from 2.6 to 2.8 V (R342)")
+  }
+
+  @Test("R321: the warning level is not below the floor; both together may move")
+  func crossCheck() throws {
+    var settings = Settings()
+    #expect(throws: SettingError.contradiction(.lowStateOfChargeWarning, .dischargeFloor)) {
+      try settings.set(.dischargeFloor, to: 16)
+    }
+    #expect(settings[.dischargeFloor] == 10)
+    try settings.set(.dischargeFloor, to: 15)
+    try settings.set([(.dischargeFloor, 30), (.lowStateOfChargeWarning, 40)])
+    #expect(settings[.lowStateOfChargeWarning] == 40)
+    #expect(throws: SettingError.contradiction(.measurementLate, .measurementStale)) {
+      try settings.set(.measurementLate, to: 2.1)
+    }
+  }
+
+  @Test("Alarm rows are complete and their codes unique (R254)")
+  func alarms() {
+    #expect(Set(Alarm.allCases.map(\.definition.code)).count == Alarm.allCases.count)
+    for alarm in Alarm.allCases {
+      let row = alarm.definition
+      #expect(![row.message, row.raisedWhen, row.effect, row.clearedWhen, row.advice, row.source].contains(""))
+    }
+    #expect(Array([.highCell, .lowCell] as AlarmSet) == [.lowCell, .highCell])
+    #expect(Alarm.allCases.count <= 16, "the records are a fixed array of 16")
+  }
+
+  @Test("Numbers in texts")
+  func decimals() {
+    #expect(decimal(3.76) == "3.76")
+    #expect(decimal(3.6) == "3.6")
+    #expect(decimal(-0.05) == "-0.05")
+    #expect(decimal(-0.0001) == "0")
+    #expect(decimal(12) == "12")
+    #expect(decimal(2.9999) == "3")
+  }
+}
