@@ -17,7 +17,7 @@ public enum CandumpText {
   }
 
   /// Appends the line `candump` would write on a terminal: `  can0  18EEFF00   [8]  01 02 03 04 05 06 07 08`, with a line
-  /// feed.
+  /// feed. An 11-bit identifier stands at the right of its column.
   ///
   /// `microseconds` is a time to put in front, as `candump -t a` does; nil for none.
   public static func appendConsoleLine(
@@ -32,6 +32,7 @@ public enum CandumpText {
     text.append(contentsOf: interface.utf8)
     text.append(space)
     text.append(space)
+    if let identifier = frame.identifier, !identifier.isExtended { appendCharacters("     ", to: &text) }
     appendIdentifier(of: frame, to: &text)
     appendCharacters("   [", to: &text)
     switch frame {

@@ -1,7 +1,7 @@
 import CANBus
 import Testing
 
-/// The forms of can-utils' text, read and written. The console samples are what candump of can-utils 2025.01 prints.
+/// The forms of can-utils' text, read and written.
 @Suite struct CandumpLineTests {
   private func record(_ line: String) throws -> CandumpRecord {
     let parsed = CandumpLine(line)
@@ -181,10 +181,87 @@ import Testing
         (1587256555.000012) can0 09ED4300#0015FF
         (12000000000.000000) can0 09ED4300#0015FF
           can0  09ED4300   [3]  00 15 FF
-         (0000000000.000005)  vcan0  123   [4]  remote request
+         (0000000000.000005)  vcan0       123   [4]  remote request
           can0  20000040   [8]  00 00 00 00 00 00 00 00   ERRORFRAME
 
         """)
+  }
+
+  /// What candump of can-utils 2020.11 printed for the same ten frames, by its options.
+  @Test func whatCandumpPrintsIsReadInEveryForm() throws {
+    let forms = [
+      """
+        vcan0  18EEFF00   [8]  01 02 03 04 05 06 07 08
+        vcan0       351   [0]\u{20}
+        vcan0       351   [1]  41
+        vcan0       123   [0]  remote request
+        vcan0       123   [4]  remote request
+        vcan0  1FFFFFFF   [8]  remote request
+        vcan1       123  [03]  11 22 33
+        vcan0       123   [8]  11 22 33 44 55 66 77 88
+        vcan0  20000004   [8]  00 04 00 00 00 00 00 60   ERRORFRAME
+        vcan0  20000040   [1]  00                        ERRORFRAME
+      """,
+      """
+      (1795250207.572076) vcan0 18EEFF00#0102030405060708
+      (1795250207.592642) vcan0 351#
+      (1795250207.616289) vcan0 351#41
+      (1795250207.640569) vcan0 123#R
+      (1795250207.710749) vcan0 123#R4
+      (1795250207.739888) vcan0 1FFFFFFF#R8
+      (1795250207.771686) vcan1 123##5112233
+      (1795250207.795958) vcan0 123#1122334455667788
+      (1795250207.816353) vcan0 20000004#0004000000000060
+      (1795250207.840076) vcan0 20000040#00
+      """,
+      """
+       (000.000000)  vcan0  TX - -  18EEFF00   [8]  01 02 03 04 05 06 07 08   '........'
+       (000.016465)  vcan0  TX - -       351   [0]                            ''
+       (000.015116)  vcan0  TX - -       351   [1]  41                        'A'
+       (000.015425)  vcan0  TX - -       123   [0]  remote request
+       (000.048372)  vcan0  TX - -       123   [4]  remote request
+       (000.045223)  vcan0  TX - -  1FFFFFFF   [8]  remote request
+       (000.015900)  vcan1  TX B -       123  [03]  11 22 33                  '."3'
+       (000.040151)  vcan0  TX - -       123   [8]  11 22 33 44 55 66 77 88   '."3DUfw.'
+       (000.035743)  vcan0  TX - -  20000004   [8]  00 04 00 00 00 00 00 60   ERRORFRAME
+       (000.039112)  vcan0  TX - -  20000040   [1]  00                        ERRORFRAME
+      """,
+    ]
+    let eight = try #require(CANPayload([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88]))
+    let expected: [CANFrame?] = [
+      .data(CANDataFrame(.extended(0x18EE_FF00), [1, 2, 3, 4, 5, 6, 7, 8])),
+      .data(CANDataFrame(.standard(0x351), [])),
+      .data(CANDataFrame(.standard(0x351), [0x41])),
+      .remote(CANRemoteFrame(.standard(0x123))),
+      .remote(CANRemoteFrame(.standard(0x123), requestedLength: 4)),
+      .remote(CANRemoteFrame(.extended(0x1FFF_FFFF), requestedLength: 8)),
+      nil,
+      .data(CANDataFrame(.standard(0x123), eight)),
+      .error(CANErrorFrame(.controller, details: [0, 4, 0, 0, 0, 0, 0, 0x60])),
+      .error(CANErrorFrame(.busOff, details: [0])),
+    ]
+    for form in forms {
+      let lines = form.split(separator: "\n")
+      #expect(lines.count == expected.count)
+      for (line, frame) in zip(lines, expected) {
+        if let frame {
+          #expect(try record(String(line)).frame == frame)
+        } else {
+          #expect(CandumpLine(String(line)) == .canFD)
+        }
+      }
+    }
+    // And written as candump writes them.
+    var console: [UInt8] = []
+    var log: [UInt8] = []
+    for line in forms[1].split(separator: "\n") {
+      guard case .frame(let record) = CandumpLine(String(line)), let time = record.microseconds else { continue }
+      CandumpText.appendConsoleLine(record.frame, interface: "vcan0", to: &console)
+      CandumpText.appendLogLine(record.frame, microseconds: time, interface: "vcan0", to: &log)
+    }
+    func classicLines(_ form: String) -> [Substring] { form.split(separator: "\n").filter { !$0.contains("vcan1") } }
+    #expect(String(decoding: console, as: UTF8.self).split(separator: "\n") == classicLines(forms[0]))
+    #expect(String(decoding: log, as: UTF8.self).split(separator: "\n") == classicLines(forms[1]))
   }
 
   @Test func everyFrameSurvivesEveryForm() throws {

@@ -133,6 +133,17 @@ struct SocketCANPortTests {
     #expect(own.isEmpty)
   }
 
+  @Test func aFrameIsAsOldAsTheKernelSaysHoweverLateItIsReceived() throws {
+    let sender = try SocketCANPort(interface: name)
+    let receiver = try SocketCANPort(interface: name)
+    _ = sender.send([frame(1)])
+    let sent = sender.now
+    _ = sender.wait(until: sent + .milliseconds(20), wakeup: nil)
+    #expect(sender.now >= sent + .milliseconds(20))
+    // The kernel stamped it before send returned; half the pause is room for a slow machine's slew.
+    #expect(try #require(received(receiver, count: 1).first).instant < sent + .milliseconds(10))
+  }
+
   @Test func moreFramesThanABatchKeepTheirOrder() throws {
     let sender = try SocketCANPort(interface: name)
     let receiver = try SocketCANPort(interface: name)
