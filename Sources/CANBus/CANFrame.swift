@@ -13,6 +13,17 @@ public enum CANFrame: Hashable, Sendable {
   case error(CANErrorFrame)
 }
 
+extension CANFrame {
+  /// The identifier that a frame has on the bus; nil for an error frame, which was never there.
+  public var identifier: CANIdentifier? {
+    switch self {
+    case .data(let data): data.identifier
+    case .remote(let remote): remote.identifier
+    case .error: nil
+    }
+  }
+}
+
 /// A data frame: an identifier and 0 to 8 bytes.
 @frozen
 public struct CANDataFrame: Hashable, Sendable {

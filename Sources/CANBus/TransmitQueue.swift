@@ -173,14 +173,3 @@ public struct TransmitQueue: Sendable {
     }
   }
 }
-
-extension CANFrame {
-  /// The identifier that a frame has on the bus; nil for an error frame, which was never there.
-  public var identifier: CANIdentifier? {
-    switch self {
-    case .data(let data): data.identifier
-    case .remote(let remote): remote.identifier
-    case .error: nil
-    }
-  }
-}

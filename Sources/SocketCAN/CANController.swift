@@ -1,7 +1,7 @@
 // Bitrate, state and restart of CAN controllers, by libsocketcan.
 //
-// libsocketcan prints to standard error when an interface has no controller. So the kernel is asked for the kind of
-// interface first, and libsocketcan only about real controllers.
+// libsocketcan prints to standard error when an interface has no controller, or a controller has not got what is asked
+// for (a bitrate, while none is set). So the kernel is asked first what there is, and libsocketcan only for that.
 
 internal import CSocketCAN
 internal import Glibc
@@ -50,7 +50,7 @@ public struct CANControllerFacts: Hashable, Sendable, CustomStringConvertible {
 
   /// The state.
   public var state: State?
-  /// Bits a second; 0 if none was set.
+  /// Bits a second; 0 if none is set.
   public var bitrate: UInt32?
   /// Where in a bit it is sampled, in thousandths.
   public var samplePointPermille: UInt32?
@@ -92,35 +92,49 @@ public enum CANController {
     guard let facts = try InterfaceWatch.facts(of: name) else { return .absent(name: name) }
     guard facts.isCAN else { return .notCAN(name: name) }
     guard facts.kind == "can" else { return .virtual(name: name, kind: facts.kind ?? "no kind", isUp: facts.isUp) }
-    return .controller(name: name, isUp: facts.isUp, controllerFacts(name))
+    return .controller(name: name, isUp: facts.isUp, controllerFacts(facts))
   }
 
-  /// Takes a controller out of bus-off. Needs CAP_NET_ADMIN.
+  /// Takes a controller out of bus-off. Needs CAP_NET_ADMIN. One that is not bus-off is refused.
   public static func restart(_ name: String) throws(SocketCANError) {
+    if case .controller(_, _, let facts) = try report(on: name), facts.state != .busOff {
+      throw SocketCANError("restart the controller, which is not bus-off", interface: name, code: EINVAL)
+    }
     try command("restart the controller", name) { can_do_restart(name) }
   }
 
   /// Sets bitrate and automatic restart and switches the interface on. Needs CAP_NET_ADMIN; VE.Can and NMEA 2000 use
-  /// 250,000 bit/s.
-  public static func bringUp(_ name: String, bitrate: UInt32, restartMilliseconds: UInt32) throws(SocketCANError) {
+  /// 250,000 bit/s. A nil restart time leaves it as it is; not every driver has one.
+  public static func bringUp(
+    _ name: String, bitrate: UInt32 = 250_000, restartMilliseconds: UInt32? = nil
+  ) throws(SocketCANError) {
     try command("switch the interface off to set its bitrate", name) { can_do_stop(name) }
     try command("set the bitrate \(bitrate)", name) { can_set_bitrate(name, bitrate) }
-    try command("set the restart time", name) { can_set_restart_ms(name, restartMilliseconds) }
+    if let restartMilliseconds {
+      try command("set the restart time", name) { can_set_restart_ms(name, restartMilliseconds) }
+    }
     try command("switch the interface on", name) { can_do_start(name) }
   }
 
-  static func controllerFacts(_ name: String) -> CANControllerFacts {
-    var facts = CANControllerFacts()
-    var state: Int32 = 0
-    if can_get_state(name, &state) == 0 { facts.state = CANControllerFacts.State(rawValue: state) }
+  private static func controllerFacts(_ interface: InterfaceFacts) -> CANControllerFacts {
+    var facts = CANControllerFacts(state: state(interface), bitrate: 0)
     var timing = can_bittiming()
-    if can_get_bittiming(name, &timing) == 0 {
+    if interface.offers(Int(IFLA_CAN_BITTIMING)), can_get_bittiming(interface.name, &timing) == 0 {
       facts.bitrate = timing.bitrate
       facts.samplePointPermille = timing.sample_point
     }
     var restart: UInt32 = 0
-    if can_get_restart_ms(name, &restart) == 0 { facts.restartMilliseconds = restart }
+    if interface.offers(Int(IFLA_CAN_RESTART_MS)), can_get_restart_ms(interface.name, &restart) == 0 {
+      facts.restartMilliseconds = restart
+    }
     return facts
+  }
+
+  /// The state of the controller behind an interface; nil if there is none.
+  static func state(_ interface: InterfaceFacts) -> CANControllerFacts.State? {
+    guard interface.kind == "can", interface.offers(Int(IFLA_CAN_STATE)) else { return nil }
+    var state: Int32 = 0
+    return can_get_state(interface.name, &state) == 0 ? CANControllerFacts.State(rawValue: state) : nil
   }
 
   private static func command(_ action: String, _ name: String, _ body: () -> Int32) throws(SocketCANError) {

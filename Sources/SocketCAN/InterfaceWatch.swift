@@ -16,6 +16,11 @@ struct InterfaceFacts: Equatable {
   var kind: String?
   /// The largest frame: 16 for classic CAN, 72 for CAN FD.
   var mtu: UInt32
+  /// What a controller's driver tells about it: bit n is set if the attribute n of linux/can/netlink.h is there.
+  var offers: UInt64 = 0
+
+  /// Whether the driver tells the attribute `type` (`IFLA_CAN_STATE` and so on).
+  func offers(_ type: Int) -> Bool { type >= 0 && type < 64 && offers & 1 << UInt64(type) != 0 }
 }
 
 /// A message about interfaces.
@@ -63,7 +68,12 @@ enum InterfaceMessageReader {
       case Int(IFLA_MTU): facts.mtu = load(value, 0) ?? 0
       case Int(IFLA_LINKINFO):
         forEachAttribute(value, from: 0) { type, value in
-          if Int(type) == Int(IFLA_INFO_KIND) { facts.kind = text(value) }
+          switch Int(type) {
+          case Int(IFLA_INFO_KIND): facts.kind = text(value)
+          case Int(IFLA_INFO_DATA):
+            forEachAttribute(value, from: 0) { type, _ in if type < 64 { facts.offers |= 1 << UInt64(type) } }
+          default: break
+          }
         }
       default: break
       }

@@ -268,15 +268,15 @@ public final class SocketCANPort: CANTransport {
       leave(because: "\(interface): this is not a CAN interface; waiting for one of this name")
       return
     }
-    let wasUp = facts?.isUp ?? false
     if new.index != facts?.index { closeSocket() }
     facts = new
     if socket < 0 { open() }
     guard socket >= 0 else { return }
     if new.isUp {
       monitor.interfaceIsUp(at: now)
-      // Only a real controller has a state to ask for; it may have been bus-off before this socket could hear it.
-      if !wasUp, new.kind == "can", let state = CANController.controllerFacts(interface).state {
+      // Only a real controller has a state to ask for. It may have been bus-off before this socket could hear it, and the
+      // kernel announces the carrier that comes and goes with bus-off: so a lost error frame does no lasting harm.
+      if let state = CANController.state(new) {
         monitor.controllerIs(busOff: state == .busOff, passive: state == .errorPassive, at: now)
       }
     } else {
