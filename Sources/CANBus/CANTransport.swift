@@ -29,6 +29,29 @@ public protocol CANTransport: AnyObject {
   func takeEvents() -> [LinkEvent]
 }
 
+extension CANTransport {
+  /// Offers what waits in `queue`, until it is empty or the interface refuses. `batch` is scratch space that the caller
+  /// keeps, so that nothing is allocated.
+  ///
+  /// After a full interface ``TransmitQueue/nextRetry`` says when to call again. While the link is down frames wait for
+  /// it until their deadlines; call again when it has changed.
+  public func transmit(_ queue: inout TransmitQueue, batch: inout [CANFrame]) {
+    while true {
+      let now = now
+      queue.next(64, at: now, into: &batch)
+      guard !batch.isEmpty else { return }
+      let outcome = send(batch)
+      queue.accepted(outcome.accepted)
+      switch outcome.refusal {
+      case nil: continue
+      case .full: queue.refused(at: now)
+      case .linkDown: break
+      }
+      return
+    }
+  }
+}
+
 /// How many frames of a batch were taken, and why no more.
 public struct SendOutcome: Hashable, Sendable {
   /// Why frames were refused.

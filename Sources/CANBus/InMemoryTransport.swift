@@ -6,6 +6,7 @@ public final class InMemoryTransport: CANTransport {
   private let node: InMemoryBus.Node
   private let pause: (Instant) -> Instant
   private var monitor: LinkMonitor
+  private var reports: [CANErrorFrame] = []
 
   /// The virtual time; ``wait(until:wakeup:)`` moves it on.
   public private(set) var now: Instant
@@ -38,10 +39,22 @@ public final class InMemoryTransport: CANTransport {
     if connected { monitor.interfaceIsUp(at: now) } else { monitor.interfaceIsDown(at: now) }
   }
 
+  /// Lets the controller report an error: it is received next, and moves the link as on a real interface.
+  public func report(_ error: CANErrorFrame) {
+    reports.append(error)
+  }
+
   /// Appends what has arrived.
   public func receive(into frames: inout [ReceivedFrame], limit: Int) {
+    let reported = reports.prefix(max(0, limit))
+    for report in reported {
+      frames.append(ReceivedFrame(.error(report), at: now))
+      counters.errorFrames += 1
+      monitor.receive(report, at: now)
+    }
+    reports.removeFirst(reported.count)
     let before = frames.count
-    bus.receive(for: node, until: now, into: &frames, limit: limit)
+    bus.receive(for: node, until: now, into: &frames, limit: limit - reported.count)
     counters.received += UInt64(frames.count - before)
   }
 
@@ -64,6 +77,7 @@ public final class InMemoryTransport: CANTransport {
 
   /// Lets time pass until the next frame can arrive, at most until `deadline`. There is no descriptor to be woken by.
   public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
+    guard reports.isEmpty else { return .frames }
     var target = deadline
     if let arrival = bus.nextArrival(for: node) { target = min(target, arrival) }
     now = max(now, pause(max(now, target)))

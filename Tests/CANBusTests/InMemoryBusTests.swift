@@ -176,4 +176,57 @@ import Testing
     transport.setConnected(true)
     #expect(transport.takeEvents().map(\.state) == [.up, .down, .up])
   }
+
+  @Test func aControllersReportIsReceivedAndMovesTheLink() {
+    let transport = InMemoryTransport(InMemoryBus())
+    let busOff = CANErrorFrame(.busOff, details: [])
+    transport.report(busOff)
+    #expect(transport.wait(until: .origin + .seconds(1), wakeup: nil) == .frames)
+    var frames: [ReceivedFrame] = []
+    transport.receive(into: &frames, limit: 10)
+    #expect(frames.map(\.frame) == [.error(busOff)])
+    #expect(transport.link == .busOff)
+    #expect(transport.send([frame(1)]).refusal == .linkDown)
+    #expect(transport.counters.errorFrames == 1)
+    #expect(transport.counters.received == 0)
+  }
+
+  @Test func aQueueIsEmptiedIntoABusThatIsFullAtTimes() throws {
+    let bus = InMemoryBus()
+    let listener = bus.attach()
+    let transport = InMemoryTransport(bus)
+    var queue = TransmitQueue()
+    var batch: [CANFrame] = []
+    let frames = (0..<100).map { frame(1, $0) }
+    queue.enqueue(frames, urgency: .ordinary, deadline: .origin + .seconds(1))
+    transport.transmit(&queue, batch: &batch)
+    #expect(queue.count == 90)
+    while let retry = queue.nextRetry {
+      _ = transport.wait(until: retry, wakeup: nil)
+      transport.transmit(&queue, batch: &batch)
+    }
+    #expect(queue.isEmpty)
+    #expect(queue.expired == 0)
+    #expect(received(bus, listener, until: .origin + .seconds(1)).map(\.frame) == frames)
+    // A hundred frames of 0.524 ms take 52.4 ms, and no try came late by more than a few frames.
+    #expect(transport.now < .origin + .milliseconds(60))
+  }
+
+  @Test func framesWaitForTheLinkUntilTheirDeadline() {
+    let transport = InMemoryTransport(InMemoryBus())
+    transport.setConnected(false)
+    var queue = TransmitQueue()
+    var batch: [CANFrame] = []
+    queue.enqueue(frame(1), urgency: .ordinary, deadline: .origin + .milliseconds(10))
+    queue.enqueue(frame(2), urgency: .ordinary, deadline: .origin + .seconds(10))
+    transport.transmit(&queue, batch: &batch)
+    #expect(queue.count == 2)
+    #expect(queue.nextRetry == nil)
+    _ = transport.wait(until: .origin + .seconds(1), wakeup: nil)
+    transport.setConnected(true)
+    transport.transmit(&queue, batch: &batch)
+    #expect(queue.isEmpty)
+    #expect(queue.expired == 1)
+    #expect(transport.counters.sent == 1)
+  }
 }
