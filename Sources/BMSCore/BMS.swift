@@ -40,7 +40,7 @@ public struct BMS: Sendable {
   private var wasComplete = false
   private var dataLostSince: Instant?
   private var previous = Outputs()
-  private var records = InlineArray<16, AlarmRecord>(repeating: AlarmRecord())
+  private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
   private var commanded: SynchronisationRecord?
 
   /// A BMS that has not seen anything yet.
@@ -107,7 +107,7 @@ public struct BMS: Sendable {
   public func record(of alarm: Alarm) -> AlarmRecord { records[Int(alarm.rawValue)] }
 
   /// Decides on the inputs as they are at `now`. A `now` that lies before the last one counts as the last one.
-  public mutating func step(_ inputs: Inputs, at instant: Instant) -> Outputs {
+  public mutating func step(_ inputs: borrowing Inputs, at instant: Instant) -> Outputs {
     let begin = started ?? instant
     let now = started == nil ? instant : max(instant, last)
     let elapsed = started == nil ? TimeSpan.zero : now - last
@@ -156,7 +156,8 @@ public struct BMS: Sendable {
   }
 
   private func report(
-    _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: Inputs, at now: Instant, into outputs: inout Outputs
+    _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: borrowing Inputs, at now: Instant,
+    into outputs: inout Outputs
   ) {
     outputs.voltage = judged.voltage
     outputs.current = judged.current

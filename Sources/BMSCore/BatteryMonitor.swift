@@ -21,6 +21,8 @@ struct BatteryMonitor: Sendable {
   private var lastCurrent: Double?
   private var averageDischarge = 0.0
   private var peukert = PeukertCache()
+  private var averagePeukert = PeukertCache()
+  private var decay = (seconds: 0.0, share: 0.0)
 
   /// R173 as recorded (Z-6).
   static let averagingSeconds = 23.0
@@ -103,8 +105,10 @@ struct BatteryMonitor: Sendable {
       return
     }
     let discharge = current < -Parameters.currentThreshold ? -current : 0
-    averageDischarge +=
-      (discharge - averageDischarge) * (1 - exponential(-elapsed.seconds / BatteryMonitor.averagingSeconds))
+    if decay.seconds != elapsed.seconds {
+      decay = (elapsed.seconds, 1 - exponential(-elapsed.seconds / BatteryMonitor.averagingSeconds))
+    }
+    averageDischarge += (discharge - averageDischarge) * decay.share
   }
 
   /// Time to the discharge floor (R172-R175).
@@ -115,7 +119,7 @@ struct BatteryMonitor: Sendable {
     let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
     guard left > 0 else { return .zero }
     guard averageDischarge > 1e-6 else { return TimeSpan(seconds: BatteryMonitor.longestTimeToGo) }
-    let hours = left / (averageDischarge * peukert.factor(averageDischarge, parameters.capacity))
+    let hours = left / (averageDischarge * averagePeukert.factor(averageDischarge, parameters.capacity))
     let minutes = min((hours * 60).rounded(), BatteryMonitor.longestTimeToGo / 60)
     return TimeSpan(seconds: minutes * 60)
   }

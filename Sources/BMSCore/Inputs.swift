@@ -26,27 +26,32 @@ public struct Extremes: Sendable, Hashable {
   }
 }
 
-/// Single cell voltages, each with its own age: up to 20 batteries of 16 cells in fixed storage.
+/// Single cell voltages, each with its own age: up to 20 batteries of 16 cells.
 ///
-/// One silent cell among many is stale although the others are fresh.
+/// One silent cell among many is stale although the others are fresh. The storage is allocated once, at the first
+/// report, and changed in place from then on as long as nobody keeps a copy. It is not inline: a table of 5 kB by value
+/// made every pass of ``Inputs`` a copy, and the copies took two thirds of a step.
 public struct CellTable: Sendable {
   static let capacity = CellPlace.batteryLimit * CellPlace.cellLimit
+
+  /// What is known of one cell.
+  struct Entry: Sendable {
+    var value = Double.nan
+    var taken = Instant.origin
+    var validity = Validity.waiting
+  }
 
   /// How many cells must report; 0 when nothing feeds single cells. Fewer than that is "incomplete" and forbids.
   public var expectedCount: Int
 
-  var known: InlineArray<20, UInt16>
-  var values: InlineArray<320, Double>
-  var taken: InlineArray<320, Instant>
-  var validity: InlineArray<320, Validity>
+  /// For each battery one bit for each cell that ever reported.
+  var known = InlineArray<20, UInt16>(repeating: 0)
+  /// Empty until the first report, then one for each possible place.
+  var entries: [Entry] = []
 
   /// An empty table that waits for `expectedCount` cells.
   public init(expectedCount: Int = 0) {
     self.expectedCount = min(max(expectedCount, 0), CellTable.capacity)
-    known = InlineArray(repeating: 0)
-    values = InlineArray(repeating: .nan)
-    taken = InlineArray(repeating: .origin)
-    validity = InlineArray(repeating: .waiting)
   }
 
   /// How many cells have ever reported.
@@ -60,18 +65,17 @@ public struct CellTable: Sendable {
   public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
     let index = markKnown(place)
     guard volts.isFinite, Plausible.cellVoltage.contains(quantised(volts)) else {
-      validity[index] = .outOfRange
+      entries[index].validity = .outOfRange
       return
     }
-    values[index] = quantised(volts)
-    taken[index] = instant
-    validity[index] = .valid
+    entries[index] = Entry(value: quantised(volts), taken: instant, validity: .valid)
   }
 
   /// Takes in a report without a value about one cell.
   public mutating func report(_ newest: Validity, of place: CellPlace) {
     guard newest == .notAvailable || newest == .sensorError || newest == .outOfRange else { return }
-    validity[markKnown(place)] = newest
+    let index = markKnown(place)
+    entries[index].validity = newest
   }
 
   /// Forgets every cell, for example when the source changes.
@@ -79,15 +83,17 @@ public struct CellTable: Sendable {
 
   /// The newest state of one cell.
   public subscript(_ place: CellPlace) -> Measurement {
-    let index = place.index
     guard expectedCount > 0 else { return .unassigned }
     var measurement = Measurement.waiting
-    if !values[index].isNaN { measurement.report(values[index], at: taken[index]) }
-    if validity[index] != .valid, validity[index] != .waiting { measurement.report(validity[index]) }
+    guard !entries.isEmpty else { return measurement }
+    let entry = entries[place.index]
+    if !entry.value.isNaN { measurement.report(entry.value, at: entry.taken) }
+    if entry.validity != .waiting { measurement.report(entry.validity) }
     return measurement
   }
 
   private mutating func markKnown(_ place: CellPlace) -> Int {
+    if entries.isEmpty { entries = Array(repeating: Entry(), count: CellTable.capacity) }
     known[Int(place.battery) - 1] |= 1 << UInt16(place.cell - 1)
     return place.index
   }
@@ -123,7 +129,7 @@ public struct ContactFeedback: Sendable, Hashable {
 
 /// One moment's view of the outside.
 ///
-/// Large because of the cell table: keep one and change it in place.
+/// Keep one and change it in place.
 public struct Inputs: Sendable {
   /// Battery side voltage, volts.
   public var batteryVoltage = Measurement.unassigned

@@ -53,7 +53,7 @@ struct Judgement: Sendable {
   var cellState = RoleState()
   var temperatureState = RoleState()
 
-  init(_ inputs: Inputs, _ parameters: Parameters, at now: Instant) {
+  init(_ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant) {
     let late = parameters.measurementLate
     let stale = parameters.measurementStale
     voltageState = judge(inputs.batteryVoltage, Plausible.batteryVoltage, late, stale, now)
@@ -66,10 +66,11 @@ struct Judgement: Sendable {
     judgeTemperatures(inputs, parameters, now)
   }
 
-  private mutating func judgeCells(_ inputs: Inputs, _ parameters: Parameters, _ now: Instant) {
+  private mutating func judgeCells(_ inputs: borrowing Inputs, _ parameters: Parameters, _ now: Instant) {
     let extremes = inputs.cellExtremes
     let hasExtremes = extremes.lowest.validity != .unassigned || extremes.highest.validity != .unassigned
-    guard hasExtremes || inputs.cells.expectedCount > 0 else {
+    let hasTable = inputs.cells.expectedCount > 0
+    guard hasExtremes || hasTable else {
       cellState = RoleState(fault: .unassigned, age: .never)
       return
     }
@@ -94,7 +95,7 @@ struct Judgement: Sendable {
         noteCell(PlacedValue(value: value, place: extremes.highestPlace))
       }
     }
-    if inputs.cells.expectedCount > 0 { judgeTable(inputs.cells, parameters, now) }
+    if hasTable { judgeTable(inputs.cells, parameters, now) }
   }
 
   private mutating func judgeTable(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) {
@@ -105,15 +106,15 @@ struct Judgement: Sendable {
         let index = battery * CellPlace.cellLimit + bits.trailingZeroBitCount
         bits &= bits - 1
         count += 1
-        let value = cells.values[index]
-        let age = value.isNaN ? TimeSpan.never : ageOf(cells.taken[index], at: now)
-        let fault = judgeReport(cells.validity[index], age, parameters.cellLate, parameters.cellStale)
+        let entry = cells.entries[index]
+        let age = entry.value.isNaN ? TimeSpan.never : ageOf(entry.taken, at: now)
+        let fault = judgeReport(entry.validity, age, parameters.cellLate, parameters.cellStale)
         if fault != .none {
           cellState.worsen(fault, age: age, place: CellPlace(index: index))
         } else {
           cellState.age = max(cellState.age, age)
         }
-        if fault.isUsable { noteCell(value, index) }
+        if fault.isUsable { noteCell(entry.value, index) }
       }
     }
     if count < cells.expectedCount {
@@ -135,7 +136,7 @@ struct Judgement: Sendable {
     if cell.value > highestCell?.value ?? -.infinity { highestCell = cell }
   }
 
-  private mutating func judgeTemperatures(_ inputs: Inputs, _ parameters: Parameters, _ now: Instant) {
+  private mutating func judgeTemperatures(_ inputs: borrowing Inputs, _ parameters: Parameters, _ now: Instant) {
     let extremes = inputs.temperatureExtremes
     var isAssigned = false
     // Temperature moves slowly: it has the cells' limits, not those of current and voltage.
