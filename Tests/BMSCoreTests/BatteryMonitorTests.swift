@@ -130,6 +130,9 @@ struct BatteryMonitorTests {
     #expect(abs(rig.bms.snapshot.consumed - before.consumed + 100 * 2 / 3600.0) < 1e-9)
     #expect(rig.bms.snapshot.uncountedSeconds == 3598)
     rig.current = nil
+    let last = rig.bms.snapshot
+    rig.step(after: .seconds(3))
+    #expect(rig.bms.snapshot.consumed == last.consumed, "it fell silent somewhere in these 3 s")
     rig.run(.seconds(10))
     let silent = rig.bms.snapshot
     rig.run(.minutes(10))

@@ -201,6 +201,44 @@ struct StaleDataTests {
     #expect(rig.step().dischargeBlocks == [.data, .lowCell])
   }
 
+  @Test("A high cell ends only when every cell says so, not when the high one fell silent")
+  func highCellFallsSilent() throws {
+    var rig = Rig.resting()
+    rig.inputs.cellExtremes = Extremes()
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.inputs.cells = CellTable(expectedCount: 2)
+    let high = try #require(CellPlace(battery: 1, cell: 1))
+    let other = try #require(CellPlace(battery: 1, cell: 2))
+    rig.inputs.cells.report(3.76, of: high, at: rig.now)
+    rig.inputs.cells.report(3.4, of: other, at: rig.now)
+    rig.step()
+    for _ in 0..<100 {
+      rig.inputs.cells.report(3.4, of: other, at: rig.now)
+      rig.step()
+    }
+    #expect(rig.out.chargeBlocks == [.data, .highCell])
+    rig.inputs.cells.report(3.5, of: high, at: rig.now)
+    #expect(rig.step().chargeAllowed)
+  }
+
+  @Test("OD-6, OD-4: one warm sensor ends neither cold nor heat while another is lost")
+  func oneSensorOfTwo() {
+    var rig = Rig.resting()
+    func both(_ degrees: Double) {
+      rig.inputs.temperatureExtremes = Extremes(
+        lowest: Measurement(degrees, at: rig.now), highest: Measurement(degrees, at: rig.now))
+    }
+    for (bad, block) in [(4.0, Blocks.lowTemperature), (50.0, .highTemperature)] {
+      rig = Rig.resting()
+      both(bad)
+      rig.step()
+      rig.run(.seconds(70))
+      #expect(rig.out.chargeBlocks == [.data, block])
+      both(20)
+      #expect(rig.step().chargeBlocks == (block == .lowTemperature ? block : []))
+    }
+  }
+
   @Test("Shutdown withdraws everything and says so")
   func shutdown() {
     var rig = Rig.resting()
