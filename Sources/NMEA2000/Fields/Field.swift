@@ -41,10 +41,17 @@ public struct Field: Sendable {
   public let kind: Kind
   /// True for a field that tells apart messages of one sender, as an instance does.
   public let isKey: Bool
+  /// True for a field that is there only when the PGN that a group function is about is proprietary. Otherwise the fields
+  /// behind it move up.
+  public let isProprietaryOnly: Bool
 
   /// A field of this place and kind.
   @inlinable
-  public init(_ name: String, at bitOffset: Int, bits bitCount: Int, _ kind: Kind, isKey: Bool = false) {
+  public init(
+    _ name: String, at bitOffset: Int, bits bitCount: Int, _ kind: Kind, isKey: Bool = false,
+    isProprietaryOnly: Bool = false
+  ) {
+    self.isProprietaryOnly = isProprietaryOnly
     self.name = name
     self.bitOffset = bitOffset
     self.bitCount = bitCount

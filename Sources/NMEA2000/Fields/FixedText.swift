@@ -62,15 +62,28 @@ public struct FixedText: Hashable, Sendable {
   }
 
   static func isPadding(_ byte: UInt8) -> Bool {
-    byte == 0xFF || byte == 0x20 || byte == 0x00 || byte == 0x40
+    byte == 0xFF || byte == 0x20 || byte == 0x00 || byte == 0x40 || (0x09...0x0D).contains(byte)
+  }
+
+  /// Whether every byte is a character by itself.
+  var isASCII: Bool {
+    for index in 0..<count where bytes[index] >= 0x80 { return false }
+    return true
+  }
+
+  /// The text of bytes from a bus: UTF-8, and where they are none, one character a byte as Latin-1 has it. So every byte
+  /// shows and none becomes invalid JSON.
+  static func decode(_ bytes: [UInt8]) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    var text = ""
+    for byte in bytes { text.unicodeScalars.append(Unicode.Scalar(byte)) }
+    return text
   }
 }
 
 extension FixedText: CustomStringConvertible, ExpressibleByStringLiteral {
-  /// The text. Bytes that are no UTF-8 become replacement characters.
-  public var description: String {
-    String(decoding: (0..<count).map { bytes[$0] }, as: UTF8.self)
-  }
+  /// The text. Bytes that are no UTF-8 are read as Latin-1.
+  public var description: String { Self.decode((0..<count).map { bytes[$0] }) }
 
   /// The first 32 bytes of a text.
   public init(stringLiteral value: String) { self.init(value) }

@@ -31,6 +31,14 @@ public struct LongPayload: Sendable {
     }
   }
 
+  /// The bytes of another storage.
+  init(copying other: some FieldStorage) {
+    self.init(count: other.count)
+    for index in 0..<storedCount {
+      storage[index] = UInt8(truncatingIfNeeded: other.bits(at: index * 8, count: 8) ?? 0xFF)
+    }
+  }
+
   /// The byte at `index`; 0xFF outside the payload.
   @inlinable
   public subscript(index: Int) -> UInt8 {

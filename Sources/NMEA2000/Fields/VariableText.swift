@@ -25,7 +25,7 @@ public enum VariableText {
     }
     if let zero = bytes.firstIndex(of: 0) { bytes.removeSubrange(zero...) }
     while let last = bytes.last, FixedText.isPadding(last) { bytes.removeLast() }
-    return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
+    return bytes.isEmpty ? nil : FixedText.decode(bytes)
   }
 
   /// Adds a text; characters beyond the limit are cut off. False, and no change, when it does not fit the payload.

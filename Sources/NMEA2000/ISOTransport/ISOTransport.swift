@@ -347,7 +347,7 @@ public struct ISOTransport: Sendable {
     }
     let count = min(granted, Limits.packetsPerGrant, session.packets - next + 1)
     // Who asks again and again for the same packets gets each of them a few times and no more.
-    guard session.sent + count <= session.packets * (1 + Limits.repetitions), outbox.reserve(count) else {
+    guard session.sent + count <= session.packets * (1 + Limits.repetitions), outbox.reserve(count, for: .network) else {
       outgoing[index].isOpen = false
       statistics.aborted &+= 1
       abort(.resources, pgn, from: own, to: source, at: now, outbox: &outbox)
@@ -440,7 +440,7 @@ public struct ISOTransport: Sendable {
     let identifier = MessageIdentifier(
       priority: 6, pgn: NetworkPGN.transportControl, source: own, destination: destination)
     let bits = UInt64(code) | (parameters & 0xFFFF_FFFF) << 8 | UInt64(pgn.rawValue) << 40
-    return outbox.reserve(1)
+    return outbox.reserve(1, for: .network)
       && outbox.append(
         Outbox.Entry(
           frame: CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: bits, count: 8)),

@@ -26,8 +26,9 @@ public enum GroupFunction: UInt8, Sendable {
 
   /// The maker's two bytes, which functions 3 to 6 carry for a proprietary PGN only.
   static let proprietaryFields = [
-    Field.lookup("Manufacturer Code", at: 32, bits: 11, .manufacturer), Field.reserved(at: 43, bits: 2),
-    Field.lookup("Industry Code", at: 45, bits: 3, .industry),
+    Field("Manufacturer Code", at: 32, bits: 11, .lookup(.manufacturer), isProprietaryOnly: true),
+    Field("Reserved", at: 43, bits: 2, .reserved, isProprietaryOnly: true),
+    Field("Industry Code", at: 45, bits: 3, .lookup(.industry), isProprietaryOnly: true),
   ]
 
   /// Which function a message is; nil for an unknown one or an empty message.

@@ -11,9 +11,9 @@ extension GroupFunctionFields {
     return MessageDefinition(
       pgn: 126208, name: name, framing: .fastPacket, length: 7, priority: 3, matches: function.matches,
       fields: GroupFunction.fields + GroupFunction.proprietaryFields + [
-        .unsigned("Unique ID", at: 0, bits: 8),
-        .unsigned("Number of Selection Pairs", at: 0, bits: 8),
-        .unsigned("Number of Parameters", at: 0, bits: 8),
+        .unsigned("Unique ID", at: 48, bits: 8),
+        .unsigned("Number of Selection Pairs", at: 56, bits: 8),
+        .unsigned("Number of Parameters", at: 64, bits: 8),
       ],
       repeated: [
         .init(

@@ -76,7 +76,7 @@ public struct AddressClaim: Sendable {
   private let addresses: ClosedRange<UInt8>
   private let interval: TimeSpan?
   private var state = State.stopped
-  private var random: SeededRandom
+  private var random: SeededGenerator
   /// A claim, or "cannot claim", that is due at this instant.
   private var pending: Instant?
   private var lastSent: Instant?
@@ -99,7 +99,7 @@ public struct AddressClaim: Sendable {
     self.preferredAddress =
       preferredAddress <= BusAddress.lastClaimable ? preferredAddress : self.addresses.lowerBound
     self.interval = interval.map { max($0, .seconds(1)) }
-    random = SeededRandom(seed: randomSeed)
+    random = SeededGenerator(seed: randomSeed)
   }
 
   /// The address that may be sent from; nil unless claimed and uncontested for 250 ms.
@@ -244,6 +244,14 @@ public struct AddressClaim: Sendable {
     var step = repeatClaim(at: now)
     step.event = .addressUsedByAnother(pgn: pgn)
     return step
+  }
+
+  /// A claim could not be queued: it is repeated as soon as claims may follow each other.
+  public mutating func postpone(at now: Instant) {
+    switch state {
+    case .stopped: break
+    case .listening, .waiting, .claimed, .cannotClaim: pending = now + Timing.spacing
+    }
   }
 
   /// The instances in the NAME were changed: claims with the new one at once.

@@ -13,7 +13,7 @@ public protocol NodeApplication {
 
   /// Somebody commands, by 126208, fields of a PGN that is not the node's own. The answer goes out as the
   /// acknowledgement.
-  mutating func commanded(_ command: GroupFunctionCommand) -> GroupFunctionAnswer
+  mutating func commanded(_ command: PGNCommand) -> GroupFunctionAnswer
 }
 
 extension NodeApplication {
@@ -23,8 +23,8 @@ extension NodeApplication {
   }
 
   /// Refuses any command.
-  public mutating func commanded(_ command: GroupFunctionCommand) -> GroupFunctionAnswer {
-    .refused(.requestOrCommandNotSupported)
+  public mutating func commanded(_ command: PGNCommand) -> GroupFunctionAnswer {
+    .refused(.functionNotSupported)
   }
 }
 
@@ -77,8 +77,8 @@ public struct ParameterPair: Hashable, Sendable {
   }
 }
 
-/// A command by 126208 to fields of a PGN.
-public struct GroupFunctionCommand: Hashable, Sendable {
+/// A command by 126208 to fields of a PGN of the application. All its fields exist and all its values could be read.
+public struct PGNCommand: Hashable, Sendable {
   /// Whose fields.
   public var pgn: PGN
   /// Who commands.
@@ -89,67 +89,20 @@ public struct GroupFunctionCommand: Hashable, Sendable {
   public var parameters: [ParameterPair]
 }
 
-/// Error codes about a PGN in 126208 (nmea2000.md section 1.4).
-public enum PGNError: UInt8, Sendable {
-  /// No error.
-  case none = 0
-  /// The PGN is not supported.
-  case notSupported = 1
-  /// The PGN is temporarily not available.
-  case temporarilyNotAvailable = 2
-  /// Access denied.
-  case accessDenied = 3
-  /// The request or command is not supported.
-  case requestOrCommandNotSupported = 4
-  /// The definer's tag is not supported.
-  case tagNotSupported = 5
-  /// Read or write is not supported.
-  case readOrWriteNotSupported = 6
-}
-
-/// Error codes about an interval or a priority in 126208.
-public enum IntervalError: UInt8, Sendable {
-  /// No error.
-  case none = 0
-  /// The interval or priority is not supported.
-  case notSupported = 1
-  /// The interval is below the measuring interval.
-  case tooShort = 2
-  /// Access denied.
-  case accessDenied = 3
-  /// The request or command is not supported.
-  case requestNotSupported = 4
-}
-
-/// Error codes about one parameter in 126208.
-public enum ParameterError: UInt8, Sendable {
-  /// No error.
-  case none = 0
-  /// There is no such field.
-  case invalidField = 1
-  /// Temporarily unable.
-  case temporarilyUnable = 2
-  /// The value is out of range.
-  case outOfRange = 3
-  /// Access denied.
-  case accessDenied = 4
-  /// The request or command is not supported.
-  case requestOrCommandNotSupported = 5
-  /// Read or write is not supported.
-  case readOrWriteNotSupported = 6
-}
-
 /// What a command comes to: the contents of the acknowledgement.
 public struct GroupFunctionAnswer: Hashable, Sendable {
   /// About the PGN.
-  public var pgn: PGNError
+  public var pgn: GroupFunctionAcknowledge.PGNError
   /// About the interval or priority.
-  public var interval: IntervalError
+  public var interval: GroupFunctionAcknowledge.IntervalError
   /// One for each parameter, in order; missing ones are sent as "none".
-  public var parameters: [ParameterError]
+  public var parameters: [GroupFunctionAcknowledge.ParameterError]
 
   /// An answer of these parts.
-  public init(pgn: PGNError = .none, interval: IntervalError = .none, parameters: [ParameterError] = []) {
+  public init(
+    pgn: GroupFunctionAcknowledge.PGNError = .none, interval: GroupFunctionAcknowledge.IntervalError = .none,
+    parameters: [GroupFunctionAcknowledge.ParameterError] = []
+  ) {
     self.pgn = pgn
     self.interval = interval
     self.parameters = parameters
@@ -159,7 +112,7 @@ public struct GroupFunctionAnswer: Hashable, Sendable {
   public static let accepted = GroupFunctionAnswer()
 
   /// Nothing was done, for this reason.
-  public static func refused(_ reason: PGNError) -> GroupFunctionAnswer { GroupFunctionAnswer(pgn: reason) }
+  public static func refused(_ reason: GroupFunctionAcknowledge.PGNError) -> GroupFunctionAnswer { GroupFunctionAnswer(pgn: reason) }
 
   /// Whether nothing was refused.
   public var isAccepted: Bool {

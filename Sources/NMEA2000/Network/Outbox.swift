@@ -45,9 +45,9 @@ public struct Outbox: Sendable {
   /// How many messages were refused because the queue was full.
   public private(set) var refused: UInt64 = 0
 
-  /// A queue of at most `capacity` frames (at least 32: the longest fast packet).
+  /// A queue of at most `capacity` frames (at least 64: twice the longest fast packet).
   public init(capacity: Int = 256) {
-    self.capacity = max(32, capacity)
+    self.capacity = max(64, capacity)
     let nothing = Entry(
       frame: CANDataFrame(.extended(0), .empty), urgency: .periodic, queued: .origin, deadline: .origin, remaining: 0)
     entries = [Entry](repeating: nothing, count: self.capacity)
@@ -75,8 +75,17 @@ public struct Outbox: Sendable {
   }
 
   /// Whether a message of so many frames fits; counts the refusal when not.
-  mutating func reserve(_ frames: Int) -> Bool {
-    if count + frames <= capacity { return true }
+  ///
+  /// Answers may fill half of the queue, so that nobody who asks much can keep our own messages out, and only claims
+  /// and transport control the last places.
+  mutating func reserve(_ frames: Int, for urgency: Urgency) -> Bool {
+    let limit =
+      switch urgency {
+      case .network: capacity
+      case .protective, .periodic: capacity - 4
+      case .answer: capacity / 2
+      }
+    if count + frames <= limit { return true }
     refused += 1
     return false
   }
