@@ -6,7 +6,7 @@ public import NMEA2000
 /// 0x0390: charge voltage limit, CVL.
 public struct ChargeVoltageLimit: Register {
   static let field = Field(
-    "Charge voltage limit", at: 0, bits: 32, .number(signed: false, resolution: 0.01, unit: .volts))
+    "Charge voltage limit", at: 0, bits: 32, .number(NumberFormat(decimals: 2, unit: .volts)))
   public static let definition = RegisterDefinition(0x0390, "Charge voltage limit", length: 4, fields: [field])
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
@@ -21,7 +21,7 @@ public struct ChargeVoltageLimit: Register {
 /// 0x0391: charge current limit, CCL.
 public struct ChargeCurrentLimit: Register {
   static let field = Field(
-    "Charge current limit", at: 0, bits: 32, .number(signed: false, resolution: 0.1, unit: .amperes))
+    "Charge current limit", at: 0, bits: 32, .number(NumberFormat(decimals: 1, unit: .amperes)))
   public static let definition = RegisterDefinition(0x0391, "Charge current limit", length: 4, fields: [field])
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
@@ -36,7 +36,7 @@ public struct ChargeCurrentLimit: Register {
 /// 0x0392: discharge (low) voltage limit.
 public struct DischargeVoltageLimit: Register {
   static let field = Field(
-    "Discharge voltage limit", at: 0, bits: 32, .number(signed: false, resolution: 0.01, unit: .volts))
+    "Discharge voltage limit", at: 0, bits: 32, .number(NumberFormat(decimals: 2, unit: .volts)))
   public static let definition = RegisterDefinition(0x0392, "Discharge voltage limit", length: 4, fields: [field])
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
@@ -51,7 +51,7 @@ public struct DischargeVoltageLimit: Register {
 /// 0x0393: discharge current limit, DCL.
 public struct DischargeCurrentLimit: Register {
   static let field = Field(
-    "Discharge current limit", at: 0, bits: 32, .number(signed: false, resolution: 0.1, unit: .amperes))
+    "Discharge current limit", at: 0, bits: 32, .number(NumberFormat(decimals: 1, unit: .amperes)))
   public static let definition = RegisterDefinition(0x0393, "Discharge current limit", length: 4, fields: [field])
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }

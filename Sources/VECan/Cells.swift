@@ -4,7 +4,7 @@ public import NMEA2000
 public struct CellVoltageRegister: Register {
   static let batteryField = Field.unsigned("Battery", at: 0, bits: 8)
   static let cellField = Field.unsigned("Cell", at: 8, bits: 8)
-  static let voltageField = Field("Voltage", at: 16, bits: 16, .number(signed: false, resolution: 0.01, unit: .volts))
+  static let voltageField = Field("Voltage", at: 16, bits: 16, .number(NumberFormat(decimals: 2, unit: .volts)))
   public static let definition = RegisterDefinition(
     0x0381, "Cell voltage", length: 4, fields: [batteryField, cellField, voltageField])
   public var value: ShortPayload
@@ -31,8 +31,8 @@ public struct CellVoltageRegister: Register {
 
 /// 0x0385: the lowest and the highest cell voltage (vecan.md section 2.6).
 public struct CellExtremesRegister: Register {
-  static let lowestField = Field("Lowest", at: 0, bits: 16, .number(signed: false, resolution: 0.01, unit: .volts))
-  static let highestField = Field("Highest", at: 16, bits: 16, .number(signed: false, resolution: 0.01, unit: .volts))
+  static let lowestField = Field("Lowest", at: 0, bits: 16, .number(NumberFormat(decimals: 2, unit: .volts)))
+  static let highestField = Field("Highest", at: 16, bits: 16, .number(NumberFormat(decimals: 2, unit: .volts)))
   public static let definition = RegisterDefinition(
     0x0385, "Lowest and highest cell voltage", length: 4, fields: [lowestField, highestField])
   public var value: ShortPayload
@@ -53,8 +53,8 @@ public struct CellExtremesRegister: Register {
 
 /// 0x0386: the lowest and the highest cell temperature (vecan.md section 2.6).
 public struct CellTemperaturesRegister: Register {
-  static let lowestField = Field("Lowest", at: 0, bits: 16, .number(signed: false, resolution: 0.01, unit: .kelvin))
-  static let highestField = Field("Highest", at: 16, bits: 16, .number(signed: false, resolution: 0.01, unit: .kelvin))
+  static let lowestField = Field("Lowest", at: 0, bits: 16, .number(NumberFormat(decimals: 2, unit: .kelvin)))
+  static let highestField = Field("Highest", at: 16, bits: 16, .number(NumberFormat(decimals: 2, unit: .kelvin)))
   public static let definition = RegisterDefinition(
     0x0386, "Lowest and highest cell temperature", length: 4, fields: [lowestField, highestField])
   public var value: ShortPayload

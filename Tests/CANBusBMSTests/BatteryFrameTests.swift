@@ -1,0 +1,69 @@
+import CANBus
+import CANBusBMS
+import Testing
+
+@Suite("11-bit battery frames (dvcc-dbus.md section A)")
+struct BatteryFrameTests {
+  @Test("0x351 carries CVL, CCL, DCL and discharge voltage in tenths")
+  func limits() throws {
+    let frame = try #require(
+      LimitsFrame(chargeVoltage: 14.2, chargeCurrent: 200, dischargeCurrent: 600, dischargeVoltage: 10.4).frame)
+    #expect(frame.identifier == .standard(0x351))
+    #expect(Array(frame.payload) == [142, 0, 0xD0, 0x07, 0x70, 0x17, 104, 0])
+  }
+
+  @Test("a limit rounds down, never up")
+  func limitsRoundDown() throws {
+    let frame = try #require(
+      LimitsFrame(chargeVoltage: 13.59, chargeCurrent: 20.19, dischargeCurrent: 0.09, dischargeVoltage: 10.4).frame)
+    #expect(Array(frame.payload.prefix(6)) == [135, 0, 201, 0, 0, 0])
+  }
+
+  @Test("a charge voltage of zero is never sent", arguments: [0, 0.05, -1, .nan])
+  func noZeroChargeVoltage(voltage: Double) {
+    #expect(
+      LimitsFrame(chargeVoltage: voltage, chargeCurrent: 0, dischargeCurrent: 0, dischargeVoltage: 10.4).frame == nil)
+  }
+
+  @Test("0x355 carries 1 %, health and 0.01 %")
+  func stateOfCharge() {
+    let frame = StateOfChargeFrame(stateOfCharge: 87.65).frame
+    #expect(frame.identifier == .standard(0x355))
+    #expect(Array(frame.payload) == [88, 0, 100, 0, 0x3D, 0x22])
+  }
+
+  @Test("0x356 carries signed hundredths and tenths; without a temperature it ends before it")
+  func measurements() {
+    let frame = MeasurementsFrame(voltage: 13.27, current: -60.5, temperature: -4.5).frame
+    #expect(Array(frame.payload) == [0x2F, 0x05, 0xA3, 0xFD, 0xD3, 0xFF])
+    #expect(MeasurementsFrame(voltage: 13.27, current: 1).frame.payload.count == 4)
+  }
+
+  @Test("0x35A: 10 is fine, 01 active, 00 not supported, alarms below and warnings above")
+  func alarms() {
+    var frame = AlarmsFrame()
+    #expect(Array(frame.frame.payload) == [0, 0, 0, 0, 0, 0, 0, 0])
+    frame[.highVoltage] = .alarm
+    frame[.lowVoltage] = .fine
+    frame[.lowChargeTemperature] = .warning
+    #expect(Array(frame.frame.payload) == [0b0010_0100, 0b0010_0000, 0, 0, 0b0010_1000, 0b0001_0000, 0, 0])
+    #expect(frame[.highVoltage] == .alarm)
+    #expect(frame[.lowVoltage] == .fine)
+    #expect(frame[.lowChargeTemperature] == .warning)
+    #expect(frame[.cellImbalance] == .unsupported)
+    frame[.highVoltage] = .fine
+    #expect(frame[.highVoltage] == .fine)
+  }
+
+  @Test("names are cut to eight characters and filled with zeros")
+  func names() {
+    #expect(Array(ManufacturerFrame(name: "vecand").frame.payload) == Array("vecand".utf8) + [0, 0])
+    #expect(Array(ManufacturerFrame(name: "vecand-long-name").frame.payload) == Array("vecand-l".utf8))
+  }
+
+  @Test("0x35F carries product, version in memory order and capacity")
+  func product() {
+    let frame = ProductFrame(product: 0x0102, version: (2, 4), capacity: 200).frame
+    #expect(Array(frame.payload) == [0x02, 0x01, 2, 4, 200, 0, 0, 0])
+  }
+}
