@@ -1,0 +1,196 @@
+public import BMSCore
+public import CANBus
+import CANBusBMS
+public import MonotonicTime
+public import NMEA2000
+import VECan
+
+/// The BMS as a device on the bus: messages become the core's inputs, the core's outputs become messages.
+///
+/// It does no I/O. Frames and time go in; frames wait in ``outbox``, events in ``nextEvent()``. So the same device runs
+/// on SocketCAN, in the demo, in a test and in a replay.
+public struct BMSDevice: Sendable {
+  /// 0x305 comes about once a second (dvcc-dbus.md A.1); ten missed ones are a silence.
+  static let keepAliveTimeout = TimeSpan.seconds(10)
+  /// The core is stepped at least this often, for what only time changes (OD-20's shortest limit is 500 ms).
+  static let stepInterval = TimeSpan.milliseconds(100)
+
+  private var node: Node
+  private var core: BMS
+  private var mapping: InputMapping
+  private var publisher: Publisher
+  private var outputs = Outputs()
+  private var nextStep: Instant
+  private var events: [DeviceEvent] = []
+  private var monitorState = SenderState.unwired
+  private var cellState = SenderState.unwired
+  private var keepAliveHeard: Instant?
+  private var outboxRefused: UInt64 = 0
+  private var hasJoined = false
+
+  /// A device that is not on the bus yet.
+  ///
+  /// - Parameters:
+  ///   - configuration: what it is, its wiring and its settings.
+  ///   - stored: what an earlier run left of the node.
+  ///   - snapshot: what an earlier run left of the core; nil for a first start.
+  ///   - randomSeed: anything that differs between devices and runs.
+  ///   - now: the present.
+  public init(
+    configuration: DeviceConfiguration, stored: StoredNode = StoredNode(), snapshot: Snapshot? = nil,
+    randomSeed: UInt64, at now: Instant
+  ) {
+    let identity = configuration.identity
+    var stored = stored
+    if stored.installationDescription1.isEmpty {
+      stored.installationDescription1 = identity.installationDescription1
+    }
+    if stored.installationDescription2.isEmpty {
+      stored.installationDescription2 = identity.installationDescription2
+    }
+    let settable = TimeSpan.milliseconds(100)...TimeSpan.seconds(60)
+    let periodic = [
+      BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, BinarySwitchBankStatus.definition.pgn,
+    ]
+    node = Node(
+      identity: NodeIdentity(
+        name: identity.name, preferredAddress: identity.preferredAddress,
+        product: ProductDescription(
+          productCode: 0, model: "vecand battery monitor", softwareVersion: identity.softwareVersion,
+          serialNumber: identity.serial),
+        manufacturerInformation: "vecand, a software BMS for Linux"),
+      transmitted: periodic.map {
+        TransmittedPGN($0, interval: .milliseconds(1500), settableIntervals: settable)
+      } + [TransmittedPGN(VictronRegister.definition.pgn, isRequestable: false)],
+      received: [BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, VictronRegister.definition.pgn],
+      stored: stored, randomSeed: randomSeed)
+    core = BMS(settings: configuration.settings, restoring: snapshot)
+    mapping = InputMapping(configuration: configuration)
+    publisher = Publisher(configuration: configuration, at: now)
+    nextStep = now
+  }
+
+  // MARK: Events in
+
+  /// Takes a frame from the bus. Only data frames mean anything to a device.
+  public mutating func receive(_ received: ReceivedFrame) {
+    guard case .data(let frame) = received.frame else { return }
+    if frame.identifier.isExtended {
+      node.receive(frame, at: received.instant, application: &mapping)
+    } else if frame.identifier == BatteryFrameID.keepAlive {
+      if keepAliveHeard == nil { events.append(.keepAlive(isHeard: true)) }
+      keepAliveHeard = received.instant
+    }
+  }
+
+  /// Decides and sends what is due. To be called after each batch of frames and at ``nextDeadline``.
+  public mutating func run(at now: Instant) {
+    node.tick(at: now)
+    mapping.tick(at: now)
+    noteNode(at: now)
+    noteSenders(at: now)
+    if mapping.changed || nextStep <= now { step(at: now) }
+    for pgn in mapping.requested { publisher.request(pgn, at: now) }
+    mapping.requested.removeAll(keepingCapacity: true)
+    publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now)
+    outputs.protectiveChange = false
+    if node.outbox.refused != outboxRefused {
+      outboxRefused = node.outbox.refused
+      events.append(.outboxFull(refused: outboxRefused))
+    }
+  }
+
+  /// The link carries frames: claims an address; after an interruption the same NAME claims the same address again.
+  public mutating func join(at now: Instant) {
+    if hasJoined {
+      node.restart(at: now)
+    } else {
+      node.start(at: now)
+    }
+    hasJoined = true
+  }
+
+  /// The link carries nothing: nothing is queued until ``join(at:)``. The core goes on deciding.
+  public mutating func linkLost(at now: Instant) {
+    node.stop(at: now)
+  }
+
+  /// Withdraws all limits and forbids everything. The frames that say so wait in the outbox; after they are sent,
+  /// ``leave(at:)``.
+  public mutating func withdraw(at now: Instant) {
+    mapping.inputs.shutdown = true
+    step(at: now)
+    publisher.publish(outputs, isUrgent: true, through: &node, at: now)
+  }
+
+  /// Leaves the bus: gives the address up and sends nothing any more.
+  public mutating func leave(at now: Instant) {
+    node.stop(at: now)
+  }
+
+  // MARK: What it wants
+
+  /// When ``run(at:)`` is due at the latest.
+  public var nextDeadline: Instant {
+    min(min(node.nextDeadline, nextStep), publisher.nextDeadline)
+  }
+
+  /// The frames to be sent, in order.
+  public var outbox: Outbox {
+    get { node.outbox }
+    _modify { yield &node.outbox }
+  }
+
+  /// Takes the oldest event; nil when there is none.
+  public mutating func nextEvent() -> DeviceEvent? {
+    events.isEmpty ? nil : events.removeFirst()
+  }
+
+  /// The device now.
+  public func status(at now: Instant) -> DeviceStatus {
+    DeviceStatus(
+      instant: now, address: node.address, name: node.name, outputs: outputs, monitor: monitorState, cells: cellState,
+      statistics: node.statistics)
+  }
+
+  /// Who else is on the bus.
+  public var devices: DeviceTable { node.devices }
+
+  /// What a restart must not forget of the node.
+  public var stored: StoredNode { node.stored }
+
+  /// What a restart must not forget of the core.
+  public var snapshot: Snapshot { core.snapshot }
+
+  // MARK: Inside
+
+  private mutating func step(at now: Instant) {
+    outputs = core.step(mapping.inputs, at: now)
+    mapping.changed = false
+    nextStep = min(now + Self.stepInterval, outputs.nextDeadline)
+    if !outputs.events.isEmpty { events.append(.core(outputs.events, outputs)) }
+    node.isOperational = !outputs.alarms.hasAlarm
+  }
+
+  private mutating func noteNode(at now: Instant) {
+    while let event = node.nextEvent() {
+      if case .addressClaimed = event { publisher.restart(at: now) }
+      events.append(.node(event))
+    }
+  }
+
+  private mutating func noteSenders(at now: Instant) {
+    if let state = mapping.monitor?.state, state != monitorState {
+      monitorState = state
+      events.append(.sender(.monitor, state))
+    }
+    if let state = mapping.cells?.state, state != cellState {
+      cellState = state
+      events.append(.sender(.cells, state))
+    }
+    if let heard = keepAliveHeard, now - heard > Self.keepAliveTimeout {
+      keepAliveHeard = nil
+      events.append(.keepAlive(isHeard: false))
+    }
+  }
+}

@@ -1,0 +1,43 @@
+public import BMSCore
+public import MonotonicTime
+public import NMEA2000
+
+/// What happened in the device that its owner should log or store.
+public enum DeviceEvent: Sendable {
+  /// The node on the bus.
+  case node(NodeEvent)
+  /// The core: alarms, charge cycle, state of charge. With the outputs of that step, for values and reasons.
+  case core(StepEvents, Outputs)
+  /// The sender of a role came, fell silent, or is not the only one.
+  case sender(DeviceRole, SenderState)
+  /// The device that reads the 11-bit frames (0x305) came or fell silent.
+  case keepAlive(isHeard: Bool)
+  /// A message could not be queued: the bus takes nothing.
+  case outboxFull(refused: UInt64)
+}
+
+/// A role that a sender on the bus feeds.
+public enum DeviceRole: String, Sendable, CaseIterable {
+  /// 127508 and 127506.
+  case monitor = "inputs.monitor"
+  /// Registers 0x0385 and 0x0381.
+  case cells = "inputs.cells"
+}
+
+/// The device at one moment, for people and their tools.
+public struct DeviceStatus: Sendable {
+  /// When.
+  public var instant: Instant
+  /// The address; nil while it has none.
+  public var address: UInt8?
+  /// The NAME.
+  public var name: Name
+  /// The core's decisions.
+  public var outputs: Outputs
+  /// Who feeds the monitor role.
+  public var monitor: SenderState
+  /// Who feeds the cell role.
+  public var cells: SenderState
+  /// Counters of the node.
+  public var statistics: Node.Statistics
+}

@@ -1,0 +1,125 @@
+import BMSCore
+import MonotonicTime
+import NMEA2000
+import VECan
+
+/// Maps messages of the bus to the core's inputs, by the wiring. Nothing behind it knows a PGN or an address.
+struct InputMapping: NodeApplication {
+  /// The core's view of the outside; changed in place because of its cell table.
+  var inputs = Inputs()
+  /// Whether an input changed since the owner looked last.
+  var changed = false
+  /// The PGNs that somebody asked for, to be sent after the frame was taken.
+  var requested: [PGN] = []
+
+  private(set) var monitor: SenderWatch?
+  private(set) var cells: SenderWatch?
+  private let monitorInstance: Int
+  private let expectedCells: Int
+  /// Single cells are what the source sends; decided by the first register of either kind.
+  private var reportsExtremes = false
+
+  init(configuration: DeviceConfiguration) {
+    monitor = configuration.monitor.map { SenderWatch(selector: $0.sender) }
+    cells = configuration.cells.map { SenderWatch(selector: $0.sender) }
+    monitorInstance = Int(configuration.monitor?.instance ?? 0)
+    expectedCells =
+      configuration.cells?.expectedCells
+      ?? configuration.settings.cellsInSeries * Int(configuration.settings[.batteriesInParallel])
+    if monitor != nil {
+      inputs.batteryVoltage = .waiting
+      inputs.current = .waiting
+      inputs.batteryTemperature = .waiting
+      inputs.reportedStateOfCharge = .waiting
+    }
+    if cells != nil {
+      inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
+    }
+  }
+
+  mutating func tick(at now: Instant) {
+    monitor?.tick(at: now)
+    cells?.tick(at: now)
+  }
+
+  mutating func received(_ header: MessageHeader, _ payload: RawSpan) {
+    // A message whose sender's claim was not heard is nobody's: the node asks for the claim, and the next one counts.
+    guard let sender = header.sender else { return }
+    switch header.pgn {
+    case BatteryStatus.definition.pgn:
+      let status = BatteryStatus(payload: payload)
+      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: header.instant) == true else {
+        return
+      }
+      inputs.batteryVoltage.take(status.voltage, at: header.instant)
+      inputs.current.take(status.current, at: header.instant)
+      inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: header.instant)
+      changed = true
+    case DCDetailedStatus.definition.pgn:
+      let status = DCDetailedStatus(payload: payload)
+      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: header.instant) == true else {
+        return
+      }
+      inputs.reportedStateOfCharge.take(status.stateOfCharge, at: header.instant)
+      changed = true
+    case VictronRegister.definition.pgn:
+      // A register that is sent to one node is a command to it; reports go to all (vecan.md section 1).
+      guard header.destination == BusAddress.global,
+        let message = RegisterMessage(VictronRegister(payload: payload))
+      else { return }
+      receive(message, from: sender, at: header.instant)
+    default: break
+    }
+  }
+
+  private mutating func receive(_ message: RegisterMessage, from sender: Name, at now: Instant) {
+    if let extremes: CellExtremesRegister = message.value() {
+      guard cells?.accepts(sender, at: now) == true else { return }
+      reportsExtremes = true
+      inputs.cellExtremes.lowest.take(extremes.lowest, at: now)
+      inputs.cellExtremes.highest.take(extremes.highest, at: now)
+      changed = true
+    } else if let cell: CellVoltageRegister = message.value() {
+      guard cells?.accepts(sender, at: now) == true, let battery = cell.battery.value, let number = cell.cell.value,
+        let place = CellPlace(battery: battery, cell: number)
+      else { return }
+      if !reportsExtremes, inputs.cells.expectedCount == 0 {
+        inputs.cells.expectedCount = expectedCells
+        inputs.cellExtremes = Extremes()
+      }
+      switch cell.voltage {
+      case .value(let volts): inputs.cells.report(volts, of: place, at: now)
+      case .notAvailable: inputs.cells.report(.notAvailable, of: place)
+      case .error, .reserved: inputs.cells.report(.sensorError, of: place)
+      }
+      changed = true
+    } else if let temperatures: CellTemperaturesRegister = message.value() {
+      guard cells?.accepts(sender, at: now) == true else { return }
+      inputs.temperatureExtremes.lowest.take(temperatures.lowest.map { $0 - 273.15 }, at: now)
+      inputs.temperatureExtremes.highest.take(temperatures.highest.map { $0 - 273.15 }, at: now)
+      changed = true
+    }
+  }
+
+  mutating func requested(_ request: PGNRequest) -> RequestAnswer {
+    guard request.filters.isEmpty else { return .notAvailable }
+    if !requested.contains(request.pgn) { requested.append(request.pgn) }
+    return .willSend
+  }
+
+  /// The bank's contacts are status: a plotter's button must not open a battery (R308).
+  mutating func commanded(_ command: GroupFunctionCommand) -> GroupFunctionAnswer {
+    .refused(.accessDenied)
+  }
+}
+
+extension Measurement {
+  /// Takes a field's reading: missing, faulty and measured stay three things.
+  mutating func take(_ reading: Reading<Double>, at now: Instant) {
+    switch reading {
+    case .value(let value): report(value, at: now)
+    case .notAvailable: report(.notAvailable)
+    case .error, .reserved: report(.sensorError)
+    }
+  }
+}

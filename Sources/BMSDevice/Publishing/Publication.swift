@@ -1,0 +1,67 @@
+import BMSCore
+import CANBus
+import CANBusBMS
+import MonotonicTime
+import NMEA2000
+import VECan
+
+/// Everything that the device sends by itself, in the order in which it goes out when all is due: limits first.
+enum Publication: Int, CaseIterable {
+  case chargeCurrentLimit
+  case dischargeCurrentLimit
+  case chargeVoltageLimit
+  case dischargeVoltageLimit
+  case limitsFrame
+  case switchBank
+  case contacts
+  case alarms
+  case alarmsFrame
+  case state
+  case batteryStatus
+  case detailedStatus
+  case stateOfChargeFrame
+  case measurementsFrame
+  case manufacturerFrame
+  case productFrame
+
+  /// How often it is sent when nothing changes.
+  ///
+  /// 127506 and 127508: 1.5 s, NMEA's default. 127501 has none; registers are unknown for a Lynx (vecan.md 3.6), VELIB
+  /// repeats each 5 s: 1.5 s for all, so that a charger that wakes up knows its limits within two seconds at 0.3 % of
+  /// the bus. 11-bit frames: 1 s, names 10 s (dvcc-dbus.md A.1).
+  var interval: TimeSpan {
+    switch self {
+    case .limitsFrame, .alarmsFrame, .stateOfChargeFrame, .measurementsFrame: .seconds(1)
+    case .manufacturerFrame, .productFrame: .seconds(10)
+    default: .milliseconds(1500)
+    }
+  }
+
+  /// Whether a change is sent before the interval is over. Measurements change all the time and wait.
+  var isSentOnChange: Bool {
+    switch self {
+    case .batteryStatus, .detailedStatus, .stateOfChargeFrame, .measurementsFrame, .manufacturerFrame, .productFrame:
+      false
+    default: true
+    }
+  }
+
+  /// The PGN, for those whose interval 126208 can set and 59904 can ask for.
+  var pgn: PGN? {
+    switch self {
+    case .batteryStatus: BatteryStatus.definition.pgn
+    case .detailedStatus: DCDetailedStatus.definition.pgn
+    case .switchBank: BinarySwitchBankStatus.definition.pgn
+    default: nil
+    }
+  }
+}
+
+/// What a publication says at one moment.
+enum Content: Equatable {
+  case status(BatteryStatus)
+  case detailed(DCDetailedStatus)
+  case bank(BinarySwitchBankStatus)
+  case register(RegisterMessage)
+  case frame(CANDataFrame)
+}

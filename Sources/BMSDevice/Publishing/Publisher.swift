@@ -1,0 +1,103 @@
+import BMSCore
+import CANBus
+import MonotonicTime
+import NMEA2000
+import VECan
+
+/// Decides when each publication goes out: periodically, on change at most once a second, and at once when a limit or a
+/// permission is withdrawn for a protective reason.
+struct Publisher {
+  /// The shortest time between two reports of a change that protects nobody (vecan.md section 1).
+  static let changeInterval = TimeSpan.seconds(1)
+  /// A state that was not sent for so long is replaced by the next one: no receiver should act on it any more.
+  static let validity = TimeSpan.seconds(2)
+
+  /// When a message that the node could not take (no address, no room) is tried again.
+  static let retryInterval = TimeSpan.milliseconds(50)
+
+  private struct Slot {
+    var due: Instant
+    var lastSent = Instant(nanoseconds: .min)
+    var last: Content?
+    /// A protective change that is not on its way yet.
+    var isUrgent = false
+  }
+
+  private let maker: ContentMaker
+  private let sendsBatteryFrames: Bool
+  private var slots: [Slot]
+  private var sequenceIdentifier = 0
+
+  init(configuration: DeviceConfiguration, at now: Instant) {
+    maker = ContentMaker(configuration: configuration)
+    sendsBatteryFrames = configuration.sendsBatteryFrames
+    slots = Publication.allCases.map { _ in Slot(due: now) }
+  }
+
+  /// Sends whatever is due.
+  ///
+  /// - Parameters:
+  ///   - outputs: the core's decisions.
+  ///   - isUrgent: a protective change is among them.
+  ///   - node: what to send through.
+  ///   - now: the present.
+  mutating func publish(_ outputs: Outputs, isUrgent: Bool, through node: inout Node, at now: Instant) {
+    for publication in Publication.allCases {
+      let index = publication.rawValue
+      let isDue = slots[index].due <= now
+      guard isDue || publication.isSentOnChange else { continue }
+      let content = maker.content(of: publication, outputs, sequenceIdentifier: sequenceIdentifier)
+      let hasChanged = publication.isSentOnChange && content != slots[index].last
+      if hasChanged, isUrgent { slots[index].isUrgent = true }
+      let mayReportChange = slots[index].isUrgent || now - slots[index].lastSent >= Self.changeInterval
+      guard isDue || hasChanged && mayReportChange else { continue }
+      if let content {
+        let urgency: Outbox.Urgency = slots[index].isUrgent ? .protective : .periodic
+        guard send(content, urgency: urgency, through: &node, at: now) else {
+          slots[index].due = now + Self.retryInterval
+          continue
+        }
+        slots[index].lastSent = now
+      }
+      slots[index].last = content
+      slots[index].isUrgent = false
+      // From the due time, not from now, so that the period does not drift; but never a burst after a pause.
+      let interval = publication.pgn.flatMap { node.interval(of: $0) } ?? publication.interval
+      let next = slots[index].due + interval
+      slots[index].due = isDue && next > now ? next : now + interval
+      if publication == .detailedStatus { sequenceIdentifier = (sequenceIdentifier + 1) % 253 }
+    }
+  }
+
+  /// When something is due next. A change that waits for its second is looked at with the core's next step.
+  var nextDeadline: Instant {
+    slots.reduce(Instant(nanoseconds: .max)) { min($0, $1.due) }
+  }
+
+  /// Somebody asked for this PGN.
+  mutating func request(_ pgn: PGN, at now: Instant) {
+    for publication in Publication.allCases where publication.pgn == pgn {
+      slots[publication.rawValue].due = now
+    }
+  }
+
+  /// Everything is due now, as after the address was claimed.
+  mutating func restart(at now: Instant) {
+    for index in slots.indices { slots[index].due = now }
+  }
+
+  private func send(_ content: Content, urgency: Outbox.Urgency, through node: inout Node, at now: Instant) -> Bool {
+    switch content {
+    case .status(let message): send(message, urgency, &node, now)
+    case .detailed(let message): send(message, urgency, &node, now)
+    case .bank(let message): send(message, urgency, &node, now)
+    case .register(let register): send(register.message, urgency, &node, now)
+    case .frame(let frame):
+      !sendsBatteryFrames || node.outbox.append(frame, urgency: urgency, validity: Self.validity, at: now)
+    }
+  }
+
+  private func send(_ message: some Message, _ urgency: Outbox.Urgency, _ node: inout Node, _ now: Instant) -> Bool {
+    node.send(message, urgency: urgency, validity: Self.validity, at: now) == .queued
+  }
+}

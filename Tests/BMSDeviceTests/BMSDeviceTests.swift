@@ -1,0 +1,307 @@
+import BMSCore
+import BMSDevice
+import CANBus
+import CANBusBMS
+import MonotonicTime
+import NMEA2000
+import Testing
+import VECan
+
+@Suite("The BMS as a device on the bus")
+struct BMSDeviceTests {
+  @Test("without a source values are not available and limits forbid (design section 4)")
+  func withoutSource() throws {
+    var bench = Bench(DeviceConfiguration())
+    bench.isAlive = false
+    bench.advance(.seconds(5))
+    let status = try #require(bench.last(127508))
+    #expect(Array(status[1...6]) == [0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0xFF])
+    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .notAvailable)
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
+    #expect(bench.last(BatteryFrameID.limits) == nil)
+    #expect(bench.last(BatteryFrameID.measurements) == nil)
+  }
+
+  @Test("nothing but the claim leaves before the claim's 250 ms are over")
+  func silentDuringClaim() throws {
+    let bench = Bench.running()
+    let claim = try #require(
+      bench.sent.first { MessageIdentifier($0.entry.frame.identifier)?.pgn == 60928 })
+    let first = try #require(
+      bench.sent.first {
+        guard let identifier = MessageIdentifier($0.entry.frame.identifier) else { return false }
+        return identifier.pgn != 60928 && identifier.source != BusAddress.null
+      })
+    #expect(first.instant - claim.instant >= .milliseconds(250))
+  }
+
+  @Test("a running battery is published as measured, with limits of 1 C and the peak rating (R148, R149)")
+  func running() throws {
+    let bench = Bench.running()
+    let status = try #require(bench.last(127508))
+    #expect(Array(status[0...6]) == [0, 0x32, 0x05, 100, 0, 0x77, 0x74])
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .value(14.2))
+    #expect(try #require(bench.register(DischargeVoltageLimit.self)).limit == .value(10.4))
+    #expect(try #require(bench.register(BMSStateRegister.self)).state == .value(9))
+    #expect(bench.last(BatteryFrameID.limits) == [142, 0, 0xD0, 0x07, 0x70, 0x17, 104, 0])
+    let contacts = try #require(bench.register(BMSContactsRegister.self))
+    #expect(contacts[.allowToCharge] == .yes)
+    #expect(contacts[.allowToDischarge] == .yes)
+    #expect(contacts[.contactor] == .notAvailable)
+  }
+
+  @Test("127508 and 127506 leave each 1.5 s, tied by one SID")
+  func period() throws {
+    var bench = Bench.running()
+    bench.sent.removeAll()
+    bench.advance(.seconds(15))
+    let status = bench.sent.filter { MessageIdentifier($0.entry.frame.identifier)?.pgn == 127508 }
+    #expect(status.count == 10)
+    let detailed = bench.sent.filter {
+      MessageIdentifier($0.entry.frame.identifier)?.pgn == 127506 && $0.entry.frame.payload[0] & 0x1F == 0
+    }
+    #expect(detailed.count == 10)
+    for (one, other) in zip(status, detailed) { #expect(one.entry.frame.payload[7] == other.entry.frame.payload[2]) }
+  }
+
+  @Test("a cell at 3.76 V: CCL 0 and the alarm leave with the frame that said so; 3.60 V keeps, 3.59 V gives back")
+  func highCell() throws {
+    var bench = Bench.running()
+    bench.highest = 3.74
+    bench.sendCells()
+    bench.advance(.seconds(2))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    let start = bench.now
+    bench.highest = 3.76
+    bench.sendCells()
+    // No time has passed: this is what the very call sent.
+    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(try #require(bench.last(BatteryFrameID.limits, since: start))[2...3] == [0, 0])
+    #expect(try #require(bench.last(127501, since: start))[1] == 0b0100_0111)
+    #expect(try #require(bench.last(BatteryFrameID.alarms, since: start))[0] & 0b1100 == 0b0100)
+    #expect(bench.sent.last { $0.entry.frame.identifier == BatteryFrameID.limits }?.entry.urgency == .protective)
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+
+    bench.highest = 3.60
+    bench.advance(.seconds(5))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
+    bench.highest = 3.59
+    bench.advance(.seconds(2))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+  }
+
+  @Test("a low cell stops discharging at once and not charging; all cells at 3.20 V give it back (R92, R93)")
+  func lowCell() throws {
+    var bench = Bench.running()
+    bench.lowest = 2.81
+    bench.sendCells()
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    let start = bench.now
+    bench.lowest = 2.80
+    bench.sendCells()
+    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    bench.lowest = 3.19
+    bench.advance(.seconds(3))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
+    bench.lowest = 3.20
+    bench.advance(.seconds(3))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+  }
+
+  @Test("a battery that falls silent: forbidden after 2 s, CVL gone after 60 s, back with the battery (OD-20)")
+  func silence() throws {
+    var bench = Bench.running()
+    bench.sendBattery()
+    bench.isAlive = false
+    let silent = bench.now
+    bench.advance(.milliseconds(1990))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    bench.advance(.milliseconds(20))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: silent + .seconds(2))).limit == .value(0))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: silent + .seconds(2))).limit == .value(0))
+    // The resting voltage of the settings, never what the dead battery asked for.
+    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: silent + .seconds(2))).limit == .value(13.5))
+    bench.advance(.seconds(65))
+    let gone = bench.now
+    bench.advance(.seconds(5))
+    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: gone)).limit == .notAvailable)
+    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: gone)).limit == .value(0))
+    #expect(bench.last(BatteryFrameID.limits, since: gone) == nil)
+    #expect(bench.last(BatteryFrameID.measurements, since: gone) == nil)
+    #expect(try #require(bench.last(127508, since: gone))[1...2] == [0xFF, 0x7F])
+
+    bench.isAlive = true
+    bench.advance(.seconds(3))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .value(14.2))
+  }
+
+  @Test("cells that fall silent alone forbid after 5 s (OD-20)")
+  func silentCells() throws {
+    var bench = Bench.running()
+    bench.sendBattery()
+    bench.isAlive = false
+    for _ in 0..<49 {
+      bench.advance(.milliseconds(100))
+      bench.sendMonitor()
+    }
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    for _ in 0..<2 {
+      bench.advance(.milliseconds(100))
+      bench.sendMonitor()
+    }
+    #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(!bench.device.status(at: bench.now).outputs.dischargeAllowed)
+    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
+  }
+
+  @Test("CVL is never zero and never the battery's own voltage after its death")
+  func chargeVoltageNeverZero() {
+    var bench = Bench.running()
+    bench.highest = 3.80
+    bench.advance(.seconds(3))
+    bench.isAlive = false
+    bench.advance(.seconds(70))
+    bench.device.withdraw(at: bench.now)
+    bench.collect()
+    for (_, entry) in bench.sent where entry.frame.identifier == BatteryFrameID.limits {
+      #expect(entry.frame.payload[0] != 0 || entry.frame.payload[1] != 0)
+    }
+    for (_, entry) in bench.sent where entry.frame.payload.starts(with: [0x66, 0x99, 0x90, 0x03]) {
+      #expect(entry.frame.payload.dropFirst(4) != [0, 0, 0, 0])
+    }
+  }
+
+  @Test("leaving withdraws all limits first, and nothing follows")
+  func leaving() throws {
+    var bench = Bench.running()
+    let start = bench.now
+    bench.isAlive = false
+    bench.device.withdraw(at: bench.now)
+    bench.collect()
+    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: start)).limit == .notAvailable)
+    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(try #require(bench.register(BMSStateRegister.self, since: start)).state == .value(12))
+    bench.device.leave(at: bench.now)
+    bench.collect()
+    let count = bench.sent.count
+    for _ in 0..<50 {
+      bench.now += .milliseconds(100)
+      bench.device.run(at: bench.now)
+    }
+    bench.collect()
+    #expect(bench.sent.dropFirst(count).allSatisfy { !$0.entry.frame.identifier.isExtended })
+  }
+
+  @Test("0x305 is watched: heard once, silent after 10 s")
+  func keepAlive() {
+    var bench = Bench.running()
+    bench.events.removeAll()
+    bench.put(CANDataFrame(BatteryFrameID.keepAlive, CANPayload(littleEndian: 0, count: 8)))
+    bench.put(CANDataFrame(BatteryFrameID.keepAlive, CANPayload(littleEndian: 0, count: 8)))
+    bench.advance(.milliseconds(9900))
+    let before = bench.events.compactMap { if case .keepAlive(let isHeard) = $0 { isHeard } else { nil } }
+    #expect(before == [true])
+    bench.advance(.milliseconds(300))
+    let after = bench.events.compactMap { if case .keepAlive(let isHeard) = $0 { isHeard } else { nil } }
+    #expect(after == [true, false])
+  }
+}
+
+@Suite("Who feeds a role")
+struct SenderTests {
+  @Test("a sender whose claim was not heard is asked for it, and its data count after the claim")
+  func unknownSender() {
+    var bench = Bench()
+    bench.advance(.seconds(1))
+    let asked = bench.sent.contains {
+      MessageIdentifier($0.entry.frame.identifier)
+        == MessageIdentifier(priority: 6, pgn: 59904, source: 35, destination: Bench.batteryAddress)
+        && $0.entry.frame.payload.starts(with: [0x00, 0xEE, 0x00])
+    }
+    #expect(asked)
+    #expect(bench.device.status(at: bench.now).outputs.voltage == nil)
+    bench.claim()
+    bench.advance(.seconds(1))
+    #expect(bench.device.status(at: bench.now).outputs.voltage == 13.3)
+  }
+
+  @Test("a device that does not fit the wiring is not listened to")
+  func foreignSender() {
+    var bench = Bench()
+    bench.claim(Name(uniqueNumber: 1002, manufacturer: 358, function: 170, deviceClass: 35))
+    bench.advance(.seconds(2))
+    #expect(bench.device.status(at: bench.now).outputs.voltage == nil)
+  }
+
+  @Test("another data instance of the right sender is not listened to")
+  func foreignInstance() {
+    var configuration = Bench.configuration()
+    configuration.monitor?.instance = 1
+    var bench = Bench(configuration)
+    bench.claim()
+    bench.advance(.seconds(2))
+    #expect(bench.device.status(at: bench.now).outputs.voltage == nil)
+  }
+
+  @Test("two that fit: neither is used, charge and discharge end forbidden; one gone, the other is used")
+  func ambiguous() {
+    var configuration = Bench.configuration()
+    configuration.monitor?.sender.uniqueNumber = nil
+    var bench = Bench.running(configuration)
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    bench.claim(Name(uniqueNumber: 7, manufacturer: 358, function: 170, deviceClass: 35), at: 99)
+    for _ in 0..<30 {
+      bench.sendMonitor(from: 99)
+      bench.advance(.milliseconds(100))
+    }
+    #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(bench.senders.contains { if case .ambiguous = $0 { true } else { false } })
+    bench.advance(.seconds(11))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(bench.device.status(at: bench.now).monitor == .heard(Bench.batteryName))
+  }
+
+  @Test("a sender that moves to another address is still the same sender")
+  func moved() {
+    var bench = Bench.running()
+    bench.isAlive = false
+    bench.claim(at: 77)
+    for _ in 0..<20 {
+      bench.sendBattery(from: 77)
+      bench.advance(.milliseconds(500))
+    }
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+
+  @Test("data of a fault code are no data: the value is not zero and charging ends forbidden")
+  func faultCodes() {
+    var bench = Bench.running()
+    bench.voltage = nil
+    bench.current = nil
+    bench.advance(.seconds(3))
+    let outputs = bench.device.status(at: bench.now).outputs
+    #expect(outputs.voltage == nil)
+    #expect(!outputs.chargeAllowed)
+    #expect(!outputs.dischargeAllowed)
+  }
+
+  @Test("a register that is sent to one node is no report of a cell")
+  func addressedRegister() {
+    var bench = Bench.running()
+    var cells = CellExtremesRegister()
+    cells.lowest = .value(3.3)
+    cells.highest = .value(3.8)
+    let payload = RegisterMessage(cells).message.payload
+    bench.put(
+      CANDataFrame(
+        MessageIdentifier(priority: 7, pgn: 61184, source: Bench.batteryAddress, destination: 35).canIdentifier,
+        CANPayload(littleEndian: UInt64(truncatingIfNeeded: payload.bytes), count: 8)))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+}

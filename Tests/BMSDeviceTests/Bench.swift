@@ -1,0 +1,142 @@
+import BMSCore
+import BMSDevice
+import CANBus
+import CANBusBMS
+import MonotonicTime
+import NMEA2000
+import VECan
+
+/// A device on a bench: frames are put in by hand, time is moved by hand, and what comes out is kept.
+struct Bench {
+  /// The battery that plays against the device, as its NAME is wired in ``configuration()``.
+  static let batteryName = Name(uniqueNumber: 1001, manufacturer: 358, function: 170, deviceClass: 35)
+  static let batteryAddress: UInt8 = 20
+
+  var device: BMSDevice
+  var now = Instant.origin
+  /// Everything the device has sent, with the time.
+  var sent: [(instant: Instant, entry: Outbox.Entry)] = []
+  var events: [DeviceEvent] = []
+  /// What the battery says each half second while it is alive.
+  var voltage: Double? = 13.3
+  var current: Double? = 10
+  var temperature: Double? = 25
+  var lowest: Double? = 3.32
+  var highest: Double? = 3.33
+  var isAlive = true
+  private var nextBattery = Instant.origin
+
+  static func configuration() -> DeviceConfiguration {
+    var configuration = DeviceConfiguration()
+    configuration.identity.uniqueNumber = 42
+    let sender = DeviceSelector(manufacturer: 358, uniqueNumber: 1001)
+    configuration.monitor = MonitorWiring(sender: sender)
+    configuration.cells = CellWiring(sender: sender)
+    return configuration
+  }
+
+  init(_ configuration: DeviceConfiguration = Bench.configuration()) {
+    device = BMSDevice(configuration: configuration, randomSeed: 1, at: .origin)
+    device.join(at: now)
+    collect()
+  }
+
+  /// Moves time on in steps of a millisecond, with the battery talking.
+  mutating func advance(_ span: TimeSpan) {
+    let end = now + span
+    while now < end {
+      now += .milliseconds(1)
+      if isAlive, nextBattery <= now {
+        nextBattery = now + .milliseconds(500)
+        sendBattery()
+      }
+      if device.nextDeadline <= now { device.run(at: now) }
+      collect()
+    }
+  }
+
+  /// Puts a frame in, as the engine does.
+  mutating func put(_ frame: CANDataFrame) {
+    device.receive(ReceivedFrame(.data(frame), at: now))
+    device.run(at: now)
+    collect()
+  }
+
+  mutating func claim(_ name: Name = Bench.batteryName, at address: UInt8 = Bench.batteryAddress) {
+    put(
+      CANDataFrame(
+        MessageIdentifier(priority: 6, pgn: 60928, source: address).canIdentifier,
+        CANPayload(littleEndian: name.rawValue, count: 8)))
+  }
+
+  mutating func sendBattery(from address: UInt8 = Bench.batteryAddress) {
+    sendMonitor(from: address)
+    sendCells(from: address)
+  }
+
+  mutating func sendMonitor(from address: UInt8 = Bench.batteryAddress) {
+    var status = BatteryStatus()
+    status.instance = .value(0)
+    status.voltage = Reading(voltage)
+    status.current = Reading(current)
+    status.temperature = Reading(temperature.map { $0 + 273.15 })
+    put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: address)
+  }
+
+  mutating func sendCells(from address: UInt8 = Bench.batteryAddress) {
+    var cells = CellExtremesRegister()
+    cells.lowest = Reading(lowest)
+    cells.highest = Reading(highest)
+    put(RegisterMessage(cells).message.payload, VictronRegister.definition.pgn, priority: 7, from: address)
+  }
+
+  mutating func put(_ payload: ShortPayload, _ pgn: PGN, priority: UInt8, from address: UInt8) {
+    put(
+      CANDataFrame(
+        MessageIdentifier(priority: priority, pgn: pgn, source: address).canIdentifier,
+        CANPayload(littleEndian: UInt64(truncatingIfNeeded: payload.bytes), count: payload.count)))
+  }
+
+  mutating func collect() {
+    while let entry = device.outbox.popFirst() { sent.append((now, entry)) }
+    while let event = device.nextEvent() { events.append(event) }
+  }
+
+  /// A claimed device with a battery that was heard for a while: running, limits given.
+  static func running(_ configuration: DeviceConfiguration = Bench.configuration()) -> Bench {
+    var bench = Bench(configuration)
+    bench.claim()
+    bench.advance(.seconds(3))
+    return bench
+  }
+
+  // MARK: What was sent
+
+  /// The last sent frame of an 11-bit identifier, since `since`.
+  func last(_ identifier: CANIdentifier, since: Instant = .origin) -> [UInt8]? {
+    sent.last { $0.entry.frame.identifier == identifier && $0.instant >= since }.map { Array($0.entry.frame.payload) }
+  }
+
+  /// The last sent single-frame payload of a PGN, since `since`.
+  func last(_ pgn: PGN, since: Instant = .origin) -> [UInt8]? {
+    sent.last {
+      MessageIdentifier($0.entry.frame.identifier)?.pgn == pgn && $0.instant >= since
+    }.map { Array($0.entry.frame.payload) }
+  }
+
+  /// The last sent value of a register, since `since`.
+  func register<R: Register>(_ type: R.Type, since: Instant = .origin) -> R? {
+    for (instant, entry) in sent.reversed() where instant >= since {
+      guard MessageIdentifier(entry.frame.identifier)?.pgn == VictronRegister.definition.pgn,
+        let message = RegisterMessage(VictronRegister(payload: Array(entry.frame.payload).span.bytes)),
+        let register: R = message.value()
+      else { continue }
+      return register
+    }
+    return nil
+  }
+
+  var senders: [SenderState] {
+    events.compactMap { if case .sender(_, let state) = $0 { state } else { nil } }
+  }
+}
