@@ -11,7 +11,22 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
   name: "vecand",
+  products: [
+    .executable(name: "vecand", targets: ["vecand"]),
+    .executable(name: "vecanctl", targets: ["vecanctl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
   targets: [
+    // Libraries of the system.
+    .systemLibrary(name: "CSocketCAN", pkgConfig: "libsocketcan", providers: [.apt(["libsocketcan-dev"])]),
+    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+    // No system call, no dependency.
     .target(name: "MonotonicTime", swiftSettings: strict),
     .target(name: "CANBus", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
@@ -19,6 +34,45 @@ let package = Package(
     .target(name: "CANBusBMS", dependencies: ["CANBus"], swiftSettings: strict),
     .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "BatterySimulator", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
+    .target(
+      name: "BMSDevice",
+      dependencies: ["BMSCore", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
+
+    // The edges.
+    .target(name: "SocketCAN", dependencies: ["CANBus", "CSocketCAN", "MonotonicTime"], swiftSettings: strict),
+    .executableTarget(
+      name: "vecand",
+      dependencies: [
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CSystemd", "MonotonicTime", "NMEA2000", "SocketCAN",
+        "VECan",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "TOMLKit", package: "TOMLKit"),
+      ],
+      swiftSettings: strict),
+
+    .executableTarget(
+      name: "vecanctl",
+      dependencies: ["CANBus", "NMEA2000", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+
     .testTarget(name: "CANBusTests", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
+    .testTarget(
+      name: "SocketCANTests", dependencies: ["CANBus", "CSocketCAN", "MonotonicTime", "SocketCAN"],
+      swiftSettings: strict),
+    .testTarget(name: "NMEA2000Tests", dependencies: ["CANBus", "MonotonicTime", "NMEA2000"], swiftSettings: strict),
+    .testTarget(name: "VECanTests", dependencies: ["NMEA2000", "VECan"], swiftSettings: strict),
+    .testTarget(name: "CANBusBMSTests", dependencies: ["CANBus", "CANBusBMS"], swiftSettings: strict),
+    .testTarget(
+      name: "BMSDeviceTests",
+      dependencies: ["BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VecandTests", dependencies: ["BMSCore", "BMSDevice", "NMEA2000", "vecand"], swiftSettings: strict),
+    .testTarget(name: "BMSCoreTests", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
+    .testTarget(
+      name: "BatterySimulatorTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"],
+      swiftSettings: strict),
   ]
 )

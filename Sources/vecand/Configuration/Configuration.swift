@@ -1,0 +1,163 @@
+import BMSCore
+import BMSDevice
+import NMEA2000
+
+/// What the configuration file says: wiring and identity, and the battery's settings at start.
+struct Configuration {
+  /// Read when the command line names no other, if it is there.
+  static let standardFile = "/etc/vecand/vecand.toml"
+
+  /// The SocketCAN interface; nil when neither file nor command line names one.
+  var interface: String?
+  /// Where state is kept.
+  var stateDirectory = "/var/lib/vecand"
+  /// The device: identity, settings, wiring, what it publishes.
+  var device = DeviceConfiguration()
+}
+
+/// The problems that make a configuration unusable, all at once.
+struct ConfigurationError: Error, CustomStringConvertible {
+  var file: String
+  var problems: [ConfigurationProblem]
+
+  var description: String {
+    problems.map { "\(file): \($0)" }.joined(separator: "\n")
+  }
+}
+
+extension Configuration {
+  /// Reads a configuration.
+  ///
+  /// - Parameters:
+  ///   - text: TOML.
+  ///   - file: the file's name, for the messages.
+  /// - Throws: ``ConfigurationError`` with every problem found.
+  init(text: String, file: String) throws(ConfigurationError) {
+    self.init()
+    let reader = TOMLReader(text: text)
+    if let top = reader.parse(text) {
+      if let bus = top.section("bus") { readBus(bus) }
+      if let identity = top.section("identity") { readIdentity(identity) }
+      if let battery = top.section("battery") { readBattery(battery) }
+      if let inputs = top.section("inputs") { readInputs(inputs) }
+      if let outputs = top.section("outputs") { readOutputs(outputs) }
+      if let state = top.section("state") {
+        if let directory = state.string("directory") { stateDirectory = directory }
+        state.finish()
+      }
+      top.finish()
+    }
+    if !reader.problems.isEmpty {
+      let problems = reader.problems.sorted { ($0.line ?? 0, $0.key) < ($1.line ?? 0, $1.key) }
+      throw ConfigurationError(file: file, problems: problems)
+    }
+  }
+
+  private mutating func readBus(_ bus: TOMLSection) {
+    if let name = bus.string("interface") {
+      // The kernel's names have at most 15 bytes (IFNAMSIZ).
+      if name.isEmpty || name.utf8.count > 15 {
+        bus.report("interface", "an interface's name has 1 to 15 characters, as can0")
+      } else {
+        interface = name
+      }
+    }
+    bus.finish()
+  }
+
+  private mutating func readIdentity(_ identity: TOMLSection) {
+    if let number = identity.integer("unique_number", 0...0x1F_FFFF) { device.identity.uniqueNumber = UInt32(number) }
+    if let code = identity.integer("manufacturer", 0...2046) { device.identity.manufacturer = UInt16(code) }
+    if let instance = identity.integer("device_instance", 0...252) {
+      device.identity.deviceInstance = UInt8(instance)
+    }
+    if let instance = identity.integer("system_instance", 0...15) { device.identity.systemInstance = UInt8(instance) }
+    if let address = identity.integer("preferred_address", 0...251) {
+      device.identity.preferredAddress = UInt8(address)
+    }
+    if let name = identity.string("installation_description_1") { device.identity.installationDescription1 = name }
+    if let name = identity.string("installation_description_2") { device.identity.installationDescription2 = name }
+    identity.finish()
+  }
+
+  /// The core's own table names the keys, units and ranges (R325...R345). Values are judged one by one, then taken over
+  /// together, so that two that belong together may stand in any order.
+  private mutating func readBattery(_ battery: TOMLSection) {
+    var changes: [(Setting, Double)] = []
+    for setting in Setting.allCases {
+      let key = setting.definition.key
+      battery.ask(key)
+      let isSwitch = setting.definition.choices == [0, 1]
+      guard battery.has(key), let value = isSwitch ? battery.bool(key).map({ $0 ? 1 : 0 }) : battery.number(key) else {
+        continue
+      }
+      var scratch = Settings()
+      do throws(SettingError) {
+        try scratch.set(setting, to: value)
+      } catch {
+        // A contradiction may be resolved by another key.
+        if case .notAccepted = error {
+          battery.report(key, "\(error)")
+          continue
+        }
+      }
+      changes.append((setting, value))
+    }
+    do throws(SettingError) {
+      try device.settings.set(changes)
+    } catch {
+      switch error {
+      case .notAccepted(let setting, _): battery.report(setting.definition.key, "\(error)")
+      case .contradiction(let first, let second):
+        battery.report((battery.has(first.definition.key) ? first : second).definition.key, "\(error)")
+      }
+    }
+    battery.finish()
+  }
+
+  /// What is allowed and most likely not meant.
+  var remarks: [String] {
+    var remarks: [String] = []
+    if device.monitor == nil {
+      remarks.append("[inputs.monitor] is not there: voltage and current have no source, and limits forbid")
+    }
+    if device.cells == nil {
+      remarks.append("[inputs.cells] is not there: cell voltages have no source, and limits forbid")
+    }
+    return remarks
+  }
+
+  private mutating func readInputs(_ inputs: TOMLSection) {
+    if let monitor = inputs.section("monitor") {
+      var wiring = MonitorWiring(sender: readSender(monitor))
+      if let instance = monitor.integer("instance", 0...252) { wiring.instance = UInt8(instance) }
+      device.monitor = wiring
+      monitor.finish()
+    }
+    if let cells = inputs.section("cells") {
+      var wiring = CellWiring(sender: readSender(cells))
+      if let count = cells.integer("count", 1...320) { wiring.expectedCells = count }
+      device.cells = wiring
+      cells.finish()
+    }
+    inputs.finish()
+  }
+
+  /// Who sends: by what its NAME says, never by its address, for addresses move.
+  private func readSender(_ section: TOMLSection) -> DeviceSelector {
+    var sender = DeviceSelector()
+    if let code = section.integer("manufacturer", 0...2047) { sender.manufacturer = UInt16(code) }
+    if let number = section.integer("unique_number", 0...0x1F_FFFF) { sender.uniqueNumber = UInt32(number) }
+    if let number = section.integer("function", 0...255) { sender.function = UInt8(number) }
+    if let number = section.integer("class", 0...127) { sender.deviceClass = UInt8(number) }
+    if let number = section.integer("device_instance", 0...255) { sender.deviceInstance = UInt8(number) }
+    return sender
+  }
+
+  private mutating func readOutputs(_ outputs: TOMLSection) {
+    if let instance = outputs.integer("battery_instance", 0...252) { device.batteryInstance = UInt8(instance) }
+    if let instance = outputs.integer("switch_bank_instance", 0...252) { device.switchBankInstance = UInt8(instance) }
+    if let frames = outputs.bool("battery_frames") { device.sendsBatteryFrames = frames }
+    outputs.finish()
+  }
+}

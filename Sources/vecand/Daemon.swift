@@ -1,0 +1,46 @@
+import ArgumentParser
+import BMSDevice
+import Logging
+import MonotonicTime
+import NMEA2000
+import ServiceLifecycle
+import SocketCAN
+
+/// The daemon on a real interface: everything around the engine.
+struct Daemon {
+  let configuration: Configuration
+  let logLevel: Logger.Level
+
+  func run() async throws {
+    var logger = Logger(label: "vecand") { JournalLogHandler(label: $0) }
+    logger.logLevel = logLevel
+    guard let interface = configuration.interface else {
+      Report.error("no interface: give one with --interface can0, or as bus.interface in \(Configuration.standardFile)")
+      throw ExitCode.failure
+    }
+    for remark in configuration.remarks { logger.warning("\(remark)") }
+    let transport: SocketCANPort
+    do {
+      transport = try SocketCANPort(interface: interface)
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
+    let store = NodeStore(directory: configuration.stateDirectory)
+    var stored = StoredNode()
+    do {
+      stored = try store.load() ?? StoredNode()
+    } catch {
+      logger.warning("\(error); starting with the configured address and instances")
+    }
+    var device = configuration.device
+    if device.identity.uniqueNumber == nil { device.identity.uniqueNumber = MachineIdentity.uniqueNumber() }
+    let service = EngineService(
+      device: device, stored: stored, store: store, logger: logger, transport: transport, notifier: ServiceNotifier())
+    let group = ServiceGroup(
+      configuration: .init(
+        services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+}

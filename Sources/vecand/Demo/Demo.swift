@@ -1,0 +1,125 @@
+import BMSCore
+import BMSDevice
+import BatterySimulator
+import CANBus
+import Logging
+import MonotonicTime
+import NMEA2000
+import ServiceLifecycle
+
+/// `vecand --demo`: the daemon's own engine and device on a bus in memory, and lines for a person to watch.
+struct Demo {
+  let speed: Double
+
+  func run() async throws {
+    var logger = Logger(label: "vecand") { _ in SwiftLogNoOpLogHandler() }
+    logger.logLevel = .critical
+    let service = DemoService(speed: speed)
+    let group = ServiceGroup(
+      configuration: .init(
+        services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+}
+
+private struct DemoService: Service {
+  let speed: Double
+
+  func run() async throws {
+    let mailbox = try Mailbox()
+    let (reports, continuation) = AsyncStream.makeStream(of: EngineReport.self, bufferingPolicy: .bufferingNewest(1024))
+    let speed = speed
+    let battery = SimpleBattery.Configuration()
+    var device = DeviceConfiguration()
+    device.identity.uniqueNumber = 2
+    device.monitor = MonitorWiring(sender: DeviceSelector(uniqueNumber: DemoBattery.name.uniqueNumber))
+    device.cells = CellWiring(sender: DeviceSelector(uniqueNumber: DemoBattery.name.uniqueNumber))
+    let configuration = device
+    print(
+      """
+      vecand \(Version.text) demo: a simulated 12 V 200 Ah battery on a bus in memory, \(speed.text(0)) times real speed.
+      The sun shines four hours, then loads draw for one. Ctrl-C ends it with a summary.
+      """)
+    EngineThread.start(named: "vecand-engine") {
+      let bus = DemoBus(speed: speed, battery: battery, wakeup: mailbox.wakeup.descriptor)
+      let transport = bus.transport()
+      let engine = Engine(
+        transport: transport, device: BMSDevice(configuration: configuration, randomSeed: 1, at: transport.now),
+        mailbox: mailbox, statusInterval: TimeSpan(seconds: speed), report: { continuation.yield($0) })
+      engine.run()
+      continuation.finish()
+    }
+    await withGracefulShutdownHandler {
+      var log = DemoLog()
+      for await report in reports { log.note(report) }
+      log.summarise()
+    } onGracefulShutdown: {
+      mailbox.post(.shutDown)
+    }
+  }
+}
+
+/// One clear line a second, every event as it comes, and a summary.
+struct DemoLog {
+  private var last: DeviceStatus?
+  private var first: DeviceStatus?
+  private var lowest = Double.infinity
+  private var highest = -Double.infinity
+  private var alarms = 0
+  private var events = EventText()
+
+  mutating func note(_ report: EngineReport) {
+    switch report {
+    case .status(let status, _):
+      if first?.outputs.stateOfCharge == nil { first = status }
+      last = status
+      let outputs = status.outputs
+      if let cell = outputs.lowestCell?.value { lowest = min(lowest, cell) }
+      if let cell = outputs.highestCell?.value { highest = max(highest, cell) }
+      print(line(status))
+    case .device(let event):
+      if case .core(let core, _) = event { alarms += core.raised.reduce(0) { count, _ in count + 1 } }
+      for line in events.lines(for: event) { print("        \(line.text)") }
+    case .link, .losses, .stored, .ended: break
+    }
+  }
+
+  func summarise() {
+    guard let last else { return }
+    let outputs = last.outputs
+    print(
+      """
+
+      After \(clock(last)) of simulated time:
+        state of charge  \(first?.outputs.stateOfCharge.percent ?? "unknown") -> \(outputs.stateOfCharge.percent)
+        cells            \(lowest.text(3)) to \(highest.text(3)) V
+        alarms raised    \(alarms)
+        frames received  \(last.statistics.framesReceived), messages sent \(last.statistics.messagesSent)
+      Limits were withdrawn before the end, as they are at every stop.
+      """)
+  }
+
+  private func clock(_ status: DeviceStatus) -> String {
+    let seconds = Int((status.instant - .origin).seconds)
+    return "\(two(seconds / 3600)):\(two(seconds / 60 % 60)):\(two(seconds % 60))"
+  }
+
+  private func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
+  private func line(_ status: DeviceStatus) -> String {
+    let outputs = status.outputs
+    let limits = outputs.limits
+    let cells =
+      if let low = outputs.lowestCell?.value, let high = outputs.highestCell?.value {
+        "cells \(low.text(2))-\(high.text(2)) V"
+      } else {
+        "cells unknown"
+      }
+    return [
+      clock(status), outputs.voltage.volts, outputs.current.amperes, "SoC \(outputs.stateOfCharge.percent)", cells,
+      "CVL \(limits.chargeVoltage.volts)", "CCL \(limits.chargeCurrent.text(0)) A",
+      "DCL \(limits.dischargeCurrent.text(0)) A", outputs.chargePhase.text,
+    ].joined(separator: "  ")
+  }
+}

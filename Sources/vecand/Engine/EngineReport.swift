@@ -1,0 +1,21 @@
+import BMSCore
+import BMSDevice
+import CANBus
+import MonotonicTime
+import NMEA2000
+
+/// What the engine thread tells the asynchronous edges: immutable, and dropped rather than waited for.
+enum EngineReport: Sendable {
+  /// Something happened in the device.
+  case device(DeviceEvent)
+  /// Something happened to the link.
+  case link(LinkEvent)
+  /// Frames were lost since the last such report.
+  case losses(TransportCounters, expired: UInt64, overflowed: UInt64)
+  /// What a restart must not forget changed.
+  case stored(StoredNode)
+  /// How things are, about once a second.
+  case status(DeviceStatus, LinkState)
+  /// The engine has left the bus and ended.
+  case ended
+}

@@ -1,0 +1,60 @@
+import BMSDevice
+import CANBus
+import Logging
+import MonotonicTime
+import NMEA2000
+import ServiceLifecycle
+
+/// Runs the engine's thread, and on the asynchronous side of it the log, the store and the service manager.
+struct EngineService: Service {
+  let device: DeviceConfiguration
+  let stored: StoredNode
+  let store: NodeStore
+  let logger: Logger
+  /// Handed over to the engine's thread, which is the only one to use it from then on.
+  nonisolated(unsafe) let transport: any CANTransport
+  let notifier: ServiceNotifier
+
+  /// So many reports may wait for a slow log; then the oldest are dropped, never the engine's time.
+  static let reportCapacity = 1024
+
+  func run() async throws {
+    let mailbox = try Mailbox()
+    let (reports, continuation) = AsyncStream.makeStream(
+      of: EngineReport.self, bufferingPolicy: .bufferingNewest(Self.reportCapacity))
+    let notifier = notifier
+    nonisolated(unsafe) let transport = transport
+    let device = device
+    let stored = stored
+    EngineThread.start(named: "vecand-engine") {
+      let engine = Engine(
+        transport: transport,
+        device: BMSDevice(
+          configuration: device, stored: stored, randomSeed: UInt64.random(in: .min ... .max), at: transport.now),
+        mailbox: mailbox, report: { continuation.yield($0) })
+      engine.run()
+      continuation.finish()
+    }
+    await withGracefulShutdownHandler {
+      var log = EventLog(logger: logger)
+      for await report in reports { handle(report, &log) }
+    } onGracefulShutdown: {
+      notifier.stopping()
+      mailbox.post(.shutDown)
+    }
+  }
+
+  private func handle(_ report: EngineReport, _ log: inout EventLog) {
+    log.note(report)
+    switch report {
+    case .stored(let node):
+      do {
+        try store.save(node)
+      } catch {
+        logger.error("\(error); address and instances will not survive a restart")
+      }
+    case .status(let status, let link): notifier.status(status, link)
+    default: break
+    }
+  }
+}

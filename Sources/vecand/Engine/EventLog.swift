@@ -1,0 +1,131 @@
+import BMSCore
+import BMSDevice
+import CANBus
+import Logging
+import MonotonicTime
+import NMEA2000
+
+/// A line for people about something that happened.
+struct EventLine {
+  var level: Logger.Level
+  var text: String
+}
+
+/// Words for what happens in the device: each thing once, with what it means and what to do.
+struct EventText {
+  func lines(for event: DeviceEvent) -> [EventLine] {
+    switch event {
+    case .node(let event): line(for: event).map { [$0] } ?? []
+    case .core(let events, let outputs): lines(for: events, outputs)
+    case .sender(let role, let state): [line(for: role, state)]
+    case .keepAlive(let isHeard):
+      [
+        isHeard
+          ? EventLine(level: .info, text: "0x305: something listens to the 11-bit battery frames")
+          : EventLine(level: .warning, text: "0x305: whatever listened to the 11-bit battery frames fell silent")
+      ]
+    case .outboxFull(let refused):
+      [
+        EventLine(
+          level: .error,
+          text: "the bus takes nothing: \(refused) messages could not be queued; check wiring, termination, bitrate")
+      ]
+    }
+  }
+
+  private func line(for event: NodeEvent) -> EventLine? {
+    switch event {
+    case .addressClaimed(let address): EventLine(level: .notice, text: "claimed address \(address)")
+    case .addressLost(let address, let winner):
+      EventLine(level: .notice, text: "lost address \(address) to NAME \(winner), taking another")
+    case .cannotClaim:
+      EventLine(
+        level: .error,
+        text: "no address is free: nothing but the 11-bit frames can be sent; remove devices from the bus")
+    case .addressCommanded(let address):
+      EventLine(level: .notice, text: "commanded to address \(address) (65240)")
+    case .addressUsedByAnother(let pgn):
+      EventLine(level: .warning, text: "another device sends PGN \(pgn) from our address")
+    case .twinName(let name, let newUniqueNumber):
+      EventLine(
+        level: .error,
+        text:
+          "another device has our NAME \(name): continuing with unique number \(newUniqueNumber); give one of the two "
+          + "an identity.unique_number of its own")
+    case .instancesChanged(let device, let system):
+      EventLine(level: .notice, text: "instances set over the bus: device \(device), system \(system)")
+    case .descriptionsChanged: EventLine(level: .notice, text: "installation description set over the bus")
+    case .intervalChanged(let pgn, let interval):
+      EventLine(level: .notice, text: "interval of PGN \(pgn) set over the bus: \(interval.seconds.text(2)) s")
+    case .storedChanged: nil
+    }
+  }
+
+  private func lines(for events: StepEvents, _ outputs: Outputs) -> [EventLine] {
+    var lines: [EventLine] = []
+    for alarm in events.raised {
+      let row = alarm.definition
+      let level: Logger.Level = row.severity == .warning ? .warning : .error
+      lines.append(EventLine(level: level, text: "raised \(row.code) \(row.message): \(row.effect). \(row.advice)"))
+    }
+    for alarm in events.cleared {
+      let row = alarm.definition
+      lines.append(EventLine(level: .notice, text: "cleared \(row.code) \(row.message)"))
+    }
+    if !events.raised.isEmpty || !events.cleared.isEmpty {
+      lines.append(EventLine(level: .notice, text: outputs.chargeText))
+      lines.append(EventLine(level: .notice, text: outputs.dischargeText))
+    }
+    if let trigger = events.fullChargeStarted {
+      lines.append(EventLine(level: .info, text: "full charge cycle begins: \(trigger.text)"))
+    }
+    if events.fullChargeCompleted { lines.append(EventLine(level: .info, text: "full charge cycle completed")) }
+    if let record = events.synchronised {
+      lines.append(
+        EventLine(
+          level: .info,
+          text: "state of charge \(record.before.percent) -> \(record.after.text(1)) % (\(record.cause.text)) at "
+            + "\(record.voltage.volts), \(record.current.amperes)"))
+    }
+    return lines
+  }
+
+  private func line(for role: DeviceRole, _ state: SenderState) -> EventLine {
+    switch state {
+    case .unwired: EventLine(level: .warning, text: "\(role.rawValue): no source is configured")
+    case .notHeard: EventLine(level: .notice, text: "\(role.rawValue): waiting for its sender")
+    case .heard(let name): EventLine(level: .notice, text: "\(role.rawValue): fed by NAME \(name)")
+    case .silent(let name): EventLine(level: .warning, text: "\(role.rawValue): NAME \(name) fell silent")
+    case .ambiguous(let first, let second):
+      EventLine(
+        level: .error,
+        text: "\(role.rawValue): NAME \(first) and NAME \(second) both fit and neither is used; add unique_number to "
+          + "[\(role.rawValue)]")
+    }
+  }
+}
+
+/// Writes what the engine reports to the log.
+struct EventLog {
+  let logger: Logger
+  private var text = EventText()
+
+  init(logger: Logger) { self.logger = logger }
+
+  mutating func note(_ report: EngineReport) {
+    switch report {
+    case .device(let event):
+      for line in text.lines(for: event) { logger.log(level: line.level, "\(line.text)") }
+    case .link(let event):
+      logger.log(level: event.state == .up ? .notice : .warning, "\(event.text)")
+    case .losses(let counters, let expired, let overflowed):
+      logger.warning(
+        """
+        frames lost since the start: \(counters.kernelDrops) dropped by the kernel, \(counters.canFDRefused) CAN FD \
+        refused, \(counters.malformed) malformed, \(expired) not sent in time, \(overflowed) messages found no room
+        """)
+    case .status, .stored: break
+    case .ended: logger.notice("left the bus")
+    }
+  }
+}

@@ -1,0 +1,100 @@
+public import ArgumentParser
+import BMSDevice
+import CANBus
+public import Logging
+import MonotonicTime
+import SocketCAN
+
+/// The daemon.
+@main
+struct Vecand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "vecand",
+    abstract: "A software Lynx Smart BMS on a VE.Can / NMEA 2000 bus.",
+    discussion: """
+      Reads a lithium battery's measurements from the bus, decides about charging and discharging, and publishes battery \
+      status, DVCC limits (CVL, CCL, DCL) and alarms. It runs in the foreground and logs to standard error.
+
+      Without a configured source its values are not available and its limits forbid.
+
+      Examples:
+        vecand --demo                      the whole system on a bus in memory, with a simulated battery
+        vecand --demo --speed 60           the same, an hour in a minute
+        vecand --interface can0            on a real bus, configured by /etc/vecand/vecand.toml if there is one
+        vecand --check-config my.toml      says what is wrong with a configuration
+      """,
+    version: Version.text)
+
+  @Option(help: ArgumentHelp("The configuration file (TOML).", valueName: "file"))
+  var config: String?
+
+  @Option(help: ArgumentHelp("The SocketCAN interface, as can0. Wins over the file.", valueName: "name"))
+  var interface: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where address, instances and serial are kept. Wins over the file.", valueName: "directory"))
+  var stateDirectory: String?
+
+  @Option(help: ArgumentHelp("Check a configuration file, say what is wrong, and end.", valueName: "file"))
+  var checkConfig: String?
+
+  @Flag(help: "Run on a bus in memory with a simulated battery. Needs no CAN, no root and no file.")
+  var demo = false
+
+  @Option(help: ArgumentHelp("With --demo: simulated seconds a second, 1 to 1000.", valueName: "factor"))
+  var speed: Double?
+
+  @Option(
+    help: "The least severe log lines to print: \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")).")
+  var logLevel: Logger.Level = .info
+
+  func validate() throws {
+    if speed != nil, !demo { throw ValidationError("--speed goes with --demo.") }
+    if let speed, !(1...1000 ~= speed) { throw ValidationError("--speed is \(speed), expected 1 to 1000.") }
+    if demo, interface != nil { throw ValidationError("--demo runs on a bus in memory: leave --interface out.") }
+  }
+
+  func run() async throws {
+    if let checkConfig {
+      try check(checkConfig)
+      return
+    }
+    if demo {
+      try await Demo(speed: speed ?? 1).run()
+      return
+    }
+    let configuration = try loadConfiguration()
+    try await Daemon(configuration: configuration, logLevel: logLevel).run()
+  }
+
+  private func check(_ file: String) throws {
+    let configuration = try read(file)
+    let interface = configuration.interface.map { "interface \($0)" } ?? "no interface: give one with --interface"
+    print("\(file): all right; \(interface)")
+    for remark in configuration.remarks { print("\(file): note: \(remark)") }
+  }
+
+  private func loadConfiguration() throws -> Configuration {
+    var configuration = Configuration()
+    if let config {
+      configuration = try read(config)
+    } else if TextFile.exists(Configuration.standardFile) {
+      configuration = try read(Configuration.standardFile)
+    }
+    if let interface { configuration.interface = interface }
+    if let stateDirectory { configuration.stateDirectory = stateDirectory }
+    return configuration
+  }
+
+  private func read(_ file: String) throws -> Configuration {
+    do {
+      return try Configuration(text: TextFile.read(file), file: file)
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
+  }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
