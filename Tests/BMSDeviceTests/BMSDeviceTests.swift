@@ -172,7 +172,7 @@ struct BMSDeviceTests {
       #expect(entry.frame.payload[0] != 0 || entry.frame.payload[1] != 0)
     }
     for (_, entry) in bench.sent where entry.frame.payload.starts(with: [0x66, 0x99, 0x90, 0x03]) {
-      #expect(entry.frame.payload.dropFirst(4) != [0, 0, 0, 0])
+      #expect(Array(entry.frame.payload.dropFirst(4)) != [0, 0, 0, 0])
     }
   }
 

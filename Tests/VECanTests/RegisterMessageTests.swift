@@ -7,7 +7,7 @@ private func bytes(_ message: RegisterMessage) -> [UInt8] {
   (0..<message.message.payload.count).map { message.message.payload[$0] }
 }
 
-private func message(_ bytes: [UInt8]) -> RegisterMessage? {
+private func message(from bytes: [UInt8]) -> RegisterMessage? {
   RegisterMessage(VictronRegister(payload: bytes.span.bytes))
 }
 
@@ -53,8 +53,8 @@ struct RegisterMessageTests {
 
   @Test("alarms of a real unit: 0x01455, all fine and no cable function (vecan.md 2.7)")
   func alarmsOfRealUnit() throws {
-    let message = try #require(message([0x66, 0x99, 0x07, 0x21, 0x55, 0x14, 0x00, 0x00]))
-    let alarms: BMSAlarmsRegister = try #require(message.value())
+    let report = try #require(message(from: [0x66, 0x99, 0x07, 0x21, 0x55, 0x14, 0x00, 0x00]))
+    let alarms: BMSAlarmsRegister = try #require(report.value())
     #expect(alarms[.lowCellVoltage] == .fine)
     #expect(alarms[.highCurrent] == .fine)
     #expect(alarms[.highBMSTemperature] == .fine)
@@ -67,10 +67,10 @@ struct RegisterMessageTests {
   @Test("cells are read from 0x0385 and 0x0381")
   func cells() throws {
     let extremes: CellExtremesRegister = try #require(
-      message([0x66, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01])?.value())
+      message(from: [0x66, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01])?.value())
     #expect(extremes.lowest == .value(3.30))
     #expect(extremes.highest == .value(3.76))
-    let cell: CellVoltageRegister = try #require(message([0x66, 0x99, 0x81, 0x03, 0x02, 0x03, 0x78, 0x01])?.value())
+    let cell: CellVoltageRegister = try #require(message(from: [0x66, 0x99, 0x81, 0x03, 0x02, 0x03, 0x78, 0x01])?.value())
     #expect(cell.battery == .value(2))
     #expect(cell.cell == .value(3))
     #expect(cell.voltage == .value(3.76))
@@ -78,21 +78,21 @@ struct RegisterMessageTests {
 
   @Test("a cell that is not available is not zero volts")
   func missingCell() throws {
-    let cell: CellVoltageRegister = try #require(message([0x66, 0x99, 0x81, 0x03, 1, 1, 0xFF, 0xFF])?.value())
+    let cell: CellVoltageRegister = try #require(message(from: [0x66, 0x99, 0x81, 0x03, 1, 1, 0xFF, 0xFF])?.value())
     #expect(cell.voltage == .notAvailable)
   }
 
   @Test("another maker's 61184 and a cut one are no register")
   func foreign() {
-    #expect(message([0x98, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01]) == nil)
-    #expect(message([0x66, 0x99, 0x85]) == nil)
-    #expect(message([]) == nil)
+    #expect(message(from: [0x98, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01]) == nil)
+    #expect(message(from: [0x66, 0x99, 0x85]) == nil)
+    #expect(message(from: []) == nil)
   }
 
   @Test("a register whose value is cut has no value", arguments: [4, 5, 6, 7])
   func cut(count: Int) throws {
     let whole: [UInt8] = [0x66, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01]
-    let register = try #require(message(Array(whole[..<count])))
+    let register = try #require(message(from: Array(whole[..<count])))
     let extremes: CellExtremesRegister? = register.value()
     #expect(extremes == nil)
   }
