@@ -363,6 +363,11 @@ class Candump:
         self._process = subprocess.Popen(
             ["stdbuf", "-oL", "candump", "-D", "-L", f"{interface},0:0,#FFFFFFFF"], stdout=self._file, stderr=subprocess.STDOUT
         )
+        # The kernel's list of listeners says when it hears.
+        deadline = time.monotonic() + 10
+        while interface not in Path("/proc/net/can/rcvlist_all").read_text().split():
+            assert time.monotonic() < deadline, "candump did not start"
+            time.sleep(0.01)
 
     def lines(self) -> list[str]:
         return self.path.read_text().splitlines()
