@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import can
@@ -321,9 +321,17 @@ class Recorder:
             return self._frames[mark:]
 
     def wait_for(
-        self, predicate: Callable[[Frame], bool], timeout: float, since: int = 0, what: str = "the expected frame"
+        self,
+        predicate: Callable[[Frame], bool],
+        timeout: float,
+        since: int = 0,
+        what: str = "the expected frame",
+        hopeless: Callable[[], bool] = lambda: False,
     ) -> Frame:
-        """The first frame from `since` on that `predicate` accepts; fails with what was seen instead."""
+        """The first frame from `since` on that `predicate` accepts; fails with what was seen instead.
+
+        `hopeless` says that nothing more can come, so that a test need not wait for its time to pass.
+        """
         deadline = time.monotonic() + timeout
         position = since
         with self._news:
@@ -333,10 +341,10 @@ class Recorder:
                         return self._frames[position]
                     position += 1
                 remaining = deadline - time.monotonic()
-                if remaining <= 0:
+                if remaining <= 0 or hopeless():
                     seen = self._frames[since:]
                     raise AssertionError(f"expected within {timeout} s: {what}\nseen:\n{text(seen)}")
-                self._news.wait(remaining)
+                self._news.wait(min(remaining, 0.25))
 
     def expect_none(
         self, predicate: Callable[[Frame], bool], seconds: float, since: int = 0, what: str = "such a frame"
@@ -692,7 +700,7 @@ preferred_address = 35
 
 [battery]
 nominal_voltage = 12
-capacity_ah = 200
+battery_capacity = 200
 """
 
 INPUTS = """
@@ -729,9 +737,11 @@ class Vecand:
             interface,
             "--state-directory",
             str(self.state),
-            "--control-socket",
-            str(temporary / "control.sock"),
         ]
+        # Outside contract, but no part of the first daemon: given as soon as the daemon knows it.
+        options = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=30).stdout
+        if "--control-socket" in options:
+            self._command += ["--control-socket", str(temporary / "control.sock")]
         self._log = self.log_path.open("a")
         self.started_mark = 0
         self.started_at = 0.0
@@ -740,8 +750,10 @@ class Vecand:
     def start(self) -> Vecand:
         self.started_mark = self.recorder.mark()
         self.started_at = time.time()
+        # A crash must end at once: Swift's report of all threads takes 20 s in user-mode Linux.
+        environment = {"SWIFT_BACKTRACE": "enable=no", **os.environ}
         self.process = subprocess.Popen(
-            self._command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            self._command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
         )
         return self
 
@@ -813,7 +825,9 @@ class Vecand:
 
     def _wait(self, predicate: Callable[[Frame], bool], timeout: float, since: int, what: str) -> Frame:
         try:
-            return self.recorder.wait_for(predicate, timeout, since, what)
+            return self.recorder.wait_for(
+                predicate, timeout, since, what, lambda: self.process is None or self.process.poll() is not None
+            )
         except AssertionError as error:
             code = None if self.process is None else self.process.poll()
             ended = "" if code is None else f"\nthe daemon has ended with {code}"
