@@ -289,6 +289,8 @@ def test_every_fault_of_real_buses(fed_vecand, battery, recorder, sender):
     limits = given_limits(fed_vecand, recorder)
     for fault in FAULTS:  # once, so that buffers of steady size exist before memory is measured
         fault(sender, battery.address)
+        time.sleep(0.2)
+        assert fed_vecand.process.poll() is None, f"ended by: {fault.__doc__}\n{fed_vecand.log_tail()}"
     time.sleep(2)
     memory = fed_vecand.resident_bytes()
     wrong = []
