@@ -38,6 +38,8 @@ public struct BMS: Sendable {
   private var started: Instant?
   private var last = Instant.origin
   private var wasComplete = false
+  /// A temperature was told once: from then on its loss forbids, required or not.
+  private var hasTemperature: Bool
   private var dataLostSince: Instant?
   private var previous = Outputs()
   private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
@@ -56,6 +58,7 @@ public struct BMS: Sendable {
     monitor = BatteryMonitor(restoring: sound)
     protection = Protection(restoring: sound)
     charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
+    hasTemperature = sound?.hasTemperature ?? false
   }
 
   /// Takes other settings into force from the next step on.
@@ -93,6 +96,7 @@ public struct BMS: Sendable {
     snapshot.absorbedSeconds = charge.absorbedSeconds
     snapshot.secondsSinceFullCharge = charge.secondsSinceFullCharge
     snapshot.chargeConditions = charge.storedConditions
+    snapshot.hasTemperature = hasTemperature
     snapshot.lowCell = protection.lowCell
     snapshot.highCell = protection.highCell
     snapshot.lowTemperature = protection.lowTemperature
@@ -117,8 +121,14 @@ public struct BMS: Sendable {
 
     var outputs = Outputs()
     let judged = Judgement(inputs, parameters, at: now)
+    if judged.temperature != nil { hasTemperature = true }
     protection.evaluate(judged, parameters, at: now)
 
+    if !monitor.isKnown, let percent = inputs.reportedStateOfCharge.value(at: now, within: Parameters.reportedUntil) {
+      monitor.begin(at: percent, parameters)
+      commanded = SynchronisationRecord(
+        cause: .reported, before: nil, after: percent, voltage: judged.voltage, current: judged.current)
+    }
     let before = monitor.stateOfCharge(parameters)
     if monitor.step(judged, parameters, at: now, elapsed: elapsed) {
       monitor.synchronise()
@@ -181,6 +191,8 @@ public struct BMS: Sendable {
     outputs.chargePhase = charge.phase
   }
 
+  private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
+
   /// The first required input that is lost, as a reason; nil when all are usable.
   private func dataReason(_ judged: Judgement) -> Reason? {
     func reason(_ role: InputRole, _ state: RoleState) -> Reason? {
@@ -189,7 +201,7 @@ public struct BMS: Sendable {
     }
     return reason(.cells, judged.cellState) ?? reason(.batteryVoltage, judged.voltageState)
       ?? reason(.current, judged.currentState)
-      ?? (parameters.temperatureRequired ? reason(.temperature, judged.temperatureState) : nil)
+      ?? (requiresTemperature ? reason(.temperature, judged.temperatureState) : nil)
   }
 
   private func permit(_ judged: Judgement, _ data: Reason?, _ shutdown: Bool, into outputs: inout Outputs) {
@@ -331,7 +343,7 @@ public struct BMS: Sendable {
 
   private func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
     var age = max(judged.cellState.age, judged.voltageState.age, judged.currentState.age)
-    if parameters.temperatureRequired { age = max(age, judged.temperatureState.age) }
+    if requiresTemperature { age = max(age, judged.temperatureState.age) }
     // An input that goes on sending the impossible has no age: then the time since the loss counts.
     if let since = dataLostSince { age = max(age, now - since) }
     return age >= parameters.withdrawn
@@ -374,7 +386,7 @@ public struct BMS: Sendable {
     data(judged.voltageState, .voltageLate, .voltageLost)
     data(judged.currentState, .currentLate, .currentLost)
     data(
-      judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: parameters.temperatureRequired)
+      judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: requiresTemperature)
 
     outputs.alarms = active
     outputs.relayActive = !active.isDisjoint(with: AlarmSet.relayDrivers)

@@ -51,6 +51,12 @@ struct BatteryMonitor: Sendable {
     isTrusted = true
   }
 
+  /// Begins to count from what an outside monitor reports. Not trusted (R182): nobody here saw it full.
+  mutating func begin(at percent: Double, _ parameters: Parameters) {
+    set(min(max(percent, 0), 100), parameters)
+    isTrusted = false
+  }
+
   /// Full: 100 % and nothing consumed (R162, R167).
   mutating func synchronise() {
     missing = 0

@@ -32,8 +32,6 @@ public struct Extremes: Sendable, Hashable {
 /// report, and changed in place from then on as long as nobody keeps a copy. It is not inline: a table of 5 kB by value
 /// made every pass of ``Inputs`` a copy, and the copies took two thirds of a step.
 public struct CellTable: Sendable {
-  static let capacity = CellPlace.batteryLimit * CellPlace.cellLimit
-
   /// What is known of one cell.
   struct Entry: Sendable {
     var value = Double.nan
@@ -41,17 +39,18 @@ public struct CellTable: Sendable {
     var validity = Validity.waiting
   }
 
-  /// How many cells must report; 0 when nothing feeds single cells. Fewer than that is "incomplete" and forbids.
+  /// How many cells must report; fewer than that is "incomplete" and forbids. With 0 none must: single cells that are
+  /// reported beside extremes count while they are fresh, and their silence means nothing.
   public var expectedCount: Int
 
   /// For each battery one bit for each cell that ever reported.
-  var known = InlineArray<20, UInt16>(repeating: 0)
+  var known = InlineArray<21, UInt32>(repeating: 0)
   /// Empty until the first report, then one for each possible place.
   var entries: [Entry] = []
 
   /// An empty table that waits for `expectedCount` cells.
   public init(expectedCount: Int = 0) {
-    self.expectedCount = min(max(expectedCount, 0), CellTable.capacity)
+    self.expectedCount = min(max(expectedCount, 0), CellPlace.count)
   }
 
   /// How many cells have ever reported.
@@ -93,8 +92,8 @@ public struct CellTable: Sendable {
   }
 
   private mutating func markKnown(_ place: CellPlace) -> Int {
-    if entries.isEmpty { entries = Array(repeating: Entry(), count: CellTable.capacity) }
-    known[Int(place.battery) - 1] |= 1 << UInt16(place.cell - 1)
+    if entries.isEmpty { entries = Array(repeating: Entry(), count: CellPlace.count) }
+    known[Int(place.battery)] |= 1 << UInt32(place.cell)
     return place.index
   }
 }
@@ -137,7 +136,8 @@ public struct Inputs: Sendable {
   public var current = Measurement.unassigned
   /// Battery temperature, degrees Celsius.
   public var batteryTemperature = Measurement.unassigned
-  /// State of charge as an outside monitor reports it, percent. For people only: it decides nothing.
+  /// State of charge as an outside monitor reports it, percent. Counting begins from it when nothing else is known;
+  /// it is not trusted, so that it stops no load, and later reports change nothing.
   public var reportedStateOfCharge = Measurement.unassigned
   /// Lowest and highest cell voltage, volts.
   public var cellExtremes = Extremes()

@@ -95,15 +95,28 @@ struct Judgement: Sendable {
         noteCell(PlacedValue(value: value, place: extremes.highestPlace))
       }
     }
-    if hasTable { judgeTable(inputs.cells, parameters, now) }
+    if hasTable {
+      judgeTable(inputs.cells, parameters, now)
+    } else if !inputs.cells.entries.isEmpty {
+      noteFresh(inputs.cells, parameters, now)
+    }
+  }
+
+  /// Single cells beside extremes that speak for all: a fresh one counts, a silent one says nothing.
+  private mutating func noteFresh(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) {
+    for index in cells.entries.indices {
+      let entry = cells.entries[index]
+      guard entry.validity == .valid, ageOf(entry.taken, at: now) < parameters.cellStale else { continue }
+      noteCell(entry.value, index)
+    }
   }
 
   private mutating func judgeTable(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) {
     var count = 0
-    for battery in 0..<CellPlace.batteryLimit {
+    for battery in cells.known.indices {
       var bits = cells.known[battery]
       while bits != 0 {
-        let index = battery * CellPlace.cellLimit + bits.trailingZeroBitCount
+        let index = battery * (CellPlace.lastCell + 1) + bits.trailingZeroBitCount
         bits &= bits - 1
         count += 1
         let entry = cells.entries[index]

@@ -68,6 +68,11 @@ public struct Measurement: Sendable, Hashable {
     if validity == .unassigned || validity == .waiting { storage = .nan }
   }
 
+  /// The last good value while the newest report is good and no older than `age`.
+  func value(at now: Instant, within age: TimeSpan) -> Double? {
+    validity == .valid && self.age(at: now) <= age ? lastGood : nil
+  }
+
   /// How old the last good value is; ``TimeSpan/never`` when there is none or it claims to be from the future.
   public func age(at now: Instant) -> TimeSpan {
     storage.isNaN ? .never : ageOf(taken, at: now)
@@ -86,31 +91,34 @@ func ageOf(_ taken: Instant, at now: Instant) -> TimeSpan {
 /// comparison at a threshold is exact. A millionth is finer than any field's resolution.
 func quantised(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }
 
-/// Where a cell sits. Both numbers count from 1, as people count.
+/// Where a cell sits, as its source numbers it. Whether register 0x0381 counts from 0 or from 1 is stated nowhere
+/// (vecan.md 2.6), so both fit and the number that people read is the one on the bus.
 public struct CellPlace: Sendable, Hashable, CustomStringConvertible {
-  /// The battery, 1 to 20 (R3).
+  /// The battery, 0 to 20: at most 20 batteries on one BMS (R3).
   public let battery: UInt8
-  /// The cell in that battery, 1 to 16.
+  /// The cell in that battery, 0 to 16.
   public let cell: UInt8
 
-  /// The most batteries on one BMS (R3).
-  public static let batteryLimit = 20
-  /// The most cells in one battery.
-  public static let cellLimit = 16
+  /// The highest number of a battery.
+  public static let lastBattery = 20
+  /// The highest number of a cell.
+  public static let lastCell = 16
+  /// How many places there are.
+  static let count = (lastBattery + 1) * (lastCell + 1)
 
-  /// A place, or nil when a number is outside 1...20 or 1...16.
+  /// A place, or nil when a number is outside 0...20 or 0...16.
   public init?(battery: Int, cell: Int) {
-    guard 1...CellPlace.batteryLimit ~= battery, 1...CellPlace.cellLimit ~= cell else { return nil }
+    guard 0...CellPlace.lastBattery ~= battery, 0...CellPlace.lastCell ~= cell else { return nil }
     self.battery = UInt8(battery)
     self.cell = UInt8(cell)
   }
 
   init(index: Int) {
-    battery = UInt8(truncatingIfNeeded: index / CellPlace.cellLimit + 1)
-    cell = UInt8(truncatingIfNeeded: index % CellPlace.cellLimit + 1)
+    battery = UInt8(truncatingIfNeeded: index / (CellPlace.lastCell + 1))
+    cell = UInt8(truncatingIfNeeded: index % (CellPlace.lastCell + 1))
   }
 
-  var index: Int { (Int(battery) - 1) * CellPlace.cellLimit + Int(cell) - 1 }
+  var index: Int { Int(battery) * (CellPlace.lastCell + 1) + Int(cell) }
 
   /// "battery 2 cell 3".
   public var description: String { "battery \(battery) cell \(cell)" }

@@ -57,6 +57,8 @@ public struct SynchronisationRecord: Sendable, Hashable {
     case commanded
     /// An operator set a value (R166).
     case set
+    /// Nothing was known, and counting began from what an outside monitor reports.
+    case reported
   }
   /// Who.
   public let cause: Cause

@@ -21,6 +21,8 @@ struct Parameters: Sendable {
   static let highTemperatureResume = 45.0
   static let veryHighTemperature = 55.0
   static let veryHighTemperatureResume = 50.0
+  /// A reported state of charge begins the count while it is no older than this: six periods of 127506.
+  static let reportedUntil = TimeSpan.seconds(9)
   /// OD-8.
   static let warningHysteresis = 1.0
   static let floorHysteresis = 5.0

@@ -40,7 +40,7 @@ public enum Setting: Int, CaseIterable, Sendable {
   case maximumChargeCurrent
   /// OD-2, installer's cap on DCL.
   case maximumDischargeCurrent
-  /// Whether lost or unassigned temperature forbids.
+  /// Whether a temperature that was never told forbids; one that was told and is lost always does.
   case temperatureRequired
   /// OD-20.
   case cellLate
@@ -93,7 +93,7 @@ public enum Setting: Int, CaseIterable, Sendable {
     case .maximumDischargeCurrent:
       .init("maximum_discharge_current", .amperes, 1200, 1...1200, "OD-2")
     case .temperatureRequired:
-      .init("temperature_required", .none, 1, 0...1, "R109", choices: [0, 1])
+      .init("temperature_required", .none, 0, 0...1, "R109", choices: [0, 1])
     case .cellLate:
       .init("cell_late", .seconds, 2, 0.1...5, "OD-20")
     case .cellStale:

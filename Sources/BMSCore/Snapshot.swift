@@ -29,6 +29,8 @@ public struct Snapshot: Sendable, Hashable, Codable {
   public var secondsSinceFullCharge: Double?
   /// The trigger conditions that were true, so that a restart does not see them begin again.
   public var chargeConditions: UInt8 = 0
+  /// Whether a temperature was ever told.
+  public var hasTemperature = false
   /// The protections that were active.
   public var lowCell = false
   /// A high cell was latched.

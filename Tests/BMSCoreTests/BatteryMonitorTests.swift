@@ -160,12 +160,29 @@ struct BatteryMonitorTests {
     #expect(rig.out.events.synchronised?.before == 42)
   }
 
-  @Test("An outside monitor's state of charge decides nothing")
-  func outsideMonitor() {
+  @Test("Counting begins at an outside monitor's state of charge when nothing is known; it is not trusted")
+  func outsideMonitor() throws {
     var rig = Rig()
     rig.inputs.reportedStateOfCharge.report(5, at: rig.now)
+    rig.step()
+    #expect(rig.out.stateOfCharge == 5 && !rig.out.isStateOfChargeTrusted)
+    #expect(rig.out.events.synchronised?.cause == .reported)
+    #expect(rig.out.dischargeAllowed, "at 5 % it is below the floor, but nobody here saw it full")
+    rig.inputs.reportedStateOfCharge.report(80, at: rig.now)
+    #expect(try #require(rig.step().stateOfCharge) < 6, "later reports change nothing")
+  }
+
+  @Test("A reported state of charge that is old, missing or known better is not taken")
+  func outsideMonitorRefused() {
+    var rig = Rig()
+    rig.inputs.reportedStateOfCharge.report(50, at: rig.now)
+    rig.step(after: .milliseconds(9_001))
+    #expect(rig.out.stateOfCharge == nil)
+    rig.inputs.reportedStateOfCharge.report(.notAvailable)
     #expect(rig.step().stateOfCharge == nil)
-    #expect(rig.out.dischargeAllowed)
+    rig = Rig.resting(soc: 90)
+    rig.inputs.reportedStateOfCharge.report(50, at: rig.now)
+    #expect(rig.step().stateOfCharge == 90)
   }
 
   @Test("R172-R174, Z-6: at 89.9 % with 56.5 A the time to the 10 % floor is 9240...9350 s, in whole minutes")

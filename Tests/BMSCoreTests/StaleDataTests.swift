@@ -167,19 +167,32 @@ struct StaleDataTests {
     #expect(rig.step().chargeReason.input == .batteryVoltage)
   }
 
-  @Test("Temperature lost forbids; where it is not required it warns")
-  func temperature() throws {
-    var rig = Rig.resting()
+  @Test("A temperature that was told and is lost forbids after 5 s, required or not", arguments: [0.0, 1.0])
+  func temperatureLost(required: Double) throws {
+    var rig = Rig.resting(try settings((.temperatureRequired, required)))
     rig.temperature = nil
     rig.run(.milliseconds(4_900))
     #expect(rig.out.chargeAllowed)
     rig.step()
     #expect(rig.out.chargeReason.input == .temperature && !rig.out.dischargeAllowed)
-    rig = Rig.resting(try settings((.temperatureRequired, 0)))
+    #expect(rig.out.alarms.contains(.temperatureLost))
+    var restarted = Rig(try settings((.temperatureRequired, required)), restoring: rig.bms.snapshot)
+    restarted.temperature = nil
+    restarted.run(.seconds(6))
+    #expect(!restarted.out.chargeAllowed, "a restart does not forget that there is a sensor")
+  }
+
+  @Test("A temperature that was never told warns, and forbids where it is required")
+  func temperatureNeverTold() throws {
+    var rig = Rig(try settings((.temperatureRequired, 0)))
     rig.temperature = nil
-    rig.run(.seconds(5))
+    rig.run(.seconds(6))
     #expect(rig.out.chargeAllowed && rig.out.dischargeAllowed)
-    #expect(rig.out.alarms == [.temperatureLate])
+    #expect(rig.out.alarms.contains(.temperatureLate))
+    rig = Rig(try settings((.temperatureRequired, 1)))
+    rig.temperature = nil
+    rig.run(.seconds(6))
+    #expect(!rig.out.chargeAllowed && !rig.out.dischargeAllowed)
   }
 
   @Test("A low cell stays low while its source is silent, and a fresh danger counts beside a lost neighbour")

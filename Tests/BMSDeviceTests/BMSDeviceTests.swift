@@ -291,6 +291,45 @@ struct SenderTests {
     #expect(!outputs.dischargeAllowed)
   }
 
+  @Test("single cells by 0x0381, numbered from 0 as they come: the one that is high is named")
+  func singleCells() throws {
+    var bench = Bench()
+    bench.isAlive = false
+    bench.claim()
+    for _ in 0..<20 {
+      bench.sendMonitor()
+      for cell in 0..<4 { bench.sendCell(battery: 0, cell: cell, 3.33) }
+      bench.advance(.milliseconds(200))
+    }
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    bench.sendCell(battery: 0, cell: 2, 3.76)
+    let outputs = bench.device.status(at: bench.now).outputs
+    #expect(!outputs.chargeAllowed)
+    #expect(outputs.chargeText.contains("battery 0 cell 2 at 3.76 V"))
+  }
+
+  @Test("three of four single cells are not a battery")
+  func missingSingleCell() {
+    var bench = Bench()
+    bench.isAlive = false
+    bench.claim()
+    for _ in 0..<20 {
+      bench.sendMonitor()
+      for cell in 1..<4 { bench.sendCell(battery: 1, cell: cell, 3.33) }
+      bench.advance(.milliseconds(200))
+    }
+    #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+
+  @Test("a single cell beside the extremes is believed while it is fresh")
+  func singleCellBesideExtremes() {
+    var bench = Bench.running()
+    bench.sendCell(battery: 1, cell: 3, 3.76)
+    #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
+    bench.advance(.milliseconds(5100))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+
   @Test("a register that is sent to one node is no report of a cell")
   func addressedRegister() {
     var bench = Bench.running()

@@ -90,6 +90,16 @@ struct Bench {
     put(RegisterMessage(cells).message.payload, VictronRegister.definition.pgn, priority: 7, from: address)
   }
 
+  mutating func sendCell(battery: Int, cell: Int, _ volts: Double) {
+    var register = CellVoltageRegister()
+    register.battery = .value(battery)
+    register.cell = .value(cell)
+    register.voltage = .value(volts)
+    put(
+      RegisterMessage(register).message.payload, VictronRegister.definition.pgn, priority: 7,
+      from: Self.batteryAddress)
+  }
+
   mutating func put(_ payload: ShortPayload, _ pgn: PGN, priority: UInt8, from address: UInt8) {
     put(
       CANDataFrame(

@@ -32,7 +32,9 @@ struct DemoBattery {
         name: Self.name, preferredAddress: 20,
         product: ProductDescription(
           productCode: 0, model: "simulated battery", softwareVersion: "", serialNumber: "demo")),
-      transmitted: [TransmittedPGN(BatteryStatus.definition.pgn), TransmittedPGN(VictronRegister.definition.pgn)],
+      transmitted: [
+        BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, VictronRegister.definition.pgn,
+      ].map { TransmittedPGN($0) },
       received: [VictronRegister.definition.pgn], randomSeed: 2)
     nextPlant = now
     nextSend = now
@@ -72,6 +74,11 @@ struct DemoBattery {
     status.sequenceIdentifier = .value(sequenceIdentifier)
     sequenceIdentifier = (sequenceIdentifier + 1) % 253
     node.send(status, at: now)
+    var detailed = DCDetailedStatus()
+    detailed.instance = .value(0)
+    detailed.type = .value(.battery)
+    detailed.stateOfCharge = .value(reading.trueStateOfCharge)
+    node.send(detailed, at: now)
     var cells = CellExtremesRegister()
     cells.lowest = .value(reading.lowestCell)
     cells.highest = .value(reading.highestCell)

@@ -44,6 +44,7 @@ extension SynchronisationRecord.Cause {
     case .charged: "charged voltage and tail current held"
     case .commanded: "synchronised by command"
     case .set: "set by command"
+    case .reported: "as the battery monitor reports it, to begin with"
     }
   }
 }
