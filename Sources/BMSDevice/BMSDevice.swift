@@ -27,6 +27,8 @@ public struct BMSDevice: Sendable {
   private var keepAliveHeard: Instant?
   private var outboxRefused: UInt64 = 0
   private var hasJoined = false
+  /// Whether the claim is decided. Until then nothing but the claim is sent, 11-bit frames included.
+  private var isOnBus = false
 
   /// A device that is not on the bus yet.
   ///
@@ -92,7 +94,7 @@ public struct BMSDevice: Sendable {
     if mapping.changed || nextStep <= now { step(at: now) }
     for pgn in mapping.requested { publisher.request(pgn, at: now) }
     mapping.requested.removeAll(keepingCapacity: true)
-    publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now)
+    if isOnBus { publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now) }
     outputs.protectiveChange = false
     if node.outbox.refused != outboxRefused {
       outboxRefused = node.outbox.refused
@@ -108,10 +110,12 @@ public struct BMSDevice: Sendable {
       node.start(at: now)
     }
     hasJoined = true
+    isOnBus = false
   }
 
   /// The link carries nothing: nothing is queued until ``join(at:)``. The core goes on deciding.
   public mutating func linkLost(at now: Instant) {
+    isOnBus = false
     node.stop(at: now)
   }
 
@@ -120,7 +124,7 @@ public struct BMSDevice: Sendable {
   public mutating func withdraw(at now: Instant) {
     mapping.inputs.shutdown = true
     step(at: now)
-    publisher.publish(outputs, isUrgent: true, through: &node, at: now)
+    if isOnBus { publisher.publish(outputs, isUrgent: true, through: &node, at: now) }
   }
 
   /// Leaves the bus: gives the address up and sends nothing any more.
@@ -132,7 +136,8 @@ public struct BMSDevice: Sendable {
 
   /// When ``run(at:)`` is due at the latest.
   public var nextDeadline: Instant {
-    min(min(node.nextDeadline, nextStep), publisher.nextDeadline)
+    let deadline = min(node.nextDeadline, nextStep)
+    return isOnBus ? min(deadline, publisher.nextDeadline) : deadline
   }
 
   /// The frames to be sent, in order.
@@ -174,7 +179,12 @@ public struct BMSDevice: Sendable {
 
   private mutating func noteNode(at now: Instant) {
     while let event = node.nextEvent() {
-      if case .addressClaimed = event { publisher.restart(at: now) }
+      switch event {
+      case .addressClaimed, .cannotClaim:
+        isOnBus = true
+        publisher.restart(at: now)
+      default: break
+      }
       events.append(.node(event))
     }
   }

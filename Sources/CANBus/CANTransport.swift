@@ -106,6 +106,8 @@ public struct TransportCounters: Hashable, Sendable {
   public var canFDRefused: UInt64 = 0
   /// Reports of the controller (error frames).
   public var errorFrames: UInt64 = 0
+  /// Error frames that a program on this machine wrote, and that were not believed.
+  public var errorFramesForged: UInt64 = 0
   /// Messages of the kernel that are no CAN frame of a known form.
   public var malformed: UInt64 = 0
 

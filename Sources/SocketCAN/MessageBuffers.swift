@@ -88,6 +88,12 @@ final class MessageBuffers {
     var drops: UInt32?
   }
 
+  /// Whether a program on this machine sent the frame, rather than the bus or the driver: the kernel marks those with
+  /// MSG_DONTROUTE (Documentation/networking/can.rst, 4.1.7).
+  func isFromThisMachine(_ index: Int) -> Bool {
+    messages[index].msg_hdr.msg_flags & Int32(MSG_DONTROUTE) != 0
+  }
+
   /// Reads the control messages: cmsghdr (length, level, type), then the value; each aligned to the word.
   func notes(of index: Int) -> Notes {
     var notes = Notes()

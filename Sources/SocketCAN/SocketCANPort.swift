@@ -119,6 +119,11 @@ public final class SocketCANPort: CANTransport {
         }
         let instant = receiveTime.instant(stamp: notes.stamp, now: now, wallNow: wallNow)
         guard let frame = frame(at: index) else { continue }
+        if case .error = frame, buffers.isFromThisMachine(index) {
+          // Anybody here may write an "error frame"; believing one would take a healthy bus for dead.
+          counters.errorFramesForged += 1
+          continue
+        }
         frames.append(ReceivedFrame(frame, at: instant))
         if case .error(let report) = frame {
           counters.errorFrames += 1

@@ -298,7 +298,9 @@ def test_commanded_address_by_can_j1939_moves_it(vecand, recorder, interface):
     try:
         application = ecu.add_ca(name=j1939.Name(value=peers.iso_name(77)), device_address=60)
         application.start()
-        time.sleep(0.5)
+        deadline = time.monotonic() + 5
+        while application.state != j1939.ControllerApplication.State.NORMAL and time.monotonic() < deadline:
+            time.sleep(0.05)
         application.send_pgn(0, 0xFE, 0xD8, 6, list(vecand.name.to_bytes(8, "little") + bytes([67])))
         assert moves(vecand, recorder, mark).source == 67
     finally:
