@@ -260,6 +260,32 @@ import Testing
     #expect(driver.claims.map(\.source) == [254])
   }
 
+  @Test("Without an address, requests each millisecond are answered after random delays, 50 ms apart at least")
+  func answersFrom254Apart() {
+    var driver = crowded()
+    driver.run(.seconds(1))
+    driver.frames = []
+    for _ in 0..<2000 {
+      driver.take(driver.claim.receiveRequest(from: 5, isBroadcast: true, at: driver.now))
+      driver.run(.milliseconds(1))
+    }
+    for (earlier, later) in zip(driver.claims, driver.claims.dropFirst()) {
+      #expect(later.at - earlier.at >= .milliseconds(50))
+    }
+    let distances = zip(driver.claims, driver.claims.dropFirst()).map { ($1.at - $0.at).nanoseconds }
+    #expect(Set(distances).count > 3)
+    #expect(driver.claims.count >= 10)
+  }
+
+  @Test("Addresses that were not heard for more than 3 minutes are tried again")
+  func abandoned() {
+    var driver = crowded()
+    driver.run(.seconds(170))
+    #expect(driver.claim.isWithoutAddress)
+    driver.run(.seconds(30))
+    #expect(driver.claim.address != nil)
+  }
+
   @Test("An address that becomes free is taken at the next look, within 10 s")
   func retries() {
     var driver = crowded()
@@ -332,6 +358,20 @@ import Testing
     #expect(driver.events.isEmpty)
   }
 
+  @Test("Our NAME each 600 ms, too late to be an answer, is asked about once in 5 s")
+  func inquiryDistance() {
+    var driver = Driver()
+    driver.claimed()
+    for _ in 0..<9 {
+      driver.hear(Self.ours, from: 50)
+      driver.run(.milliseconds(600))
+    }
+    #expect(driver.requests.count == 1)
+    driver.hear(Self.ours, from: 50)
+    #expect(driver.requests.count == 2)
+    #expect(driver.events.isEmpty)
+  }
+
   @Test("A twin that answers is left the address; we take a new unique number, keep the instances, and say so")
   func provenTwin() {
     var driver = Driver()
@@ -380,7 +420,8 @@ import Testing
       driver.run(.milliseconds(1))
     }
     #expect(driver.frames.count == 2)
-    #expect(driver.events == [.twinName(Self.ours, newUniqueNumber: driver.claim.name.uniqueNumber), .addressClaimed(23)])
+    #expect(
+      driver.events == [.twinName(Self.ours, newUniqueNumber: driver.claim.name.uniqueNumber), .addressClaimed(23)])
   }
 
   @Test("A commanded address is claimed at once and held after 250 ms")
@@ -459,6 +500,28 @@ import Testing
     driver.hear(Self.ours, from: 22)
     #expect(driver.claim.address == 22)
     #expect(driver.claims.count == 1)
+  }
+
+  @Test("Two changes of the NAME within 50 ms are both claimed at once: nobody may keep the old one")
+  func renameTwice() {
+    var driver = Driver()
+    driver.claimed()
+    var name = Self.ours
+    for instance: UInt8 in [3, 4] {
+      name.deviceInstance = instance
+      driver.take(driver.claim.rename(name, at: driver.now))
+    }
+    #expect(driver.claims.count == 2)
+    #expect(driver.claims.last?.name == name.rawValue)
+  }
+
+  @Test("A stored address outside the range is the first choice; after its loss the range holds")
+  func preferredOutsideRange() {
+    var driver = Driver(preferred: 66, addresses: 100...110)
+    driver.claimed()
+    #expect(driver.claim.address == 66)
+    driver.hear(Self.lower, from: 66)
+    #expect(driver.claim.contestedAddress == 100)
   }
 
   @Test("A frame of a PGN we never send, from our address, is answered by our claim, once in 5 s")

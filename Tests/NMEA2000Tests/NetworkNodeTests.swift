@@ -76,7 +76,8 @@ import Testing
   func configurationInformation() throws {
     var bus = Bus.single()
     bus.inject(59904, from: 5, [0x16, 0xF0, 0x01])
-    #expect(try #require(bus.fastPackets(126998).first).payload == [2, 1, 2, 1, 7, 1] + Array("maker".utf8))
+    let expected: [UInt8] = [2, 1, 2, 1, 7, 1] + "maker".utf8
+    #expect(try #require(bus.fastPackets(126998).first).payload == expected)
   }
 
   @Test("A request for the PGN lists gets both, addressed to the asker")
@@ -87,8 +88,8 @@ import Testing
     #expect(lists.map(\.destination) == [5, 5])
     #expect(lists.map { $0.payload.first } == [0, 1])
     let transmit = try #require(lists.first).payload
-    let pgns = stride(from: 1, to: transmit.count, by: 3).map {
-      UInt32(transmit[$0]) | UInt32(transmit[$0 + 1]) << 8 | UInt32(transmit[$0 + 2]) << 16
+    let pgns = stride(from: 1, to: transmit.count, by: 3).map { index -> UInt32 in
+      transmit[index..<index + 3].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
     #expect(
       pgns == [
@@ -175,6 +176,21 @@ import Testing
     bus.run(.milliseconds(200))
     #expect(bus.sent(126996).isEmpty)
     #expect(bus.sent(59392).isEmpty)
+  }
+
+  @Test("A request that comes by the transport protocol is answered by it, to the asker alone")
+  func transportRequest() throws {
+    var bus = Bus.single()
+    bus.inject(60416, from: 5, to: 22, [16, 3, 0, 1, 0xFF, 0x00, 0xEA, 0x00])
+    bus.log = []
+    bus.inject(60160, from: 5, to: 22, [1, 0x14, 0xF0, 0x01, 0xFF, 0xFF, 0xFF, 0xFF])
+    #expect(
+      bus.sent(60416).map(\.bytes) == [[19, 3, 0, 1, 0xFF, 0x00, 0xEA, 0x00], [16, 134, 0, 20, 8, 0x14, 0xF0, 0x01]])
+    #expect(bus.sent(60416).allSatisfy { $0.destination == 5 })
+    bus.inject(60416, from: 5, to: 22, [17, 8, 1, 0xFF, 0xFF, 0x14, 0xF0, 0x01])
+    #expect(bus.sent(60160).count == 8)
+    #expect(Array(try #require(bus.sent(60160).first).bytes[0..<5]) == [1, 0x34, 0x08, 0xE5, 0xA3])
+    #expect(bus.sent(126996).isEmpty)
   }
 
   // MARK: - Claims
@@ -329,6 +345,59 @@ import Testing
     #expect(bus.events() == [.addressCommanded(66), .addressClaimed(66), .storedChanged])
   }
 
+  @Test("65240 of 8 or 10 bytes commands nothing")
+  func commandedLength() {
+    let name = (0..<8).map { UInt8(truncatingIfNeeded: Bus.ours.rawValue >> UInt64($0 * 8)) }
+    for length: UInt8 in [8, 10] {
+      var bus = Bus.single()
+      bus.inject(60416, from: 5, [32, length, 0, 2, 0xFF, 0xD8, 0xFE, 0x00])
+      bus.inject(60160, from: 5, [1] + name[0..<7])
+      bus.inject(60160, from: 5, [2, name[7], 66, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+      bus.run(.seconds(1))
+      #expect(bus.nodes[0].address == 22)
+      #expect(bus.nodes[0].statistics.malformed == 1)
+    }
+  }
+
+  @Test("A claim by the transport protocol is no claim")
+  func transportedClaim() {
+    var bus = Bus.single()
+    bus.inject(60416, from: 23, [32, 8, 0, 2, 0xFF, 0x00, 0xEE, 0x00])
+    bus.inject(60160, from: 23, [1, 0, 0, 0, 0, 0, 0, 0])
+    bus.inject(60160, from: 23, [2, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+    #expect(bus.applications[0].messages.isEmpty)
+    #expect(bus.nodes[0].devices.name(of: 23) == nil)
+  }
+
+  @Test("A session of the transport protocol does not outlive the address it was opened at")
+  func lossEndsSessions() {
+    var bus = Bus.single()
+    bus.inject(60416, from: 5, to: 22, [16, 70, 0, 10, 0xFF, 0xD8, 0xFE, 0x00])
+    #expect(bus.sent(60416).count == 1)
+    bus.claim(Name(rawValue: 1), from: 22)
+    bus.log = []
+    bus.run(.seconds(3))
+    #expect(bus.nodes[0].address == 23)
+    #expect(bus.sent(60416).isEmpty)
+  }
+
+  @Test("A claim that found the outbox full is sent as soon as there is room")
+  func claimWaitsForRoom() {
+    var bus = Bus.single()
+    let filler = Outbox.Entry(
+      frame: CANDataFrame(.extended(0x1CFF_0016), [0]), urgency: .network, queued: bus.now, deadline: bus.now,
+      remaining: 0)
+    for _ in 0..<bus.nodes[0].outbox.capacity { bus.nodes[0].outbox.append(filler) }
+    var application = NotingApplication()
+    bus.nodes[0].receive(
+      CANDataFrame(.extended(0x18EE_FF16), CANPayload(littleEndian: .max, count: 8)), at: bus.now,
+      application: &application)
+    bus.drain()
+    #expect(bus.sent(60928).isEmpty)
+    bus.run(.milliseconds(50))
+    #expect(bus.sent(60928).count == 1)
+  }
+
   @Test("A frame of a PGN that we never send, from our address, is reported")
   func intrusion() {
     var bus = Bus.single()
@@ -365,6 +434,17 @@ import Testing
     #expect(!bus.applications[0].messages.contains { $0.header.pgn == 127506 })
   }
 
+  @Test("Half a broadcast of one NAME is not completed by the NAME that follows at its address")
+  func tornBroadcast() {
+    var bus = Bus.single()
+    bus.claim(Name(rawValue: 0x1000), from: 9)
+    bus.inject(60416, from: 9, [32, 9, 0, 2, 0xFF, 0x12, 0xF2, 0x01])
+    bus.inject(60160, from: 9, [1, 0, 0, 0, 0, 0, 0, 0])
+    bus.claim(Name(rawValue: 0x2000), from: 9)
+    bus.inject(60160, from: 9, [2, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
+    #expect(!bus.applications[0].messages.contains { $0.header.pgn == 127506 })
+  }
+
   @Test("Messages to others are not delivered, and a PGN of unknown framing is none")
   func notOurs() {
     var bus = Bus.single()
@@ -392,6 +472,25 @@ import Testing
       CANDataFrame(.extended(0x18EE_FF16), CANPayload(littleEndian: claim.rawValue, count: 8)), at: bus.now,
       application: &application)
     #expect(bus.nodes[0].outbox.count == 253)
+  }
+
+  @Test("Answers fill half of the outbox; product information that found no room follows when there is some")
+  func answerWaitsForRoom() {
+    var bus = Bus.single()
+    var application = NotingApplication()
+    for _ in 0..<109 { bus.nodes[0].send(BatteryStatus(), at: bus.now) }
+    let request = CANDataFrame(.extended(0x18EA_1605), [0x14, 0xF0, 0x01])
+    bus.nodes[0].receive(request, at: bus.now, application: &application)
+    // 109 and the question who asked: 20 more would be over 128.
+    #expect(bus.nodes[0].outbox.count == 110)
+    bus.drain()
+    #expect(bus.sent(126996).isEmpty)
+    bus.run(.milliseconds(49))
+    #expect(bus.sent(126996).isEmpty)
+    bus.run(.milliseconds(1))
+    #expect(bus.fastPackets(126996).count == 1)
+    bus.run(.seconds(1))
+    #expect(bus.fastPackets(126996).count == 1)
   }
 
   @Test("The frames of one message say how many of them follow, down to 0, and carry their deadline")

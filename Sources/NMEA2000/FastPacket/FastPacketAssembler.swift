@@ -58,7 +58,7 @@ public struct FastPacketAssembler: Sendable {
   /// The first `count` are in use, newest last.
   private var slots: [Slot]
   private var count = 0
-  private var storage: [UInt8]
+  @usableFromInline var storage: [UInt8]
 
   /// What happened since the start, or since it was last set.
   public var statistics = Statistics()
@@ -97,9 +97,18 @@ public struct FastPacketAssembler: Sendable {
   ///   - instant: When it arrived. Steps backwards are tolerated as gaps are.
   ///   - deliver: Gets the payload of a whole message, for the time of the call.
   /// - Returns: What `deliver` returned; nil when the message is not complete yet.
+  @inlinable
   public mutating func receive<Result>(
     _ frame: CANDataFrame, at instant: Instant, deliver: (RawSpan) throws -> Result
   ) rethrows -> Result? {
+    guard let message = assemble(frame, at: instant) else { return nil }
+    return try deliver(storage.span.bytes.extracting(message))
+  }
+
+  /// Takes a frame; when it completes a message, the place of its bytes in the storage, where they stay until the next
+  /// frame.
+  @usableFromInline
+  mutating func assemble(_ frame: CANDataFrame, at instant: Instant) -> Range<Int>? {
     let bits = frame.payload.bits
     let number = Int(bits & 0x1F)
     let key = frame.identifier.value | UInt32(truncatingIfNeeded: bits >> 5) << 29
@@ -120,14 +129,14 @@ public struct FastPacketAssembler: Sendable {
         abandon(key)
         return nil
       }
-      return try receiveFirst(key, length: length, bytes: bits >> 16, at: instant, deliver: deliver)
+      return receiveFirst(key, length: length, bytes: bits >> 16, at: instant)
     }
-    return try receiveBody(key, number, frame.payload, at: instant, deliver: deliver)
+    return receiveBody(key, number, frame.payload, at: instant)
   }
 
-  private mutating func receiveFirst<Result>(
-    _ key: UInt32, length: Int, bytes: UInt64, at instant: Instant, deliver: (RawSpan) throws -> Result
-  ) rethrows -> Result? {
+  private mutating func receiveFirst(
+    _ key: UInt32, length: Int, bytes: UInt64, at instant: Instant
+  ) -> Range<Int>? {
     let needed = UInt32.max >> UInt32(31 &- length / 7)
     var index = find(key)
     if index >= 0 {
@@ -149,12 +158,12 @@ public struct FastPacketAssembler: Sendable {
     slots[index].length = length
     store(bytes, count: 6, at: slots[index].base)
     guard needed == 1 else { return nil }
-    return try finish(index, deliver: deliver)
+    return finish(index)
   }
 
-  private mutating func receiveBody<Result>(
-    _ key: UInt32, _ number: Int, _ payload: CANPayload, at instant: Instant, deliver: (RawSpan) throws -> Result
-  ) rethrows -> Result? {
+  private mutating func receiveBody(
+    _ key: UInt32, _ number: Int, _ payload: CANPayload, at instant: Instant
+  ) -> Range<Int>? {
     var index = find(key)
     if index >= 0, age(slots[index], instant) > (slots[index].needed == 0 ? Self.reorderLimit : Self.ageLimit) {
       close(index)
@@ -191,15 +200,15 @@ public struct FastPacketAssembler: Sendable {
     slots[index].held |= bit
     store(payload.bits >> 8, count: 7, at: slots[index].base &+ 7 &* number &- 1)
     guard slots[index].held == slots[index].needed else { return nil }
-    return try finish(index, deliver: deliver)
+    return finish(index)
   }
 
-  private mutating func finish<Result>(_ index: Int, deliver: (RawSpan) throws -> Result) rethrows -> Result {
+  private mutating func finish(_ index: Int) -> Range<Int> {
     statistics.messages &+= 1
-    let base = slots[index].base
-    let length = slots[index].length
+    let start = slots[index].base
+    let end = start &+ slots[index].length
     close(index)
-    return try deliver(storage.span.bytes.extracting(base..<base &+ length))
+    return start..<end
   }
 
   // MARK: - Slots
@@ -233,7 +242,7 @@ public struct FastPacketAssembler: Sendable {
 
   private mutating func close(_ index: Int) {
     count &-= 1
-    slots.swapAt(index, count)
+    if index != count { slots.swapAt(index, count) }
   }
 
   private mutating func abandon(_ key: UInt32) {
@@ -247,10 +256,13 @@ public struct FastPacketAssembler: Sendable {
     TimeSpan(nanoseconds: Int64(clamping: (instant - slot.start).nanoseconds.magnitude))
   }
 
+  /// Writes 6 or 7 bytes: four, and the rest, which overlaps them.
+  @inline(__always)
   private mutating func store(_ bytes: UInt64, count: Int, at offset: Int) {
     var target = storage.mutableSpan
-    for index in 0..<count {
-      target[offset &+ index] = UInt8(truncatingIfNeeded: bytes >> UInt64(index &* 8))
-    }
+    var raw = target.mutableBytes
+    raw.storeBytes(of: UInt32(truncatingIfNeeded: bytes).littleEndian, toByteOffset: offset, as: UInt32.self)
+    let rest = UInt32(truncatingIfNeeded: bytes >> UInt64((count &- 4) &* 8))
+    raw.storeBytes(of: rest.littleEndian, toByteOffset: offset &+ count &- 4, as: UInt32.self)
   }
 }

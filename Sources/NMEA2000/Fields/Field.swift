@@ -92,6 +92,13 @@ public struct Field: Sendable {
   public var wholeByteCount: Int? { bitCount == 0 ? nil : (bitCount + 7) / 8 }
 }
 
+extension Field.Kind {
+  /// A number of steps of `resolution`, which must be a decimal of at most six places.
+  public static func number(signed isSigned: Bool, resolution: Double, unit: Unit) -> Field.Kind {
+    .number(NumberFormat(signed: isSigned, resolution: resolution, unit: unit))
+  }
+}
+
 /// How the bits of a field make a number: `(bits * multiplier + offset) / 10^decimals`.
 ///
 /// All whole numbers, so that a value prints to its resolution without passing through floating point.
@@ -122,6 +129,18 @@ public struct NumberFormat: Sendable, Hashable {
     self.offset = offset
     self.hasMissingCodes = hasMissingCodes
     self.unit = unit
+  }
+
+  /// A format of steps of `resolution`, which must be a decimal of at most six places.
+  public init(signed isSigned: Bool, resolution: Double, unit: Unit) {
+    var decimals: UInt8 = 0
+    var multiplier = resolution
+    while decimals < 6, (multiplier - multiplier.rounded()).magnitude > 1e-6 {
+      multiplier *= 10
+      decimals += 1
+    }
+    self.init(
+      signed: isSigned, multiplier: Int32(max(1, min(1e9, multiplier.rounded()))), decimals: decimals, unit: unit)
   }
 
   /// A count or an identifier.

@@ -42,23 +42,27 @@ public struct FixedText: Hashable, Sendable {
     storedCount += 1
   }
 
-  /// Takes 32 bytes as they are on the wire, and trims them.
+  /// Takes bytes as they are on the wire, and trims them.
   @inlinable
-  init(padded bytes: SIMD32<UInt8>) {
+  init(padded bytes: SIMD32<UInt8>, count: Int) {
     self.bytes = bytes
-    storedCount = Self.capacity
+    storedCount = Swift.min(count, Self.capacity)
     trim()
   }
 
-  /// Ends the text before a zero byte, and before the paddings that makers use at its end: 0xFF, space, zero, `@`.
+  /// Ends the text before a zero byte or 0xFF, and before the paddings that makers use at its end: space and `@`.
   @usableFromInline
   mutating func trim() {
     var end = 0
-    while end < count, bytes[end] != 0, bytes[end] != 0xFF { end &+= 1 }
-    while end > 0, Self.isPadding(bytes[end &- 1]) { end &-= 1 }
+    withUnsafeBytes(of: bytes) { bytes in
+      while end < storedCount, bytes[end] != 0, bytes[end] != 0xFF { end &+= 1 }
+      while end > 0, Self.isPadding(bytes[end &- 1]) { end &-= 1 }
+    }
     storedCount = end
     // Equal texts must be equal whatever stood behind them.
-    for index in end..<Self.capacity { bytes[index] = 0xFF }
+    withUnsafeMutableBytes(of: &bytes) { bytes in
+      for index in end..<Self.capacity { bytes[index] = 0xFF }
+    }
   }
 
   static func isPadding(_ byte: UInt8) -> Bool {

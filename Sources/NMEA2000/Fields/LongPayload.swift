@@ -11,7 +11,7 @@ public struct LongPayload: Sendable {
   @inlinable
   public var count: Int { storedCount }
 
-  /// A payload of `count` bytes of ones: every number not available, every reserved bit as it must be sent.
+  /// A payload of `count` bytes of ones: not available for every field that is no signed number.
   @inlinable
   public init(count: Int = 0) {
     storage = InlineArray(repeating: 0xFF)
@@ -94,6 +94,27 @@ extension LongPayload: FieldStorage {
       storage[offset >> 3] = storage[offset >> 3] & ~mask | part & mask
       bit &+= width
     }
+  }
+}
+
+extension LongPayload {
+  /// The text of a fixed field, without its padding; nil when the payload ends before the text does or there is none.
+  public func text(_ field: Field) -> FixedText? {
+    let byteCount = Swift.min(field.bitCount / 8, FixedText.capacity)
+    guard field.bitOffset >= 0, field.bitOffset & 7 == 0, field.bitOffset &+ field.bitCount <= storedCount &* 8 else {
+      return nil
+    }
+    let bytes = withUnsafeBytes(of: storage) { storage in
+      // The storage is seven bytes longer than the longest payload; a text that ends there is read byte by byte.
+      if field.bitOffset / 8 &+ FixedText.capacity <= storage.count {
+        return storage.loadUnaligned(fromByteOffset: field.bitOffset / 8, as: SIMD32<UInt8>.self)
+      }
+      var bytes = SIMD32<UInt8>(repeating: 0xFF)
+      for index in 0..<byteCount { bytes[index] = storage[field.bitOffset / 8 &+ index] }
+      return bytes
+    }
+    let text = FixedText(padded: bytes, count: byteCount)
+    return text.isEmpty ? nil : text
   }
 }
 

@@ -12,7 +12,8 @@ public struct ShortPayload: Hashable, Sendable {
   @inlinable
   public var count: Int { storedCount }
 
-  /// A payload of `count` bytes of ones: every number not available, every reserved bit as it must be sent.
+  /// A payload of `count` bytes of ones. A message in which nothing is available is ``MessageDefinition/blank`` instead:
+  /// ones in a signed field are a value.
   @inlinable
   public init(count: Int) {
     storedBytes = .max
@@ -32,10 +33,11 @@ public struct ShortPayload: Hashable, Sendable {
     let count = Swift.min(16, span.byteCount)
     var bytes = UInt128.zero
     if count >= 8 {
-      bytes = UInt128(UInt64(littleEndian: span.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self)))
-      for index in 8..<count {
-        bytes |= UInt128(span.unsafeLoadUnaligned(fromByteOffset: index, as: UInt8.self)) << UInt128(index &* 8)
-      }
+      // The first eight bytes, and the last eight, of which those that are in both are shifted out.
+      let first = UInt64(littleEndian: span.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self))
+      let last = UInt64(littleEndian: span.unsafeLoadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+      bytes = UInt128(first)
+      if count > 8 { bytes |= UInt128(last &>> UInt64((16 &- count) &* 8)) &<< 64 }
     } else {
       for index in 0..<count {
         bytes |= UInt128(span.unsafeLoadUnaligned(fromByteOffset: index, as: UInt8.self)) << UInt128(index &* 8)
@@ -53,16 +55,23 @@ public struct ShortPayload: Hashable, Sendable {
 }
 
 extension ShortPayload: FieldStorage {
+  // Most fields lie in the first eight bytes, and 64 bits are shifted in one instruction.
   @inlinable
+  @inline(__always)
   public func bits(at bitOffset: Int, count: Int) -> UInt64? {
-    guard bitOffset &+ count <= self.count &* 8 else { return nil }
-    return UInt64(truncatingIfNeeded: bytes >> UInt128(bitOffset)) & (UInt64.max >> UInt64(64 &- count))
+    guard bitOffset >= 0, count > 0, count <= 64, bitOffset &+ count <= self.count &* 8 else { return nil }
+    let mask = UInt64.max &>> UInt64(64 &- count)
+    if bitOffset &+ count <= 64 {
+      return UInt64(truncatingIfNeeded: bytes) &>> UInt64(bitOffset) & mask
+    }
+    return UInt64(truncatingIfNeeded: bytes &>> UInt128(bitOffset)) & mask
   }
 
   @inlinable
+  @inline(__always)
   public mutating func setBits(at bitOffset: Int, count: Int, to value: UInt64) {
-    guard bitOffset &+ count <= self.count &* 8 else { return }
-    let mask = UInt128(UInt64.max >> UInt64(64 &- count)) << UInt128(bitOffset)
-    storedBytes = storedBytes & ~mask | (UInt128(value) << UInt128(bitOffset)) & mask
+    guard bitOffset >= 0, count > 0, count <= 64, bitOffset &+ count <= self.count &* 8 else { return }
+    let mask = UInt64.max &>> UInt64(64 &- count)
+    storedBytes = storedBytes & ~(UInt128(mask) &<< UInt128(bitOffset)) | UInt128(value & mask) &<< UInt128(bitOffset)
   }
 }

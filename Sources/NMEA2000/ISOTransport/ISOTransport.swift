@@ -347,7 +347,8 @@ public struct ISOTransport: Sendable {
     }
     let count = min(granted, Limits.packetsPerGrant, session.packets - next + 1)
     // Who asks again and again for the same packets gets each of them a few times and no more.
-    guard session.sent + count <= session.packets * (1 + Limits.repetitions), outbox.reserve(count, for: .network) else {
+    guard session.sent + count <= session.packets * (1 + Limits.repetitions), outbox.reserve(count, for: .network)
+    else {
       outgoing[index].isOpen = false
       statistics.aborted &+= 1
       abort(.resources, pgn, from: own, to: source, at: now, outbox: &outbox)

@@ -164,7 +164,9 @@ public final class MessageWriter {
     text.append(style == .json ? ",\"pgn\":" : " ")
     text.append(unsigned: UInt64(pgn.rawValue))
     text.append(style == .json ? ",\"description\":\"" : " ")
-    text.append(PGNNames.name(of: pgn) ?? PGNNames.rangeName(of: pgn))
+    // A payload that is none of the PGN's known messages has none of their names.
+    let isKnown = directory[Int(pgn.rawValue)] != 0
+    text.append(isKnown ? PGNNames.rangeName(of: pgn) : PGNNames.name(of: pgn) ?? PGNNames.rangeName(of: pgn))
     text.append(style == .json ? "\",\"fields\":{\"Data\":\"" : ": Data: ")
     writeHexadecimal(payload, at: 0, count: payload.count * 8, &text)
     text.append(style == .json ? "\"}}\n" : "\n")

@@ -23,7 +23,7 @@ extension ShortMessage {
   /// A message with every field not available.
   @inlinable
   public init() {
-    self.init(payload: ShortPayload(count: Self.definition.length))
+    self.init(payload: ShortPayload(littleEndian: Self.definition.blank, count: Self.definition.length))
   }
 
   @inlinable

@@ -61,6 +61,9 @@ public struct MessageDefinition: Sendable {
   public let fields: [Field]
   /// Fields that repeat, at the end; at most two sets.
   public let repeated: [RepeatedSet]
+  /// The first 16 bytes of a message in which nothing is available: ones, but not in the sign of a signed number, where
+  /// all ones are a value just below zero, and not in spare bits.
+  public let blank: UInt128
 
   /// A definition of these parts.
   public init(
@@ -76,6 +79,12 @@ public struct MessageDefinition: Sendable {
     self.matches = matches
     self.fields = fields
     self.repeated = repeated
+    blank = fields.reduce(into: .max) { bits, field in
+      let last = field.bitOffset + field.bitCount - 1
+      guard field.bitCount > 0, last < 128 else { return }
+      if field.format?.isSigned == true { bits &= ~(1 << UInt128(last)) }
+      if field.kind == .spare { bits &= ~(((1 << UInt128(field.bitCount)) - 1) << UInt128(field.bitOffset)) }
+    }
   }
 
   /// Whether a payload is of this message and not of another one of the PGN.

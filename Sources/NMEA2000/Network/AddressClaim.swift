@@ -378,8 +378,6 @@ public struct AddressClaim: Sendable {
       lastSentAddress = source
     }
     lastSent = now
-    // What comes back from now on may be an echo of this one.
-    probe = nil
     let identifier = MessageIdentifier(priority: 6, pgn: NetworkPGN.addressClaim, source: source)
     return CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: name.rawValue, count: 8))
   }

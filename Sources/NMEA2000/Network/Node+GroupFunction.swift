@@ -288,7 +288,8 @@ extension Node {
     interval: Acknowledge.IntervalError = .none, parameters: Int
   ) {
     acknowledge(
-      message, header, error, interval: interval, parameterErrors: [Acknowledge.ParameterError](
+      message, header, error, interval: interval,
+      parameterErrors: [Acknowledge.ParameterError](
         repeating: .none, count: parameters))
   }
 

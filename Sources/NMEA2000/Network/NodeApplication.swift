@@ -112,7 +112,9 @@ public struct GroupFunctionAnswer: Hashable, Sendable {
   public static let accepted = GroupFunctionAnswer()
 
   /// Nothing was done, for this reason.
-  public static func refused(_ reason: GroupFunctionAcknowledge.PGNError) -> GroupFunctionAnswer { GroupFunctionAnswer(pgn: reason) }
+  public static func refused(_ reason: GroupFunctionAcknowledge.PGNError) -> GroupFunctionAnswer {
+    GroupFunctionAnswer(pgn: reason)
+  }
 
   /// Whether nothing was refused.
   public var isAccepted: Bool {

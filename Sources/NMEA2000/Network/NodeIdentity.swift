@@ -118,3 +118,33 @@ public struct TransmittedPGN: Hashable, Sendable {
     self.isRequestable = isRequestable
   }
 }
+
+extension ProductInformation {
+  /// The message that says this.
+  public init(_ product: ProductDescription) {
+    self.init()
+    version = .value(Double(product.nmeaVersion) / 1000)
+    productCode = .value(Int(product.productCode))
+    model = FixedText(product.model)
+    softwareVersion = FixedText(product.softwareVersion)
+    modelVersion = FixedText(product.modelVersion)
+    serial = FixedText(product.serialNumber)
+    certificationLevel = product.certificationLevel == .max ? .notAvailable : .value(UInt32(product.certificationLevel))
+    loadEquivalency = product.loadEquivalency == .max ? .notAvailable : .value(Int(product.loadEquivalency))
+  }
+}
+
+extension ProductDescription {
+  /// What a device says; a number that it does not give is all ones, a text empty.
+  public init(_ message: ProductInformation) {
+    self.init(
+      nmeaVersion: message.version.value.map { UInt16(clamping: Int(($0 * 1000).rounded())) } ?? .max,
+      productCode: message.productCode.value.map { UInt16(clamping: $0) } ?? .max,
+      model: message.model.map(\.description) ?? "",
+      softwareVersion: message.softwareVersion.map(\.description) ?? "",
+      modelVersion: message.modelVersion.map(\.description) ?? "",
+      serialNumber: message.serial.map(\.description) ?? "",
+      certificationLevel: message.certificationLevel.value.map { UInt8(clamping: $0) } ?? .max,
+      loadEquivalency: message.loadEquivalency.value.map { UInt8(clamping: $0) } ?? .max)
+  }
+}
