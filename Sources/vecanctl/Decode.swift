@@ -50,7 +50,9 @@ struct Decode: ParsableCommand {
     for (count, kind) in ignored { complain("\(plural(count, "frame")) \(kind) left out") }
     let lost = packets.incomplete + packets.evicted
     if lost > 0 { complain("\(plural(lost, "fast packet")) incomplete") }
-    if packets.refusedLengths > 0 { complain("\(plural(packets.refusedLengths, "fast packet")) with an impossible length") }
+    if packets.refusedLengths > 0 {
+      complain("\(plural(packets.refusedLengths, "fast packet")) with an impossible length")
+    }
     if packets.shortFrames > 0 { complain("\(plural(packets.shortFrames, "fast packet frame")) too short") }
   }
 

@@ -80,6 +80,12 @@ struct OutputFile {
   }
 
   /// Writes all bytes.
+  func write(_ bytes: [UInt8]) throws(FileError) {
+    let result = bytes.withUnsafeBytes { bytes in Result { () throws(FileError) in try write(bytes) } }
+    try result.get()
+  }
+
+  /// Writes all bytes.
   func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     signal(SIGPIPE, SIG_IGN)
     var rest = bytes
