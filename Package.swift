@@ -56,6 +56,15 @@ let package = Package(
       name: "vecanctl",
       dependencies: ["CANBus", "NMEA2000", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
+    .executableTarget(
+      name: "vecan-benchmark",
+      dependencies: [
+        "CAllocationCount", "CANBus", "MonotonicTime", "NMEA2000",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Sources/benchmark", swiftSettings: strict),
+    // Counts requests for memory; nothing but the benchmark links it.
+    .target(name: "CAllocationCount"),
 
     .testTarget(name: "CANBusTests", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
     .testTarget(

@@ -70,7 +70,8 @@ struct RegisterMessageTests {
       message(from: [0x66, 0x99, 0x85, 0x03, 0x4A, 0x01, 0x78, 0x01])?.value())
     #expect(extremes.lowest == .value(3.30))
     #expect(extremes.highest == .value(3.76))
-    let cell: CellVoltageRegister = try #require(message(from: [0x66, 0x99, 0x81, 0x03, 0x02, 0x03, 0x78, 0x01])?.value())
+    let cell: CellVoltageRegister = try #require(
+      message(from: [0x66, 0x99, 0x81, 0x03, 0x02, 0x03, 0x78, 0x01])?.value())
     #expect(cell.battery == .value(2))
     #expect(cell.cell == .value(3))
     #expect(cell.voltage == .value(3.76))

@@ -12,6 +12,8 @@ struct Publisher {
   /// A state that was not sent for so long is replaced by the next one: no receiver should act on it any more.
   static let validity = TimeSpan.seconds(2)
 
+  /// The shortest time between two answers to requests for the same PGN: asking must not fill the bus.
+  static let requestInterval = TimeSpan.milliseconds(50)
   /// When a message that the node could not take (no address, no room) is tried again.
   static let retryInterval = TimeSpan.milliseconds(50)
 
@@ -74,10 +76,11 @@ struct Publisher {
     slots.reduce(Instant(nanoseconds: .max)) { min($0, $1.due) }
   }
 
-  /// Somebody asked for this PGN.
+  /// Somebody asked for this PGN. Many who ask at once get one answer.
   mutating func request(_ pgn: PGN, at now: Instant) {
     for publication in Publication.allCases where publication.pgn == pgn {
-      slots[publication.rawValue].due = now
+      let index = publication.rawValue
+      slots[index].due = min(slots[index].due, max(now, slots[index].lastSent + Self.requestInterval))
     }
   }
 
