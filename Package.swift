@@ -43,7 +43,7 @@ let package = Package(
     .executableTarget(
       name: "vecand",
       dependencies: [
-        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CSystemd", "MonotonicTime", "NMEA2000", "SocketCAN",
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "MonotonicTime", "NMEA2000", "SocketCAN",
         "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -62,7 +62,7 @@ let package = Package(
         "CAllocationCount", "CANBus", "MonotonicTime", "NMEA2000",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      path: "Sources/benchmark", swiftSettings: strict),
+      swiftSettings: strict),
     // Counts requests for memory; nothing but the benchmark links it.
     .target(name: "CAllocationCount"),
 
@@ -78,7 +78,11 @@ let package = Package(
       dependencies: ["BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"],
       swiftSettings: strict),
     .testTarget(
-      name: "VecandTests", dependencies: ["BMSCore", "BMSDevice", "NMEA2000", "vecand"], swiftSettings: strict),
+      name: "VecandTests",
+      dependencies: [
+        "BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan", "vecand",
+      ],
+      swiftSettings: strict),
     .testTarget(name: "BMSCoreTests", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
     .testTarget(
       name: "BatterySimulatorTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"],

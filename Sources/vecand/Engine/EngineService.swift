@@ -14,6 +14,8 @@ struct EngineService: Service {
   /// Handed over to the engine's thread, which is the only one to use it from then on.
   nonisolated(unsafe) let transport: any CANTransport
   let notifier: ServiceNotifier
+  /// The interface's name, to ask the kernel about it.
+  let interface: String
 
   /// So many reports may wait for a slow log; then the oldest are dropped, never the engine's time.
   static let reportCapacity = 1024
@@ -54,6 +56,8 @@ struct EngineService: Service {
         logger.error("\(error); address and instances will not survive a restart")
       }
     case .status(let status, let link): notifier.status(status, link)
+    case .link(let event) where event.state == .up:
+      for line in InterfaceCheck.lines(interface) { logger.log(level: line.level, "\(line.text)") }
     default: break
     }
   }

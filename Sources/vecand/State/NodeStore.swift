@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import MonotonicTime
 import NMEA2000
 
@@ -21,7 +22,9 @@ struct NodeStore: Sendable {
     }
   }
 
+  /// Makes the directory if only that is missing.
   func save(_ node: StoredNode) throws {
+    mkdir(directory, 0o750)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try TextFile.replace(path, with: String(decoding: encoder.encode(Record(node)), as: UTF8.self) + "\n")

@@ -1,0 +1,156 @@
+import BMSDevice
+import CANBus
+import CANBusBMS
+import MonotonicTime
+import NMEA2000
+import Testing
+import VECan
+
+@testable import vecand
+
+/// The engine on a bus in memory, in virtual time, with a battery that is played by hand and a log of all frames.
+private final class Stage {
+  static let battery = Name(uniqueNumber: 1001, manufacturer: 358, function: 170, deviceClass: 35)
+
+  let bus = InMemoryBus(seed: 1, transmitQueueLength: 10)
+  let mailbox: Mailbox
+  /// What happens when, in order.
+  var script: [(Instant, (Stage) -> Void)] = []
+  private(set) var heard: [ReceivedFrame] = []
+  private(set) var reports: [EngineReport] = []
+  private(set) var transport: InMemoryTransport?
+  var highest = 3.33
+  private let node: InMemoryBus.Node
+  private var nextBattery = Instant.origin
+
+  init() throws {
+    mailbox = try Mailbox()
+    node = bus.attach()
+  }
+
+  /// Runs the engine from the origin until `end`, when it is told to shut down.
+  func run(until end: Instant) {
+    script.append((end, { $0.mailbox.post(.shutDown) }))
+    let transport = InMemoryTransport(bus) { [unowned self] in pause(until: $0) }
+    self.transport = transport
+    var configuration = DeviceConfiguration()
+    configuration.identity.uniqueNumber = 42
+    configuration.monitor = MonitorWiring(sender: DeviceSelector(uniqueNumber: 1001))
+    configuration.cells = CellWiring(sender: DeviceSelector(uniqueNumber: 1001))
+    let engine = Engine(
+      transport: transport, device: BMSDevice(configuration: configuration, randomSeed: 1, at: .origin),
+      mailbox: mailbox, report: { [unowned self] in reports.append($0) })
+    engine.run()
+    bus.receive(for: node, until: Instant(nanoseconds: .max), into: &heard)
+  }
+
+  private func pause(until deadline: Instant) -> Instant {
+    let target = min(deadline, nextBattery, script.first?.0 ?? deadline)
+    bus.receive(for: node, until: target, into: &heard)
+    if nextBattery <= target {
+      nextBattery = target + .milliseconds(500)
+      sendBattery(at: target)
+    }
+    while let (instant, action) = script.first, instant <= target {
+      script.removeFirst()
+      action(self)
+    }
+    return target
+  }
+
+  private func sendBattery(at now: Instant) {
+    send(60928, CANPayload(littleEndian: Self.battery.rawValue, count: 8), at: now)
+    var status = BatteryStatus()
+    status.instance = .value(0)
+    status.voltage = .value(13.3)
+    status.current = .value(10)
+    send(127508, status.payload, at: now)
+    sendCells(at: now)
+  }
+
+  func sendCells(at now: Instant) {
+    var cells = CellExtremesRegister()
+    cells.lowest = .value(3.30)
+    cells.highest = .value(highest)
+    send(61184, RegisterMessage(cells).message.payload, at: now)
+  }
+
+  private func send(_ pgn: PGN, _ payload: ShortPayload, at now: Instant) {
+    send(pgn, CANPayload(littleEndian: UInt64(truncatingIfNeeded: payload.bytes), count: payload.count), at: now)
+  }
+
+  private func send(_ pgn: PGN, _ payload: CANPayload, at now: Instant) {
+    let identifier = MessageIdentifier(priority: 6, pgn: pgn, source: 20).canIdentifier
+    _ = bus.send(.data(CANDataFrame(identifier, payload)), from: node, at: now)
+  }
+
+  /// The values of a register in the order heard, with their times.
+  func values<R: Register>(of type: R.Type) -> [(instant: Instant, register: R)] {
+    heard.compactMap { received in
+      guard case .data(let frame) = received.frame, MessageIdentifier(frame.identifier)?.pgn == 61184,
+        let message = RegisterMessage(VictronRegister(payload: Array(frame.payload).span.bytes)),
+        let register: R = message.value()
+      else { return nil }
+      return (received.instant, register)
+    }
+  }
+
+  var claims: [UInt8] {
+    heard.compactMap { received in
+      guard case .data(let frame) = received.frame, let identifier = MessageIdentifier(frame.identifier),
+        identifier.pgn == 60928
+      else { return nil }
+      return identifier.source
+    }
+  }
+}
+
+private func seconds(_ count: Int64) -> Instant { .origin + .seconds(count) }
+
+@Suite("The engine on a bus in memory")
+struct EngineTests {
+  @Test("a high cell is on the wire as CCL 0 within 20 ms of its frame")
+  func reaction() throws {
+    let stage = try Stage()
+    let moment = seconds(5) + .milliseconds(123)
+    stage.script = [
+      (
+        moment,
+        {
+          $0.highest = 3.76
+          $0.sendCells(at: moment)
+        }
+      )
+    ]
+    stage.run(until: seconds(8))
+    let limits = stage.values(of: ChargeCurrentLimit.self)
+    #expect(limits.last { $0.instant < moment }?.register.limit == .value(200))
+    let zero = try #require(limits.first { $0.instant >= moment && $0.register.limit == .value(0) })
+    #expect(zero.instant - moment <= .milliseconds(20), "\((zero.instant - moment).seconds) s")
+  }
+
+  @Test("the last words are limits withdrawn, then a claim from the null address")
+  func shutDown() throws {
+    let stage = try Stage()
+    stage.run(until: seconds(5))
+    #expect(stage.values(of: ChargeCurrentLimit.self).last?.register.limit == .value(0))
+    #expect(stage.values(of: DischargeCurrentLimit.self).last?.register.limit == .value(0))
+    #expect(stage.values(of: ChargeVoltageLimit.self).last?.register.limit == .notAvailable)
+    #expect(stage.reports.contains { if case .ended = $0 { true } else { false } })
+  }
+
+  @Test("after an interruption the same address is claimed again, and nothing from before it is sent")
+  func interruption() throws {
+    let stage = try Stage()
+    stage.script = [
+      (seconds(5), { $0.transport?.setConnected(false) }),
+      (seconds(15), { $0.transport?.setConnected(true) }),
+    ]
+    stage.run(until: seconds(20))
+    #expect(stage.claims.filter { $0 == 35 }.count == 2)
+    let during = stage.heard.filter { $0.instant > seconds(5) + .milliseconds(10) && $0.instant < seconds(15) }
+    #expect(during.isEmpty)
+    let links = stage.reports.compactMap { if case .link(let event) = $0 { event.state } else { nil } }
+    #expect(links == [.up, .down, .up])
+  }
+}
