@@ -33,6 +33,25 @@ public struct AlarmsFrame: Hashable, Sendable {
     case internalFailure = 11
     /// Cells apart.
     case cellImbalance = 12
+
+    /// The condition, for people.
+    public var name: String {
+      switch self {
+      case .general: "general"
+      case .highVoltage: "high voltage"
+      case .lowVoltage: "low voltage"
+      case .highTemperature: "high temperature"
+      case .lowTemperature: "low temperature"
+      case .highChargeTemperature: "high charge temperature"
+      case .lowChargeTemperature: "low charge temperature"
+      case .highDischargeCurrent: "high discharge current"
+      case .highChargeCurrent: "high charge current"
+      case .contactor: "contactor"
+      case .shortCircuit: "short circuit"
+      case .internalFailure: "internal failure"
+      case .cellImbalance: "cell imbalance"
+      }
+    }
   }
 
   /// What is said of a condition.
@@ -51,6 +70,12 @@ public struct AlarmsFrame: Hashable, Sendable {
 
   /// A frame in which nothing is supported.
   public init() {}
+
+  /// Reads a frame; nil for another identifier and for fewer than 8 bytes.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.alarms, frame.payload.count == 8 else { return nil }
+    bits = frame.payload.bits
+  }
 
   /// What the frame says of `condition`.
   public subscript(condition: Condition) -> Level {

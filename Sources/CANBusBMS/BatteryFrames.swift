@@ -41,6 +41,16 @@ public struct LimitsFrame: Hashable, Sendable {
     self.dischargeVoltage = dischargeVoltage
   }
 
+  /// Reads a frame; nil for another identifier and for fewer than 8 bytes. What others send is told as it is: a charge
+  /// voltage of zero too.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.limits, frame.payload.count == 8 else { return nil }
+    chargeVoltage = Double(frame.payload.unsigned16(at: 0)) / 10
+    chargeCurrent = Double(frame.payload.signed16(at: 2)) / 10
+    dischargeCurrent = Double(frame.payload.signed16(at: 4)) / 10
+    dischargeVoltage = Double(frame.payload.unsigned16(at: 6)) / 10
+  }
+
   /// The frame; nil for a charge voltage that rounds to zero, which must never be sent. Limits round down: a limit may
   /// lose a tenth, never gain one.
   public var frame: CANDataFrame? {
@@ -66,6 +76,17 @@ public struct StateOfChargeFrame: Hashable, Sendable {
   public init(stateOfCharge: Double, stateOfHealth: Double? = nil) {
     self.stateOfCharge = stateOfCharge
     self.stateOfHealth = stateOfHealth
+  }
+
+  /// Reads a frame; nil for another identifier and for fewer than 4 bytes.
+  ///
+  /// The state of charge in 0.01 % is taken where it is sent. Some leave it out, and BYD sends zero (dvcc-dbus.md A.2):
+  /// then it is the one in whole percent.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.stateOfCharge, frame.payload.count >= 4 else { return nil }
+    let fine = frame.payload.count >= 6 ? frame.payload.unsigned16(at: 4) : 0
+    stateOfCharge = fine > 0 ? Double(fine) / 100 : Double(frame.payload.unsigned16(at: 0))
+    stateOfHealth = Double(frame.payload.unsigned16(at: 2))
   }
 
   /// The frame: 1 % twice, then 0.01 %.
@@ -94,6 +115,14 @@ public struct MeasurementsFrame: Hashable, Sendable {
     self.temperature = temperature
   }
 
+  /// Reads a frame; nil for another identifier and for fewer than 4 bytes.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.measurements, frame.payload.count >= 4 else { return nil }
+    voltage = Double(frame.payload.signed16(at: 0)) / 100
+    current = Double(frame.payload.signed16(at: 2)) / 10
+    temperature = frame.payload.count >= 6 ? Double(frame.payload.signed16(at: 4)) / 10 : nil
+  }
+
   /// The frame: 6 bytes, or 4 without a temperature.
   public var frame: CANDataFrame {
     var bytes = PayloadBuilder()
@@ -111,6 +140,14 @@ public struct ManufacturerFrame: Hashable, Sendable {
 
   /// A maker of this name; characters past 8 bytes are cut.
   public init(name: String) { self.name = name }
+
+  /// Reads a frame, up to the first zero byte; nil for another identifier. What is no printable ASCII becomes "?":
+  /// nothing from a bus may steer a terminal.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.manufacturer else { return nil }
+    let bytes = frame.payload.prefix { $0 != 0 }.map { (0x20..<0x7F).contains($0) ? $0 : 0x3F }
+    name = String(decoding: bytes, as: UTF8.self)
+  }
 
   /// The frame, filled with zeros.
   public var frame: CANDataFrame {
@@ -134,6 +171,14 @@ public struct ProductFrame: Hashable, Sendable {
     self.product = product
     self.version = version
     self.capacity = capacity
+  }
+
+  /// Reads a frame; nil for another identifier and for fewer than 6 bytes.
+  public init?(_ frame: CANDataFrame) {
+    guard frame.identifier == BatteryFrameID.product, frame.payload.count >= 6 else { return nil }
+    product = UInt16(frame.payload.unsigned16(at: 0))
+    version = (frame.payload[2], frame.payload[3])
+    capacity = Double(frame.payload.unsigned16(at: 4))
   }
 
   /// The frame; hardware version zero.
@@ -179,4 +224,10 @@ struct PayloadBuilder {
   }
 
   var payload: CANPayload { CANPayload(littleEndian: bits, count: count) }
+}
+
+extension CANPayload {
+  func unsigned16(at index: Int) -> Int { Int(self[index]) | Int(self[index + 1]) << 8 }
+
+  func signed16(at index: Int) -> Int { Int(Int16(truncatingIfNeeded: unsigned16(at: index))) }
 }

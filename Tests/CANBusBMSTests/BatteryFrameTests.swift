@@ -66,4 +66,56 @@ struct BatteryFrameTests {
     let frame = ProductFrame(product: 0x0102, version: (2, 4), capacity: 200).frame
     #expect(Array(frame.payload) == [0x02, 0x01, 2, 4, 200, 0, 0, 0])
   }
+
+  @Test("what is sent is read again: limits, state of charge, measurements, alarms, maker, product")
+  func roundTrip() throws {
+    let limits = LimitsFrame(chargeVoltage: 56.8, chargeCurrent: 0, dischargeCurrent: 600.5, dischargeVoltage: 40)
+    #expect(LimitsFrame(try #require(limits.frame)) == limits)
+    let charge = StateOfChargeFrame(stateOfCharge: 87.65, stateOfHealth: 99)
+    #expect(StateOfChargeFrame(charge.frame) == charge)
+    let measured = MeasurementsFrame(voltage: 13.27, current: -60.5, temperature: -4.5)
+    #expect(MeasurementsFrame(measured.frame) == measured)
+    let withoutTemperature = MeasurementsFrame(voltage: -0.01, current: 0.1)
+    #expect(MeasurementsFrame(withoutTemperature.frame) == withoutTemperature)
+    var alarms = AlarmsFrame()
+    for (index, condition) in AlarmsFrame.Condition.allCases.enumerated() {
+      alarms[condition] = [.alarm, .warning, .fine, .unsupported][index % 4]
+    }
+    #expect(AlarmsFrame(alarms.frame) == alarms)
+    #expect(ManufacturerFrame(ManufacturerFrame(name: "vecand").frame)?.name == "vecand")
+    #expect(ManufacturerFrame(ManufacturerFrame(name: "12345678").frame)?.name == "12345678")
+    let product = ProductFrame(product: 0x0102, version: (2, 4), capacity: 200)
+    #expect(ProductFrame(product.frame) == product)
+  }
+
+  @Test("a charge voltage of zero from others is told, not hidden")
+  func zeroIsRead() throws {
+    let frame = CANDataFrame(.standard(0x351), [0, 0, 0, 0, 0, 0, 0, 0])
+    #expect(try #require(LimitsFrame(frame)).chargeVoltage == 0)
+  }
+
+  @Test("a fine state of charge of zero beside 54 % is one that BYD leaves out; 0 % is 0 %")
+  func stateOfChargeWithoutHundredths() throws {
+    let read = { (bytes: CANPayload) in StateOfChargeFrame(CANDataFrame(.standard(0x355), bytes))?.stateOfCharge }
+    #expect(read([54, 0, 100, 0, 0, 0]) == 54)
+    #expect(read([54, 0, 100, 0]) == 54)
+    #expect(read([0, 0, 100, 0, 0, 0]) == 0)
+    #expect(read([54, 0, 100, 0, 0x18, 0x15]) == 54)
+    #expect(read([54, 0, 100]) == nil)
+  }
+
+  @Test("a frame too short for its values, or of another identifier, is none: also of the same number in 29 bits")
+  func notThisFrame() {
+    #expect(LimitsFrame(CANDataFrame(.standard(0x351), [142, 0, 0, 0, 0, 0, 104])) == nil)
+    #expect(LimitsFrame(CANDataFrame(.extended(0x351), [142, 0, 0, 0, 0, 0, 104, 0])) == nil)
+    #expect(MeasurementsFrame(CANDataFrame(.standard(0x356), [1, 2, 3])) == nil)
+    #expect(AlarmsFrame(CANDataFrame(.standard(0x35A), [1, 2, 3, 4])) == nil)
+    #expect(ProductFrame(CANDataFrame(.standard(0x35F), [1, 2, 3, 4, 5])) == nil)
+    #expect(ManufacturerFrame(CANDataFrame(.standard(0x35F), [65])) == nil)
+  }
+
+  @Test("a maker's name with control characters can't steer a terminal")
+  func nameIsPrintable() {
+    #expect(ManufacturerFrame(CANDataFrame(.standard(0x35E), [0x42, 0x1B, 0xC3, 0x41, 0, 0x42]))?.name == "B??A")
+  }
 }
