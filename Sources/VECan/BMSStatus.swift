@@ -2,7 +2,7 @@ public import NMEA2000
 
 /// 0x2102: the BMS's state (R63, vecan.md section 2.6).
 public struct BMSStateRegister: Register {
-  static let field = Field.unsigned("State", at: 0, bits: 8)
+  static let field = Field.lookup("State", at: 0, bits: 8, .bmsState)
   public static let definition = RegisterDefinition(0x2102, "BMS state", length: 1, fields: [field])
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
@@ -10,8 +10,8 @@ public struct BMSStateRegister: Register {
   /// 0...8 initialising, 9 running, 10 error, 12 shutdown, 13 updating, 14 standby, 15 going to run, 16 pre-charging,
   /// 17 contactor check, 18 pending.
   public var state: Reading<Int> {
-    get { value.integer(Self.field) }
-    set { value.set(Self.field, steps: newValue) }
+    get { value.code(Self.field).map { Int($0) } }
+    set { value.set(Self.field, code: newValue.map { UInt32(clamping: $0) }) }
   }
 }
 
@@ -47,10 +47,25 @@ public struct BMSAlarmsRegister: Register {
     case lowStateOfCharge = 6
     /// A battery is hot (source as for low state of charge).
     case highTemperature = 8
+
+    /// The condition, for people.
+    public var name: String {
+      switch self {
+      case .lowCellVoltage: "Low cell voltage"
+      case .highCurrent: "High current"
+      case .highBMSTemperature: "High BMS temperature"
+      case .contactorResistance: "Contactor resistance"
+      case .batteryCable: "Battery cable"
+      case .loadDisconnect: "Load disconnect"
+      case .lowStateOfCharge: "Low state of charge"
+      case .highTemperature: "High temperature"
+      }
+    }
   }
 
-  static let field = Field("Alarms", at: 0, bits: 32, .binary)
-  public static let definition = RegisterDefinition(0x2107, "BMS warnings and alarms", length: 4, fields: [field])
+  public static let definition = RegisterDefinition(
+    0x2107, "BMS warnings and alarms", length: 4,
+    fields: Condition.allCases.map { .lookup($0.name, at: $0.rawValue * 2, bits: 2, .alarmLevel) })
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
 
@@ -97,10 +112,24 @@ public struct BMSContactsRegister: Register {
     case remote = 5
     /// The relay as alternator ATC.
     case alternatorAllowToCharge = 6
+
+    /// The contact, for people.
+    public var name: String {
+      switch self {
+      case .contactor: "Contactor"
+      case .allowToCharge: "ATC"
+      case .allowToDischarge: "ATD"
+      case .relay: "Relay"
+      case .auxiliary: "AUX"
+      case .remote: "Remote"
+      case .alternatorAllowToCharge: "Alternator ATC"
+      }
+    }
   }
 
-  static let field = Field("Contacts", at: 0, bits: 16, .binary)
-  public static let definition = RegisterDefinition(0x2108, "BMS inputs and outputs", length: 2, fields: [field])
+  public static let definition = RegisterDefinition(
+    0x2108, "BMS inputs and outputs", length: 2,
+    fields: Contact.allCases.map { .lookup($0.name, at: $0.rawValue * 2, bits: 2, .contactState) })
   public var value: ShortPayload
   public init(value: ShortPayload) { self.value = value }
 

@@ -51,6 +51,12 @@ public enum Lookup: Sendable, Hashable, CaseIterable {
   case intervalError
   /// What was wrong with a parameter (126208).
   case parameterError
+  /// What a BMS of Victron is doing (register 0x2102).
+  case bmsState
+  /// A condition that a BMS of Victron watches (register 0x2107).
+  case alarmLevel
+  /// An input or output of a BMS of Victron (register 0x2108).
+  case contactState
 
   /// The name of each known code.
   public var names: [UInt32: String] {
@@ -78,6 +84,9 @@ public enum Lookup: Sendable, Hashable, CaseIterable {
     case .pgnError: Self.pgnErrors
     case .intervalError: Self.intervalErrors
     case .parameterError: Self.parameterErrors
+    case .bmsState: Self.bmsStates
+    case .alarmLevel: [0: "not supported", 1: "ok", 2: "warning", 3: "alarm"]
+    case .contactState: [0: "not available", 1: "yes", 2: "no"]
     }
   }
 
