@@ -119,7 +119,12 @@ struct FieldPlan {
       } else {
         kind = .number
         prefix = pieces.add(style == .json && isKey ? opening + "{\"value\":" : opening)
-        let unit = format.unit == .none ? "" : " " + format.unit.rawValue
+        var unit = format.unit == .none ? "" : " " + format.unit.rawValue
+        if style == .text, format.unit == .kelvin, format.decimals == 2 {
+          // The bus counts temperatures from absolute zero, people do not.
+          addend -= 27_315
+          unit = " °C"
+        }
         suffix = style == .json ? (isKey ? pieces.add(closing) : Piece()) : pieces.add(unit)
       }
     case .lookup(let lookup):

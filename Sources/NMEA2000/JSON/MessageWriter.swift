@@ -102,14 +102,6 @@ public final class MessageWriter {
     _ payload: Storage, _ header: MessageIdentifier, _ microseconds: Int64?, _ clock: inout WallClockText,
     _ text: inout TextBuffer
   ) {
-    let entry = directory[Int(header.pgn.rawValue)]
-    var number = Int(entry >> 4) &- 1
-    if entry & 15 > 1 {
-      let end = number &+ Int(entry & 15)
-      while number < end, !plans[number].applies(to: payload) { number &+= 1 }
-      if number == end { number = -1 }
-    }
-
     switch style {
     case .json:
       text.append("{\"timestamp\":\"")
@@ -124,9 +116,30 @@ public final class MessageWriter {
     text.append(unsigned: UInt64(header.source))
     text.append(style == .json ? ",\"dst\":" : " > ")
     text.append(unsigned: UInt64(header.destination))
+    writeContent(payload, header.pgn, &text)
+  }
+
+  /// Adds what follows the header: from the PGN to the end of the line. In the style of JSON that is no object of its own.
+  public func writeContent(_ payload: RawSpan, of pgn: PGN, to text: inout TextBuffer) {
+    if payload.byteCount <= 16 {
+      writeContent(ShortPayload(payload), pgn, &text)
+    } else {
+      writeContent(LongPayload(payload), pgn, &text)
+    }
+  }
+
+  @inline(__always)
+  private func writeContent<Storage: FieldStorage>(_ payload: Storage, _ pgn: PGN, _ text: inout TextBuffer) {
+    let entry = directory[Int(pgn.rawValue)]
+    var number = Int(entry >> 4) &- 1
+    if entry & 15 > 1 {
+      let end = number &+ Int(entry & 15)
+      while number < end, !plans[number].applies(to: payload) { number &+= 1 }
+      if number == end { number = -1 }
+    }
 
     guard number >= 0 else {
-      writeUnknown(payload, header.pgn, &text)
+      writeUnknown(payload, pgn, &text)
       return
     }
     plans.withUnsafeBufferPointer { plans in

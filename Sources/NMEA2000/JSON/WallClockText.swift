@@ -10,7 +10,7 @@ public struct WallClockText: Sendable {
 
   /// Adds a time, rounded to the millisecond. Times before 1970 and after 9999 are brought into that range.
   @inline(__always)
-  mutating func append(_ microseconds: Int64, to text: inout TextBuffer) {
+  public mutating func append(_ microseconds: Int64, to text: inout TextBuffer) {
     let microseconds = UInt64(min(max(0, microseconds), 253_402_300_799_999_000))
     let value = microseconds / 1000 &+ Self.roundedUp(microseconds)
     let now = Int64(value / 1000)
