@@ -54,7 +54,10 @@ let package = Package(
 
     .executableTarget(
       name: "vecanctl",
-      dependencies: ["CANBus", "NMEA2000", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
     .executableTarget(
       name: "vecan-benchmark",
@@ -82,6 +85,10 @@ let package = Package(
       dependencies: [
         "BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan", "vecand",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "VecanctlTests",
+      dependencies: ["CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan", "vecanctl"],
       swiftSettings: strict),
     .testTarget(name: "BMSCoreTests", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
     .testTarget(

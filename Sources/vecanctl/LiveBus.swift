@@ -1,0 +1,77 @@
+import ArgumentParser
+import CANBus
+import MonotonicTime
+import SocketCAN
+
+/// The interface that a command works on.
+struct InterfaceOption: ParsableArguments {
+  @Option(name: .shortAndLong, help: "The CAN interface, as \"ip link\" names it.")
+  var interface = "can0"
+}
+
+/// An interface, open for a command, until somebody stops the command.
+struct LiveBus {
+  let port: SocketCANPort
+  private let wakeup: Wakeup
+  private var frames: [ReceivedFrame] = []
+  private var reportedDrops: UInt64 = 0
+
+  /// Opens an interface that exists.
+  ///
+  /// - Parameter isListening: False to have the kernel keep all frames away.
+  init(_ interface: String, isListening: Bool = true) throws {
+    do throws(SocketCANError) {
+      port = try SocketCANPort(interface: interface, filters: isListening ? nil : [])
+      wakeup = try StopSignal.install()
+    } catch {
+      throw Failure(error.description)
+    }
+    // The port would wait for an interface to appear; someone at a terminal has most likely mistyped it.
+    guard port.link != .absent else {
+      throw Failure(
+        "\(interface): there is no CAN interface of this name: \"ip link show type can\" and \"ip link show type vcan\" "
+          + "list them")
+    }
+  }
+
+  /// Readable as soon as the command is to end.
+  var stopDescriptor: Int32 { wakeup.descriptor }
+
+  /// What happened on the bus and to the link, in one turn.
+  struct Turn {
+    var frames: [ReceivedFrame]
+    var events: [LinkEvent]
+    /// What is added to an instant for wall time, in nanoseconds.
+    var wallOffset: Int64
+
+    func microseconds(of instant: Instant) -> Int64 { (instant.nanoseconds &+ wallOffset) / 1000 }
+  }
+
+  /// Waits until something happens, at most until `deadline`; nil when the command is to end.
+  mutating func next(until deadline: Instant) -> Turn? {
+    guard !StopSignal.isRequested else { return nil }
+    frames.removeAll(keepingCapacity: true)
+    port.receive(into: &frames, limit: 256)
+    var events = port.takeEvents()
+    if frames.isEmpty, events.isEmpty {
+      _ = port.wait(until: deadline, wakeup: wakeup.descriptor)
+      port.receive(into: &frames, limit: 256)
+      events = port.takeEvents()
+    }
+    let drops = port.counters.kernelDrops
+    if drops > reportedDrops {
+      complain("\(drops - reportedDrops) frames were lost: they came faster than they were taken")
+      reportedDrops = drops
+    }
+    return Turn(
+      frames: frames, events: events, wallOffset: SystemClock.wallNanoseconds() &- port.now.nanoseconds)
+  }
+
+  /// Waits until `instant`, whatever happens on the bus; false when the command is to end.
+  mutating func pause(until instant: Instant) -> Bool {
+    while port.now < instant {
+      guard next(until: instant) != nil else { return false }
+    }
+    return !StopSignal.isRequested
+  }
+}
