@@ -15,6 +15,8 @@ struct BatteryFrameReading {
   let name: String
   /// What it says.
   let values: [Value]
+  /// How many conditions are watched and fine: people are told the others.
+  private var fineCount = 0
 
   /// Reads a frame; nil for one that is not of these, and for one too short for its values.
   init?(_ frame: CANDataFrame) {
@@ -42,6 +44,7 @@ struct BatteryFrameReading {
     } else if let alarms = AlarmsFrame(frame) {
       let supported = AlarmsFrame.Condition.allCases.filter { alarms[$0] != .unsupported }
       self.init("Battery alarms", supported.map { .word($0.name, "\(alarms[$0])") })
+      fineCount = supported.count { alarms[$0] == .fine }
     } else if let maker = ManufacturerFrame(frame) {
       self.init("Battery manufacturer", [.word("Name", maker.name)])
     } else if let product = ProductFrame(frame) {
@@ -57,6 +60,8 @@ struct BatteryFrameReading {
     }
   }
 
+  private static let fine = "\(AlarmsFrame.Level.fine)"
+
   private init(_ name: String, _ values: [Value]) {
     self.name = name
     self.values = values
@@ -64,7 +69,9 @@ struct BatteryFrameReading {
 
   /// Name and values in one line.
   var text: String {
-    values.isEmpty ? name : name + ": " + values.map { "\($0.name): \($0.text)" }.joined(separator: ", ")
+    var parts = values.filter { fineCount == 0 || $0.text != Self.fine }.map { "\($0.name): \($0.text)" }
+    if fineCount > 0 { parts.append("\(parts.isEmpty ? "all" : "the other") \(fineCount) fine") }
+    return parts.isEmpty ? name : name + ": " + parts.joined(separator: ", ")
   }
 }
 

@@ -39,9 +39,11 @@ struct DeviceReport {
       let title = Plain.left(index == 0 ? "Sends" : "", 15)
       let count = Plain.right(String(entry.traffic.count), 4)
       let interval = entry.traffic.interval.map { ", mean interval \(Self.text($0))" } ?? ""
+      let streams = entry.traffic.streams.count
+      let kind = entry.traffic.name == VictronRegister.definition.name ? "registers" : "instances"
       text +=
         "  \(title) \(Plain.right(entry.pgn.description, 6)) \(Plain.left(entry.traffic.name, width)) \(count) heard"
-        + "\(interval)\n"
+        + (streams > 1 ? " of \(streams) \(kind)" : "") + "\(interval)\n"
     }
     return text
   }
@@ -98,6 +100,7 @@ struct DeviceReport {
     member.add("pgn", entry.pgn.rawValue)
     member.add("description", entry.traffic.name)
     member.add("count", entry.traffic.count)
+    if entry.traffic.streams.count > 1 { member.add("streams", entry.traffic.streams.count) }
     if let interval = entry.traffic.interval {
       let milliseconds = Int((interval.nanoseconds + 500_000) / 1_000_000)
       member.add("intervalSeconds", json: NumberFormat(decimals: 3).text(steps: milliseconds))

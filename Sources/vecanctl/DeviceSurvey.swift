@@ -17,18 +17,36 @@ struct DeviceSurvey {
   static let attempts = 2
 
   /// How often a device sends a message.
+  ///
+  /// One PGN carries many streams: a battery status for each battery, a register message for each register. Those are
+  /// told apart by the message's key field, for the distance between the statuses of two batteries means nothing.
   struct Traffic: Equatable {
     /// Its name.
     var name: String
-    /// How many were heard.
-    var count = 0
-    /// When the first and the last were heard.
-    var first: Instant
-    var last: Instant
+    /// How many were heard, by the value of the key field; under 0 where the message has none.
+    var streams: [UInt64: Stream] = [:]
 
-    /// The mean distance between two; nil for fewer than two.
+    /// Messages that follow each other.
+    struct Stream: Equatable {
+      var count = 0
+      var first: Instant
+      var last: Instant
+    }
+
+    /// How many were heard in all.
+    var count: Int { streams.values.reduce(0) { $0 + $1.count } }
+
+    /// The mean distance between two of a stream, of the stream that came most; nil where none came twice.
     var interval: TimeSpan? {
-      count > 1 ? TimeSpan(nanoseconds: (last - first).nanoseconds / Int64(count - 1)) : nil
+      guard let stream = streams.max(by: { ($0.value.count, $1.key) < ($1.value.count, $0.key) })?.value,
+        stream.count > 1
+      else { return nil }
+      return TimeSpan(nanoseconds: (stream.last - stream.first).nanoseconds / Int64(stream.count - 1))
+    }
+
+    mutating func note(_ key: UInt64, at now: Instant) {
+      streams[key, default: Stream(first: now, last: now)].count += 1
+      streams[key]?.last = now
     }
   }
 
@@ -63,10 +81,10 @@ struct DeviceSurvey {
   mutating func receive(_ frame: CANDataFrame, at now: Instant) {
     guard let source = MessageIdentifier(frame.identifier)?.source else { return }
     let holder = listener.devices.name(of: source)
-    var heard: (pgn: PGN, name: String)?
+    var heard: (pgn: PGN, name: String, key: UInt64)?
     var claimed: Name?
     _ = listener.receive(frame, at: now) { header, payload in
-      heard = (header.pgn, Self.name(header.pgn, payload))
+      heard = (header.pgn, Self.name(header.pgn, payload), Self.key(header.pgn, payload))
       if header.pgn == ISOAddressClaim.definition.pgn { claimed = ISOAddressClaim(payload: payload).name }
     }
     if let claimed {
@@ -79,9 +97,16 @@ struct DeviceSurvey {
       }
     }
     if let heard, source < BusAddress.null {
-      traffic[source, default: [:]][heard.pgn, default: Traffic(name: heard.name, first: now, last: now)].count += 1
-      traffic[source]?[heard.pgn]?.last = now
+      traffic[source, default: [:]][heard.pgn, default: Traffic(name: heard.name)].note(heard.key, at: now)
     }
+  }
+
+  /// The value of a message's key field: the instance, the register.
+  private static func key(_ pgn: PGN, _ payload: RawSpan) -> UInt64 {
+    let storage = LongPayload(payload)
+    let definition = Catalogue.definitions[pgn]?.first { $0.applies(to: storage) }
+    guard let field = definition?.fields.first(where: { $0.isKey }) else { return 0 }
+    return storage.bits(at: field.bitOffset, count: field.bitCount) ?? 0
   }
 
   private static func name(_ pgn: PGN, _ payload: RawSpan) -> String {

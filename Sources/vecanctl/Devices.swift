@@ -8,8 +8,9 @@ struct Devices: ParsableCommand {
     abstract: "Lists who is on a bus.",
     discussion: """
       For each device: address, NAME, manufacturer, unique number, class and function, instances, product, and the \
-      messages it sends with their mean interval while this command listened. A device that sends one PGN for several \
-      instances shows the interval of all together.
+      messages it sends with their mean interval while this command listened. Of a PGN that \
+      comes for several instances or registers it is the interval of the one that came most ("streams" in JSON says how \
+      many there are).
 
       It asks, without an address of its own (as 254): everybody for the address claim (60928), and devices that have \
       not described themselves for their product information (126996); at most 20 requests a second and no other frame. \
@@ -43,7 +44,7 @@ struct Devices: ParsableCommand {
     var sender = FrameSender(try LiveBus(bus.interface))
     let port = sender.bus.port
     guard port.link.carriesFrames else {
-      throw Failure(port.takeEvents().last?.text ?? "\(port.interface): the link is down")
+      throw Failure(port.link.words(port.interface))
     }
     var survey = DeviceSurvey(isPassive: passive)
     let end = port.now + TimeSpan(seconds: listen)
@@ -54,7 +55,7 @@ struct Devices: ParsableCommand {
       for received in turn.frames {
         if case .data(let frame) = received.frame { survey.receive(frame, at: received.instant) }
       }
-      for event in turn.events where !event.state.carriesFrames { throw Failure(event.text) }
+      for event in turn.events where !event.state.carriesFrames { throw Failure(event.state.words(port.interface)) }
     }
     do throws(FileError) {
       try print(survey)

@@ -75,3 +75,17 @@ struct LiveBus {
     return !StopSignal.isRequested
   }
 }
+
+extension LinkState {
+  /// Why a command cannot work on an interface in this state, and what helps.
+  func words(_ interface: String) -> String {
+    switch self {
+    case .absent: "\(interface): the interface is gone"
+    case .down: "\(interface): the interface is down: \"ip link set \(interface) up\""
+    case .busOff:
+      "\(interface): the controller is bus-off: check wiring, termination and bitrate, then "
+        + "\"ip link set \(interface) type can restart\""
+    case .up, .errorPassive: "\(interface): the kernel refused a frame"
+    }
+  }
+}

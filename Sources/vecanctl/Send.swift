@@ -106,7 +106,7 @@ struct FrameSender {
         sent += 1
         return true
       case .linkDown:
-        throw Failure(bus.port.takeEvents().last?.text ?? "\(bus.port.interface): the link does not carry frames")
+        throw Failure(bus.port.link.words(bus.port.interface))
       case .full:
         guard bus.port.now < deadline else {
           throw Failure(

@@ -35,9 +35,9 @@ extension DeviceSurvey {
     }
   }
 
-  fileprivate mutating func status(from source: UInt8, at now: Instant) {
+  fileprivate mutating func status(from source: UInt8, instance: UInt64 = 0, at now: Instant) {
     let identifier = MessageIdentifier(priority: 6, pgn: 127508, source: source)
-    receive(CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: 0, count: 8)), at: now)
+    receive(CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: instance, count: 8)), at: now)
   }
 }
 
@@ -97,6 +97,22 @@ struct DeviceSurveyTests {
     survey.status(from: 0x24, at: at(3000))
     #expect(survey.traffic(of: 0x24).first?.traffic.count == 3)
     #expect(survey.traffic(of: 0x24).first?.traffic.interval == .milliseconds(1500))
+  }
+
+  @Test("two batteries of one sender, each every 1.5 s, are two streams of 1.5 s and not one of 0.75 s")
+  func instances() throws {
+    var survey = DeviceSurvey(isPassive: true)
+    for round in 0..<3 {
+      survey.status(from: 0x24, at: at(Int64(round) * 1500))
+      survey.status(from: 0x24, instance: 1, at: at(Int64(round) * 1500 + 10))
+    }
+    let traffic = try #require(survey.traffic(of: 0x24).first?.traffic)
+    #expect(traffic.count == 6)
+    #expect(traffic.streams.count == 2)
+    #expect(traffic.interval == .milliseconds(1500))
+    let device = try #require(survey.devices.first)
+    #expect(report(survey, device).text.hasSuffix("6 heard of 2 instances, mean interval 1.50 s\n"))
+    #expect(report(survey, device).json.contains(#""count":6,"streams":2,"intervalSeconds":1.500"#))
   }
 
   @Test("what an address sent before it changed hands is not the new holder's")

@@ -102,12 +102,21 @@ struct MonitorLinesTests {
         start + "355 Battery state of charge: State of charge: 88.00 %, State of health: 100 %",
         start + "356 Battery measurements: Voltage: 13.27 V, Current: -60.5 A, Temperature: -4.5 °C",
         start
-          + "35A Battery alarms: high voltage: alarm, low voltage: fine, low charge temperature: warning",
+          + "35A Battery alarms: high voltage: alarm, low charge temperature: warning, the other 1 fine",
         start + "35E Battery manufacturer: Name: vecand",
         start + "35F Battery product: Product: 258, Version: 2.4, Capacity: 200 Ah",
         start + "305 Keep-alive of GX or inverter", start + "351 8E00", start + "123 0102",
         start + "123 remote frame, asks for 4 bytes",
       ])
+  }
+
+  @Test("alarms of which all are fine are told in three words, none supported in none; JSON names each")
+  func alarms() throws {
+    #expect(try lines(["35A#2800000028000000"]).first?.hasSuffix("35A Battery alarms: all 2 fine") == true)
+    #expect(try lines(["35A#0000000000000000"]).first?.hasSuffix("35A Battery alarms") == true)
+    #expect(
+      try lines(["35A#2800000028000000"], .json).first?.hasSuffix(
+        #""fields":{"high voltage":"fine","low voltage":"fine"}}"#) == true)
   }
 
   @Test("a fast packet is one line, and its pieces none")
