@@ -57,6 +57,7 @@ struct Devices: ParsableCommand {
       }
       for event in turn.events where !event.state.carriesFrames { throw Failure(event.state.words(port.interface)) }
     }
+    sender.bus.finish()
     do throws(FileError) {
       try print(survey)
     } catch .readerIsGone {

@@ -15,6 +15,7 @@ struct LiveBus {
   private let wakeup: Wakeup
   private var frames: [ReceivedFrame] = []
   private var reportedDrops: UInt64 = 0
+  private var nextDropReport = Instant.origin
 
   /// Opens an interface that exists.
   ///
@@ -58,13 +59,24 @@ struct LiveBus {
       port.receive(into: &frames, limit: 256)
       events = port.takeEvents()
     }
-    let drops = port.counters.kernelDrops
-    if drops > reportedDrops {
-      complain("\(drops - reportedDrops) frames were lost: they came faster than they were taken")
-      reportedDrops = drops
-    }
+    reportDrops()
     return Turn(
       frames: frames, events: events, wallOffset: SystemClock.wallNanoseconds() &- port.now.nanoseconds)
+  }
+
+  /// Says how many frames the kernel dropped since it was last said, at most once a second.
+  private mutating func reportDrops() {
+    let drops = port.counters.kernelDrops
+    guard drops > reportedDrops, nextDropReport <= port.now else { return }
+    complain("\(drops - reportedDrops) frames lost: they came faster than they were taken")
+    reportedDrops = drops
+    nextDropReport = port.now + .seconds(1)
+  }
+
+  /// Says what is still to be said.
+  mutating func finish() {
+    nextDropReport = .origin
+    reportDrops()
   }
 
   /// Waits until `instant`, whatever happens on the bus; false when the command is to end.

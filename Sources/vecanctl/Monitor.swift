@@ -85,6 +85,7 @@ struct Monitor: ParsableCommand {
     } catch {
       throw Failure(error.description)
     }
+    bus.finish()
     Self.explain(lines.listener, malformed: lines.malformed)
   }
 
