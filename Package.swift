@@ -43,7 +43,8 @@ let package = Package(
     .executableTarget(
       name: "vecand",
       dependencies: [
-        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "MonotonicTime", "NMEA2000", "SocketCAN",
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "MonotonicTime", "NMEA2000",
+        "SocketCAN",
         "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -88,7 +89,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "VecanctlTests",
-      dependencies: ["CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan", "vecanctl"],
+      dependencies: [
+        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan", "vecanctl",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "BMSCoreTests", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
     .testTarget(

@@ -75,10 +75,13 @@ public struct BMSDevice: Sendable {
   // MARK: Events in
 
   /// Takes a frame from the bus. Only data frames mean anything to a device.
-  public mutating func receive(_ received: ReceivedFrame) {
+  ///
+  /// What is measured is as old as the frame; what is answered is sent now.
+  public mutating func receive(_ received: ReceivedFrame, at now: Instant) {
     guard case .data(let frame) = received.frame else { return }
     if frame.identifier.isExtended {
-      node.receive(frame, at: received.instant, application: &mapping)
+      mapping.arrival = received.instant
+      node.receive(frame, at: now, application: &mapping)
     } else if frame.identifier == BatteryFrameID.keepAlive {
       if keepAliveHeard == nil { events.append(.keepAlive(isHeard: true)) }
       keepAliveHeard = received.instant

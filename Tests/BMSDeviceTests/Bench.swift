@@ -57,7 +57,7 @@ struct Bench {
 
   /// Puts a frame in, as the engine does.
   mutating func put(_ frame: CANDataFrame) {
-    device.receive(ReceivedFrame(.data(frame), at: now))
+    device.receive(ReceivedFrame(.data(frame), at: now), at: now)
     device.run(at: now)
     collect()
   }

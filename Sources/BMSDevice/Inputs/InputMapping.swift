@@ -7,6 +7,8 @@ import VECan
 struct InputMapping: NodeApplication {
   /// The core's view of the outside; changed in place because of its cell table.
   var inputs = Inputs()
+  /// When the frame that is being taken arrived.
+  var arrival = Instant.origin
   /// Whether an input changed since the owner looked last.
   var changed = false
   /// The PGNs that somebody asked for, to be sent after the frame was taken.
@@ -48,26 +50,26 @@ struct InputMapping: NodeApplication {
     switch header.pgn {
     case BatteryStatus.definition.pgn:
       let status = BatteryStatus(payload: payload)
-      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: header.instant) == true else {
+      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: arrival) == true else {
         return
       }
-      inputs.batteryVoltage.take(status.voltage, at: header.instant)
-      inputs.current.take(status.current, at: header.instant)
-      inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: header.instant)
+      inputs.batteryVoltage.take(status.voltage, at: arrival)
+      inputs.current.take(status.current, at: arrival)
+      inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
       changed = true
     case DCDetailedStatus.definition.pgn:
       let status = DCDetailedStatus(payload: payload)
-      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: header.instant) == true else {
+      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: arrival) == true else {
         return
       }
-      inputs.reportedStateOfCharge.take(status.stateOfCharge, at: header.instant)
+      inputs.reportedStateOfCharge.take(status.stateOfCharge, at: arrival)
       changed = true
     case VictronRegister.definition.pgn:
       // A register that is sent to one node is a command to it; reports go to all (vecan.md section 1).
       guard header.destination == BusAddress.global,
         let message = RegisterMessage(VictronRegister(payload: payload))
       else { return }
-      receive(message, from: sender, at: header.instant)
+      receive(message, from: sender, at: arrival)
     default: break
     }
   }

@@ -59,8 +59,9 @@ final class Engine {
     repeat {
       received.removeAll(keepingCapacity: true)
       transport.receive(into: &received, limit: Self.batchSize)
-      for frame in received { device.receive(frame) }
-      device.run(at: transport.now)
+      let now = transport.now
+      for frame in received { device.receive(frame, at: now) }
+      device.run(at: now)
       send()
     } while received.count == Self.batchSize
     reportEvents(at: transport.now)
@@ -102,19 +103,7 @@ final class Engine {
   }
 
   private func offer() {
-    while true {
-      let now = transport.now
-      queue.next(Self.batchSize, at: now, into: &batch)
-      if batch.isEmpty { return }
-      let outcome = transport.send(batch)
-      queue.accepted(outcome.accepted)
-      switch outcome.refusal {
-      case nil: continue
-      case .full: queue.refused(at: now)
-      case .linkDown: queue.removeAll()
-      }
-      return
-    }
+    transport.transmit(&queue, batch: &batch)
   }
 
   /// By the state and not by the events, which are rationed for the log.

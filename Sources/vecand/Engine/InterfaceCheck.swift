@@ -19,15 +19,15 @@ enum InterfaceCheck {
       lines.append(
         EventLine(
           level: .error,
-          text: "\(interface): the bitrate is \(rate), VE.Can and NMEA 2000 use \(bitrate): ip link set \(interface) down; "
-            + "ip link set \(interface) up type can bitrate \(bitrate) restart-ms 100"))
+          text: "\(interface): the bitrate is \(rate), VE.Can and NMEA 2000 use \(bitrate): ip link set \(interface) "
+            + "down; ip link set \(interface) up type can bitrate \(bitrate) restart-ms 100"))
     }
     if facts.restartMilliseconds == 0 {
       lines.append(
         EventLine(
           level: .warning,
-          text: "\(interface): after bus-off it stays off until somebody restarts it: ip link set \(interface) type can "
-            + "restart-ms 100"))
+          text: "\(interface): after bus-off it stays off until somebody restarts it: ip link set \(interface) type "
+            + "can restart-ms 100"))
     }
     return lines
   }
