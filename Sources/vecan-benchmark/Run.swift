@@ -111,17 +111,18 @@ struct TypedDecoder {
     case 127508:
       let message = BatteryStatus(
         payload: ShortPayload(littleEndian: UInt128(frame.payload.bits), count: frame.payload.count))
-      if let value = message.instance.value { checksum += Double(value) }
-      if let value = message.voltage.value { checksum += value }
-      if let value = message.current.value { checksum += value }
-      if let value = message.temperature.value { checksum += value }
-      if let value = message.sequenceIdentifier.value { checksum += Double(value) }
+      var sum = 0.0
+      if let value = message.instance.value { sum += Double(value) }
+      if let value = message.voltage.value { sum += value }
+      if let value = message.current.value { sum += value }
+      if let value = message.temperature.value { sum += value }
+      if let value = message.sequenceIdentifier.value { sum += Double(value) }
+      checksum += sum
       messages &+= 1
     case 127501:
       let message = BinarySwitchBankStatus(
         payload: ShortPayload(littleEndian: UInt128(frame.payload.bits), count: frame.payload.count))
-      if let value = message.instance.value { checksum += Double(value) }
-      var on = 0
+      var on = message.instance.value ?? 0
       for number in 1...28 where message[indicator: number] == .value(true) { on &+= 1 }
       checksum += Double(on)
       messages &+= 1

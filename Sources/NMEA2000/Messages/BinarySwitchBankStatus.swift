@@ -34,7 +34,12 @@ public struct BinarySwitchBankStatus: ShortMessage {
   public subscript(indicator number: Int) -> Reading<Bool> {
     get {
       guard number >= 1, number <= Self.indicatorCount else { return .notAvailable }
-      return payload.code(at: Self.bitOffset(number), count: 2).map { $0 != 0 }
+      return switch payload.bits(at: Self.bitOffset(number), count: 2) {
+      case 0: .value(false)
+      case 1: .value(true)
+      case 2: .error
+      default: .notAvailable
+      }
     }
     set {
       guard number >= 1, number <= Self.indicatorCount else { return }
