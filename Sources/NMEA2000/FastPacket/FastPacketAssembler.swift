@@ -105,7 +105,10 @@ public struct FastPacketAssembler: Sendable {
     _ frame: CANDataFrame, at instant: Instant, deliver: (RawSpan) throws -> Result
   ) rethrows -> Result? {
     guard let message = assemble(frame, at: instant) else { return nil }
-    return try deliver(storage.span.bytes.extracting(message))
+    // In place: asking for a span copies all of the storage where the optimiser is off.
+    return try withUnsafeBytes(of: &storage) { bytes in
+      try deliver(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[message])))
+    }
   }
 
   /// Takes a frame; when it completes a message, the place of its bytes in the storage, where they stay until the next
@@ -147,7 +150,7 @@ public struct FastPacketAssembler: Sendable {
       // Not a body that may belong to this frame: a frame 0 already, more frames than this length has, all of them, or
       // older than any reordering.
       if slots[index].held & 1 != 0 || held & ~needed != 0 || held == needed
-        || age(index, instant) > Self.reorderLimit
+        || Self.age(slots[index].start, instant) > Self.reorderLimit
       {
         statistics.incomplete &+= 1
         slots[index].held = 0
@@ -169,7 +172,9 @@ public struct FastPacketAssembler: Sendable {
     _ key: UInt32, _ number: Int, _ payload: CANPayload, at instant: Instant
   ) -> Range<Int>? {
     var index = find(key)
-    if index >= 0, age(index, instant) > (slots[index].needed == 0 ? Self.reorderLimit : Self.ageLimit) {
+    if index >= 0,
+      Self.age(slots[index].start, instant) > (slots[index].needed == 0 ? Self.reorderLimit : Self.ageLimit)
+    {
       close(index)
       statistics.incomplete &+= 1
       index = -1
@@ -240,8 +245,10 @@ public struct FastPacketAssembler: Sendable {
   private mutating func open(_ key: UInt32, at instant: Instant) -> Int {
     if count == Self.slotCount {
       var oldest = 0
-      for index in 1..<count where age(index, instant) > age(oldest, instant) { oldest = index }
-      if age(oldest, instant) > Self.ageLimit {
+      for index in 1..<count where Self.age(slots[index].start, instant) > Self.age(slots[oldest].start, instant) {
+        oldest = index
+      }
+      if Self.age(slots[oldest].start, instant) > Self.ageLimit {
         statistics.incomplete &+= 1
       } else {
         statistics.evicted &+= 1
@@ -276,20 +283,21 @@ public struct FastPacketAssembler: Sendable {
     close(index)
   }
 
-  /// The distance to the message's first frame, either way.
+  /// The distance between a message's first frame and a later one, either way. Static, because a method that only reads
+  /// copies the whole value where the optimiser is off.
   @inline(__always)
-  private func age(_ index: Int, _ instant: Instant) -> TimeSpan {
-    let distance = instant.nanoseconds &- slots[index].start.nanoseconds
+  private static func age(_ start: Instant, _ instant: Instant) -> TimeSpan {
+    let distance = instant.nanoseconds &- start.nanoseconds
     return TimeSpan(nanoseconds: distance < 0 ? 0 &- distance : distance)
   }
 
   /// Writes 6 or 7 bytes: four, and the rest, which overlaps them.
   @inline(__always)
   private mutating func store(_ bytes: UInt64, count: Int, at offset: Int) {
-    var target = storage.mutableSpan
-    var raw = target.mutableBytes
-    raw.storeBytes(of: UInt32(truncatingIfNeeded: bytes).littleEndian, toByteOffset: offset, as: UInt32.self)
-    let rest = UInt32(truncatingIfNeeded: bytes >> UInt64((count &- 4) &* 8))
-    raw.storeBytes(of: rest.littleEndian, toByteOffset: offset &+ count &- 4, as: UInt32.self)
+    withUnsafeMutableBytes(of: &storage) { target in
+      target.storeBytes(of: UInt32(truncatingIfNeeded: bytes).littleEndian, toByteOffset: offset, as: UInt32.self)
+      let rest = UInt32(truncatingIfNeeded: bytes >> UInt64((count &- 4) &* 8))
+      target.storeBytes(of: rest.littleEndian, toByteOffset: offset &+ count &- 4, as: UInt32.self)
+    }
   }
 }
