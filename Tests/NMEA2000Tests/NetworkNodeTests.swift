@@ -14,12 +14,12 @@ import Testing
     bus.add()
     bus.run(.milliseconds(600))
     let claimed = try #require(bus.sent(60928).first).at
-    for entry in bus.log where entry.at < claimed + .milliseconds(252) {
+    for entry in bus.log where entry.at < claimed + .milliseconds(265) {
       #expect(entry.pgn == 59904 || entry.pgn == 60928)
     }
     #expect(bus.nodes[0].address == 22)
     let beat = try #require(bus.sent(126993).first)
-    #expect(beat.at == claimed + .milliseconds(252))
+    #expect(beat.at == claimed + .milliseconds(265))
     #expect(beat.bytes == [0x60, 0xEA, 0x00, 0xCC, 0xFF, 0xFF, 0xFF, 0xFF])
     #expect(bus.events() == [.addressClaimed(22), .storedChanged])
     #expect(bus.nodes[0].stored.address == 22)
@@ -339,7 +339,7 @@ import Testing
     bus.inject(60416, from: 5, [32, 9, 0, 2, 0xFF, 0xD8, 0xFE, 0x00])
     bus.inject(60160, from: 5, [1] + name[0..<7])
     bus.inject(60160, from: 5, [2, name[7], 66, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF])
-    bus.run(.milliseconds(252))
+    bus.run(.milliseconds(265))
     #expect(bus.nodes[0].address == 66)
     #expect(bus.nodes[0].stored.address == 66)
     #expect(bus.events() == [.addressCommanded(66), .addressClaimed(66), .storedChanged])
