@@ -21,6 +21,8 @@ public struct BMSDevice: Sendable {
   private var publisher: Publisher
   private var outputs = Outputs()
   private var nextStep: Instant
+  /// The core has decided since the outputs were last looked through.
+  private var isUnpublished = true
   private var events: [DeviceEvent] = []
   private var monitorState = SenderState.unwired
   private var cellState = SenderState.unwired
@@ -97,8 +99,12 @@ public struct BMSDevice: Sendable {
     if mapping.changed || nextStep <= now { step(at: now) }
     for pgn in mapping.requested { publisher.request(pgn, at: now) }
     mapping.requested.removeAll(keepingCapacity: true)
-    if isOnBus { publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now) }
-    outputs.protectiveChange = false
+    // Most frames of a bus concern others: they cost no look at what there is to say.
+    if isOnBus, isUnpublished || publisher.nextDeadline <= now {
+      publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now)
+      outputs.protectiveChange = false
+      isUnpublished = false
+    }
     if node.outbox.refused != outboxRefused {
       outboxRefused = node.outbox.refused
       events.append(.outboxFull(refused: outboxRefused))
@@ -173,8 +179,12 @@ public struct BMSDevice: Sendable {
   // MARK: Inside
 
   private mutating func step(at now: Instant) {
+    // A protective change that could not be published yet is not forgotten with the next step.
+    let isPending = outputs.protectiveChange
     outputs = core.step(mapping.inputs, at: now)
+    if isPending { outputs.protectiveChange = true }
     mapping.changed = false
+    isUnpublished = true
     nextStep = min(now + Self.stepInterval, outputs.nextDeadline)
     if !outputs.events.isEmpty { events.append(.core(outputs.events, outputs)) }
     node.isOperational = !outputs.alarms.hasAlarm

@@ -14,7 +14,10 @@ public protocol CANTransport: AnyObject {
   var counters: TransportCounters { get }
 
   /// Appends what has arrived to `frames`, oldest first, at most `limit` frames. Appends nothing if nothing has.
-  func receive(into frames: inout [ReceivedFrame], limit: Int)
+  ///
+  /// Returns when it looked: not before any of the frames, so that nobody has to ask for the time once more.
+  @discardableResult
+  func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant
 
   /// Hands over frames in their order until one is refused. Error frames are not sent and count as accepted.
   func send(_ frames: [CANFrame]) -> SendOutcome
@@ -88,7 +91,7 @@ public struct WakeReasons: OptionSet, Hashable, Sendable {
   public static let frames = WakeReasons(rawValue: 1)
   /// The link may have changed.
   public static let link = WakeReasons(rawValue: 2)
-  /// The wakeup descriptor is readable.
+  /// The wakeup descriptor may be readable.
   public static let wakeup = WakeReasons(rawValue: 4)
 }
 

@@ -45,7 +45,8 @@ public final class InMemoryTransport: CANTransport {
   }
 
   /// Appends what has arrived.
-  public func receive(into frames: inout [ReceivedFrame], limit: Int) {
+  @discardableResult
+  public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
     let reported = reports.prefix(max(0, limit))
     for report in reported {
       frames.append(ReceivedFrame(.error(report), at: now))
@@ -56,6 +57,7 @@ public final class InMemoryTransport: CANTransport {
     let before = frames.count
     bus.receive(for: node, until: now, into: &frames, limit: limit - reported.count)
     counters.received += UInt64(frames.count - before)
+    return now
   }
 
   /// Hands frames to the bus until its transmit queue is full.
@@ -75,13 +77,16 @@ public final class InMemoryTransport: CANTransport {
     return SendOutcome(accepted: accepted)
   }
 
-  /// Lets time pass until the next frame can arrive, at most until `deadline`. There is no descriptor to be woken by.
+  /// Lets time pass until the next frame can arrive, at most until `deadline`.
   public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
     guard reports.isEmpty else { return .frames }
     var target = deadline
     if let arrival = bus.nextArrival(for: node) { target = min(target, arrival) }
     now = max(now, pause(max(now, target)))
-    return bus.nextArrival(for: node).map { $0 <= now ? .frames : [] } ?? []
+    // Whether the descriptor is readable takes a system call to know: the owner is to look.
+    var reasons: WakeReasons = wakeup == nil ? [] : .wakeup
+    if let arrival = bus.nextArrival(for: node), arrival <= now { reasons.insert(.frames) }
+    return reasons
   }
 
   /// The changes of the link.

@@ -123,6 +123,9 @@ public struct LinkMonitor: Sendable {
     changed(at: instant)
   }
 
+  /// Whether there is anything to tell, now or when it is allowed.
+  public var hasNews: Bool { state != told || !events.isEmpty }
+
   /// The events since the last call, oldest first.
   public mutating func takeEvents(at now: Instant) -> [LinkEvent] {
     tellIfAllowed(at: now)

@@ -47,6 +47,7 @@ public final class SocketCANPort: CANTransport {
   private var socket: Int32 = -1
   private var socketDrops: UInt32 = 0
   private var nextOpening: Instant?
+  private var wallClock = WallClock()
   private var receiveTime = ReceiveTime(start: .origin)
 
   /// Opens `interface`, or waits for it to appear.
@@ -90,27 +91,31 @@ public final class SocketCANPort: CANTransport {
   public var link: LinkState { monitor.state }
 
   /// The changes of the link since the last call.
-  public func takeEvents() -> [LinkEvent] { monitor.takeEvents(at: now) }
+  public func takeEvents() -> [LinkEvent] { monitor.hasNews ? monitor.takeEvents(at: now) : [] }
 
   /// Appends what has arrived, oldest first, at most `limit` frames.
-  public func receive(into frames: inout [ReceivedFrame], limit: Int) {
+  @discardableResult
+  public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
     var room = limit
+    var looked: Instant?
     while room > 0, socket >= 0 {
       buffers.prepareToReceive()
       let wanted = min(room, Self.batch)
       let count = Int(recvmmsg(socket, buffers.messages, UInt32(wanted), Int32(MSG_DONTWAIT), nil))
       guard count > 0 else {
         if count == 0 || errno == EAGAIN {
+          let now = now
           receiveTime.queueWasEmpty(at: now)
-          return
+          return now
         }
         if errno == EINTR { continue }
         // The socket reports each going down (ENETDOWN) and vanishing (ENODEV) once; rtnetlink says the same in order.
         readInterfaceMessages()
-        return
+        return now
       }
       let now = now
-      let wallNow = SystemClock.wallNanoseconds()
+      looked = now
+      let wallNow = wallClock.nanoseconds(at: now)
       for index in 0..<count {
         let notes = buffers.notes(of: index)
         if let drops = notes.drops {
@@ -135,9 +140,10 @@ public final class SocketCANPort: CANTransport {
       room -= count
       if count < wanted {
         receiveTime.queueWasEmpty(at: now)
-        return
+        return now
       }
     }
+    return looked ?? now
   }
 
   /// Hands frames to the kernel until it refuses one.

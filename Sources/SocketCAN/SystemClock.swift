@@ -20,3 +20,21 @@ public enum SystemClock {
     return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
   }
 }
+
+/// Wall time by the monotonic clock, compared with the real one once a second: half the clock readings of a quiet bus.
+///
+/// A step of wall time is noticed up to a second late. Until then a frame's age is off by the step, held to the time since
+/// the queue was last seen empty (``ReceiveTime``).
+struct WallClock {
+  private static let interval = TimeSpan.seconds(1)
+  private var offset: Int64 = 0
+  private var compared: Instant?
+
+  mutating func nanoseconds(at now: Instant) -> Int64 {
+    if compared.map({ now - $0 >= Self.interval }) ?? true {
+      offset = SystemClock.wallNanoseconds() &- now.nanoseconds
+      compared = now
+    }
+    return now.nanoseconds &+ offset
+  }
+}

@@ -46,25 +46,25 @@ final class Engine {
 
   /// Runs until it is told to shut down.
   func run() {
-    while !isToldToEnd() {
+    repeat {
       turn()
-      wait(until: nextDeadline)
-    }
+    } while !wait(until: nextDeadline).contains(.wakeup) || !isToldToEnd()
     leave()
     report(.ended)
   }
 
+  /// A system call or two less in each turn is a good part of what an idle daemon costs: time is asked for once a batch.
   private func turn() {
     noteLink()
+    var now = Instant.origin
     repeat {
       received.removeAll(keepingCapacity: true)
-      transport.receive(into: &received, limit: Self.batchSize)
-      let now = transport.now
+      now = transport.receive(into: &received, limit: Self.batchSize)
       for frame in received { device.receive(frame, at: now) }
       device.run(at: now)
       send()
     } while received.count == Self.batchSize
-    reportEvents(at: transport.now)
+    reportEvents(at: now)
   }
 
   private var nextDeadline: Instant {
@@ -72,8 +72,8 @@ final class Engine {
     return queue.nextRetry.map { min($0, deadline) } ?? deadline
   }
 
-  private func wait(until deadline: Instant) {
-    _ = transport.wait(until: deadline, wakeup: mailbox.wakeup.descriptor)
+  private func wait(until deadline: Instant) -> WakeReasons {
+    transport.wait(until: deadline, wakeup: mailbox.wakeup.descriptor)
   }
 
   private func isToldToEnd() -> Bool {
@@ -103,6 +103,7 @@ final class Engine {
   }
 
   private func offer() {
+    guard !queue.isEmpty else { return }
     transport.transmit(&queue, batch: &batch)
   }
 
@@ -151,7 +152,7 @@ final class Engine {
   private func flush() {
     let end = transport.now + Self.flushTime
     while !queue.isEmpty, transport.now < end {
-      wait(until: queue.nextRetry.map { min($0, end) } ?? end)
+      _ = wait(until: queue.nextRetry.map { min($0, end) } ?? end)
       offer()
     }
   }
