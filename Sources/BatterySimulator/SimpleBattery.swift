@@ -59,8 +59,10 @@ public struct SimpleBattery: Sendable {
 
   /// How it was made.
   public let configuration: Configuration
+  /// The cells and their case.
+  public private(set) var battery: Battery
   /// The cells, first to last.
-  public private(set) var cells: [Cell]
+  public var cells: [Cell] { battery.cells }
   /// The charger.
   public var charger: Charger
   /// The loads.
@@ -68,7 +70,7 @@ public struct SimpleBattery: Sendable {
   /// Current, amperes, charge positive.
   public private(set) var current = 0.0
   /// Temperature, degrees Celsius.
-  public private(set) var temperature: Double
+  public var temperature: Double { battery.celsius }
 
   private var started: Instant?
   private var last = Instant.origin
@@ -83,22 +85,18 @@ public struct SimpleBattery: Sendable {
   /// A rested battery.
   public init(_ configuration: Configuration = Configuration()) {
     self.configuration = configuration
-    var random = SeededGenerator(seed: configuration.seed)
-    let count = min(max(configuration.cellsInSeries, 1), 16)
     // Balanced at the top: every cell lacks nearly the same ampere-hours to full. A hundredth of a percent is already
-    // 25 mV up there. Spreads: capacity 1 %, resistance 3 % (section 7).
-    let missing = configuration.capacity * (1 - configuration.stateOfCharge)
-    cells = (0..<count).map { index in
-      var parameters = CellParameters(
-        capacity: configuration.capacity * (1 + Double.random(in: -0.01...0.01, using: &random)))
-      parameters.ohmic *= 1 + Double.random(in: -0.03...0.03, using: &random)
-      let offset = configuration.capacity * Double.random(in: -0.00005...0.00005, using: &random)
-      let ahead = index == 0 ? configuration.firstCellAhead * configuration.capacity : 0
-      return Cell(parameters, missing: missing + offset - ahead)
-    }
+    // 25 mV up there.
+    var parameters = BatteryParameters()
+    parameters.cellCount = min(max(configuration.cellsInSeries, 1), 16)
+    parameters.capacity = configuration.capacity
+    parameters.chargeSpread = 0.00003
+    var battery = Battery(
+      parameters, stateOfCharge: configuration.stateOfCharge, celsius: configuration.ambient, seed: configuration.seed)
+    battery.inject(ampereHours: configuration.firstCellAhead * configuration.capacity, intoCell: 0)
+    self.battery = battery
     charger = Charger(rating: configuration.chargerRating)
     load = Load(demand: configuration.baseLoad)
-    temperature = configuration.ambient
   }
 
   /// Lets time pass until `now` under the given limits and permissions, and returns what can be measured then.
@@ -153,29 +151,15 @@ public struct SimpleBattery: Sendable {
   }
 
   private mutating func advance(_ limits: Limits, _ mayCharge: Bool, _ mayDischarge: Bool, _ seconds: Double) {
-    var volts = 0.0
-    var ohms = 0.0
-    for cell in cells {
-      volts += cell.electromotiveForce
-      ohms += cell.resistance
-    }
+    battery.prepare(seconds: seconds)
     // A charger feeds the loads too, but without discharge permission the loads' contact is open altogether.
     load.step(
       allowed: mayDischarge, limit: limits.dischargeCurrent > 0 ? limits.dischargeCurrent + charger.current : 0,
       seconds: seconds)
     charger.step(
       chargeVoltage: mayCharge ? limits.chargeVoltage : nil, chargeCurrent: limits.chargeCurrent,
-      battery: (volts, ohms), load: load.current, seconds: seconds)
+      battery: (battery.stepSource, battery.stepResistance), load: load.current, seconds: seconds)
     current = charger.current - load.current
-    for index in cells.indices { cells[index].step(current: current, seconds: seconds) }
-    warm(ohms, seconds)
-  }
-
-  /// Section 6: 1 kJ/(kg K), 5.5 kg per 200 Ah cell, 0.8 K/W per four of them.
-  private mutating func warm(_ ohms: Double, _ seconds: Double) {
-    let scale = configuration.capacity / 200 * Double(cells.count)
-    let heat = current * current * ohms * 2  // the RC pair warms about as much as the ohmic part
-    let loss = (temperature - configuration.ambient) / 0.8 * scale / 4
-    temperature += (heat - loss) * seconds / (5500 * scale)
+    battery.advance(current)
   }
 }

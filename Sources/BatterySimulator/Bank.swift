@@ -1,0 +1,139 @@
+// Strings in parallel: they share the voltage, and the currents follow (battery-physics.md section 9).
+
+/// How a bank is made.
+public struct BankParameters: Sendable, Hashable {
+  /// Each of its batteries.
+  public var battery = BatteryParameters()
+  /// Batteries in series in a string.
+  public var batteriesInSeries = 1
+  /// Strings in parallel.
+  public var strings = 1
+  /// State of charge at the start, 0...1.
+  public var stateOfCharge = 0.9
+  /// Temperature of batteries and air at the start, degrees Celsius.
+  public var celsius = 25.0
+  /// The seed of all spreads.
+  public var seed: UInt64 = 1
+
+  /// One 12.8 V battery of 200 Ah.
+  public init() {}
+}
+
+/// Strings in parallel at two terminals.
+public struct Bank: Sendable {
+  /// The strings.
+  public internal(set) var strings: [BatteryString]
+  /// Voltage at the terminals as the mean of the last step, volts; before the first step at rest.
+  public private(set) var stepVoltage: Double
+  /// Current of the last step, amperes, charge positive.
+  public private(set) var current = 0.0
+  /// Energy that came in through the terminals, joules.
+  public private(set) var energyIn = 0.0
+
+  private var sources: [Double]
+  private var conductances: [Double]
+
+  /// A rested bank; the manual allows up to 20 batteries.
+  public init(_ parameters: BankParameters = BankParameters()) {
+    var random = SeededGenerator(seed: parameters.seed)
+    let strings = min(max(parameters.strings, 1), 20)
+    let series = min(max(parameters.batteriesInSeries, 1), 20)
+    self.init(
+      (0..<strings).map { _ in
+        BatteryString(
+          (0..<series).map { _ in
+            Battery(
+              parameters.battery, stateOfCharge: parameters.stateOfCharge, celsius: parameters.celsius,
+              random: &random)
+          })
+      })
+  }
+
+  /// A bank of these strings.
+  public init(_ strings: [BatteryString]) {
+    self.strings = strings
+    sources = Array(repeating: 0, count: strings.count)
+    conductances = sources
+    stepVoltage = strings.first?.voltage ?? 0
+  }
+
+  /// Voltage at the terminals now, volts: the mean of the connected strings, which agree but for the last digits.
+  public var voltage: Double {
+    var sum = 0.0
+    var count = 0.0
+    for string in strings where string.isConnected {
+      sum += string.voltage
+      count += 1
+    }
+    return count > 0 ? sum / count : 0
+  }
+
+  /// The batteries of all strings in order.
+  public var batteryCount: Int { strings.reduce(0) { $0 + $1.batteries.count } }
+
+  /// Mean of the cells' states of charge, each within 0...1, by capacity.
+  public var stateOfCharge: Double {
+    var charge = 0.0
+    var capacity = 0.0
+    for string in strings {
+      for battery in string.batteries {
+        for cell in battery.cells {
+          charge += min(max(cell.charge, 0), cell.parameters.capacity)
+          capacity += cell.parameters.capacity
+        }
+      }
+    }
+    return capacity > 0 ? charge / capacity : 0
+  }
+
+  /// Sets the air around all batteries, degrees Celsius.
+  public mutating func setAmbient(_ celsius: Double) {
+    for string in strings.indices {
+      for battery in strings[string].batteries.indices { strings[string].batteries[battery].ambient = celsius }
+    }
+  }
+
+  /// Makes ready for a step: the bank as a conductance to ground with a current beside it.
+  mutating func prepare(seconds: Double) -> (conductance: Double, injection: Double) {
+    var conductance = 0.0
+    var injection = 0.0
+    for index in strings.indices {
+      let (source, resistance) = strings[index].prepare(seconds: seconds)
+      sources[index] = source
+      conductances[index] = strings[index].isConnected && resistance > 0 ? 1 / resistance : 0
+      conductance += conductances[index]
+      injection += source * conductances[index]
+    }
+    return (conductance, injection)
+  }
+
+  /// Moves the prepared step on with this voltage at the terminals.
+  mutating func advance(voltage: Double, seconds: Double) {
+    stepVoltage = voltage
+    current = 0
+    for index in strings.indices {
+      let share = (voltage - sources[index]) * conductances[index]
+      current += share
+      strings[index].advance(share, seconds: seconds)
+    }
+    energyIn += voltage * current * seconds
+  }
+
+  /// Moves on by a step with a given current at the terminals, amperes, charge positive.
+  public mutating func advance(current: Double, seconds: Double) {
+    guard seconds > 0, seconds.isFinite, current.isFinite else { return }
+    let (conductance, injection) = prepare(seconds: seconds)
+    advance(voltage: conductance > 0 ? (injection + current) / conductance : 0, seconds: seconds)
+  }
+
+  /// Energy in the bank as charge and as heat, joules.
+  public var totalEnergy: Double {
+    strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.totalEnergy } }
+  }
+  /// Heat that left it into the air, joules.
+  public var heatLost: Double {
+    strings.reduce(0) { $0 + $1.wiringHeat + $1.batteries.reduce(0) { $0 + $1.heatLost } }
+  }
+  /// Energy that faults on command put in, joules.
+  public var injected: Double { strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.injected } } }
+}

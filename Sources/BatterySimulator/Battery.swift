@@ -1,0 +1,333 @@
+// A battery: four or eight cells in one case, with one temperature and one balancer.
+//
+// Numbers: battery-physics.md sections 6 (heat), 7 (balancing and spreads) and 10 (defaults).
+
+/// How a battery is made.
+public struct BatteryParameters: Sendable, Hashable {
+  /// Cells in series: 4 or 8; other numbers from 1 to 16 are taken as they are.
+  public var cellCount = 4
+  /// Capacity, ampere-hours.
+  public var capacity = 200.0
+  /// Deviation of the cells' capacities, as a share.
+  public var capacitySpread = 0.01
+  /// Deviation of the cells' states of charge at the start.
+  public var chargeSpread = 0.01
+  /// Deviation of the cells' self-discharge, as a share.
+  public var leakageSpread = 0.2
+  /// Deviation of the cells' efficiency.
+  public var efficiencySpread = 0.0001
+  /// Deviation of the cells' resistances, as a share.
+  public var resistanceSpread = 0.03
+  /// Whether equal cells lack equal ampere-hours to full, as after a finished balancing, and the spread is on top of
+  /// that. Otherwise they have equal shares of their capacity.
+  public var isTopBalanced = true
+  /// Self-discharge of a cell, amperes: 2 mA for 200 Ah.
+  public var leakage = 0.002
+  /// Heat capacity, joules per kelvin: 1 kJ/(kg K), 5.5 kg for each cell of 200 Ah.
+  public var heatCapacity: Double { 5500 * Double(cellCount) * capacity / 200 }
+  /// Thermal resistance to the air, kelvin per watt: 0.8 for four cells of 200 Ah.
+  public var thermalResistance: Double { 0.8 * 4 / Double(max(cellCount, 1)) * 200 / capacity }
+  /// The balancer.
+  public var balancer = Balancer()
+
+  /// 12.8 V, 200 Ah.
+  public init() {}
+
+  /// All spreads are zero: equal cells.
+  public static var uniform: BatteryParameters {
+    var parameters = BatteryParameters()
+    parameters.capacitySpread = 0
+    parameters.chargeSpread = 0
+    parameters.leakageSpread = 0
+    parameters.efficiencySpread = 0
+    parameters.resistanceSpread = 0
+    return parameters
+  }
+}
+
+/// Where the charge of a cell went, ampere-hours. `gained` is the sum of all others.
+public struct ChargeAccount: Sendable, Hashable {
+  /// Came in through the terminals.
+  public var charged = 0.0
+  /// Went out through the terminals.
+  public var discharged = 0.0
+  /// Came from the balancer.
+  public var balanced = 0.0
+  /// Did not come back: the efficiency.
+  public var lost = 0.0
+  /// Leaked away, by itself or by a fault.
+  public var leaked = 0.0
+  /// Put there by a fault on command.
+  public var injected = 0.0
+
+  /// What the cell must have more than at the start.
+  public var gained: Double { charged - discharged + balanced - lost - leaked + injected }
+}
+
+/// Cells in series with one temperature.
+public struct Battery: Sendable {
+  /// How it was made.
+  public let parameters: BatteryParameters
+  /// First to last.
+  public private(set) var cells: [Cell]
+  /// Temperature of all its cells, degrees Celsius.
+  public private(set) var celsius: Double
+  /// Air around it, degrees Celsius.
+  public var ambient: Double
+  /// Its balancer.
+  public var balancer: Balancer
+  /// Energy that came in through the terminals, joules.
+  public private(set) var energyIn = 0.0
+  /// Heat that its cells made, joules.
+  public private(set) var heat = 0.0
+  /// Heat that went into the air, joules.
+  public private(set) var heatLost = 0.0
+  /// Energy and heat put there by faults on command, joules.
+  public private(set) var injected = 0.0
+
+  /// Source and resistance of the coming step.
+  private(set) var stepSource = 0.0
+  private(set) var stepResistance = 0.0
+  private var coefficients: StepCoefficients
+  private var state = Polarisation()
+  private var isDischarging = false
+  private var highest = 0.0
+  private var sinceSettled = 0.0
+  private var energyAtSettling = 0.0
+  private var energyInAtSettling = 0.0
+  private var charged = 0.0
+  private var discharged = 0.0
+  private var elapsed = 0.0
+  private var balanced: [Double]
+  private var drained: [Double]
+  private var injectedCharge: [Double]
+
+  /// The heat is counted and the slow things are done this often, seconds.
+  static let settlingTime = 10.0
+
+  /// A rested battery.
+  ///
+  /// - Parameters:
+  ///   - parameters: How it is made.
+  ///   - stateOfCharge: Of a cell in the middle of the spread, 0...1.
+  ///   - celsius: Of the battery and of the air.
+  ///   - seed: The seed of its spreads.
+  public init(_ parameters: BatteryParameters, stateOfCharge: Double, celsius: Double = 25, seed: UInt64 = 1) {
+    var random = SeededGenerator(seed: seed)
+    self.init(parameters, stateOfCharge: stateOfCharge, celsius: celsius, random: &random)
+  }
+
+  init(
+    _ parameters: BatteryParameters, stateOfCharge: Double, celsius: Double, random: inout SeededGenerator
+  ) {
+    self.parameters = parameters
+    let count = min(max(parameters.cellCount, 1), 16)
+    cells = []
+    cells.reserveCapacity(count)
+    for _ in 0..<count {
+      var cell = CellParameters(capacity: parameters.capacity * (1 + parameters.capacitySpread * random.normal()))
+      let resistance = max(1 + parameters.resistanceSpread * random.normal(), 0.1)
+      cell.ohmic *= resistance
+      cell.fast *= resistance
+      cell.slow *= resistance
+      cell.efficiency = min(cell.efficiency + parameters.efficiencySpread * random.normal(), 1)
+      cell.leakage = max(parameters.leakage * (1 + parameters.leakageSpread * random.normal()), 0)
+      let offset = parameters.chargeSpread * random.normal()
+      let share =
+        parameters.isTopBalanced ? 1 - (1 - stateOfCharge) * parameters.capacity / cell.capacity : stateOfCharge
+      // No cell starts overfull by chance: the spread would put it to many volts.
+      cells.append(Cell(cell, stateOfCharge: min(share + offset, max(stateOfCharge, 1)), celsius: celsius))
+    }
+    self.celsius = celsius
+    ambient = celsius
+    balancer = parameters.balancer
+    balanced = Array(repeating: 0, count: count)
+    drained = balanced
+    injectedCharge = balanced
+    coefficients = StepCoefficients(seconds: 1, celsius: celsius)
+    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    prepareCells()
+    energyAtSettling = storedEnergy
+  }
+
+  /// Terminal voltage at a current, volts; charge positive.
+  public func voltage(at current: Double) -> Double {
+    var sum = 0.0
+    for cell in cells { sum += cell.voltage(at: current) }
+    return sum
+  }
+
+  /// Energy in the cells, joules, against empty ones.
+  public var storedEnergy: Double {
+    var sum = 0.0
+    for cell in cells { sum += cell.energy(coefficients, state) }
+    return sum
+  }
+
+  /// Where the charge of a cell went.
+  public func chargeAccount(ofCell index: Int) -> ChargeAccount {
+    guard cells.indices.contains(index) else { return ChargeAccount() }
+    let parameters = cells[index].parameters
+    var account = ChargeAccount()
+    account.charged = charged
+    account.discharged = discharged
+    account.balanced = balanced[index]
+    account.lost = charged * (1 - parameters.efficiency)
+    account.leaked = drained[index] + parameters.leakage * elapsed / 3600
+    account.injected = injectedCharge[index]
+    return account
+  }
+
+  /// Moves on by a step with a given current, amperes, charge positive.
+  public mutating func advance(_ current: Double, seconds: Double) {
+    guard seconds > 0, seconds.isFinite, current.isFinite else { return }
+    prepare(seconds: seconds)
+    advance(current)
+  }
+
+  /// Makes ready for a step of this length: nothing to do when it is as long as the last one.
+  @inline(__always)
+  mutating func prepare(seconds: Double) {
+    if coefficients.seconds != seconds { change(StepCoefficients(seconds: seconds, celsius: celsius)) }
+  }
+
+  /// Moves everything on by the prepared step.
+  mutating func advance(_ current: Double) {
+    let step = coefficients
+    energyIn += (stepSource + current * stepResistance) * current * step.seconds
+    elapsed += step.seconds
+    let moved = current * step.hours
+    if moved > 0 { charged += moved } else { discharged -= moved }
+    state.advance(current, step, capacity: parameters.capacity)
+    let state = state
+    isDischarging = current < 0
+    var source = 0.0
+    var resistance = 0.0
+    var top = 0.0
+    for index in cells.indices {
+      cells[index].advance(current, step)
+      cells[index].prepare(step, state, isDischarging: isDischarging)
+      source += cells[index].stepSource
+      resistance += cells[index].stepResistance
+      top = max(top, cells[index].electromotiveForce)
+    }
+    stepSource = source
+    stepResistance = resistance
+    highest = top
+    if balancer.isActive || hasDrain { countBalancing(step.hours) }
+    if balancer.isActive || (balancer.current > 0 && top > balancer.startVoltage - 0.05) { balance(current) }
+    sinceSettled += step.seconds
+    if sinceSettled >= Battery.settlingTime { settle() }
+  }
+
+  /// Balancing and faults that drain: rare, so that their sums stay out of the loop over the cells.
+  private mutating func countBalancing(_ hours: Double) {
+    for index in cells.indices {
+      balanced[index] += cells[index].balancing * hours
+      drained[index] += cells[index].drain * hours
+    }
+  }
+
+  private var hasDrain = false
+
+  private mutating func balance(_ current: Double) {
+    var lowest = 0
+    var most = 0
+    for index in cells.indices {
+      if cells[index].electromotiveForce < cells[lowest].electromotiveForce { lowest = index }
+      if cells[index].electromotiveForce > cells[most].electromotiveForce { most = index }
+    }
+    let spread = cells[most].voltage(at: current) - cells[lowest].voltage(at: current)
+    let isHigh = cells[most].voltage(at: current) > balancer.startVoltage
+    balancer.isActive =
+      balancer.current > 0 && cells.count > 1
+      && (balancer.isActive ? spread >= balancer.stopSpread : isHigh && spread > balancer.startSpread)
+    for index in cells.indices { cells[index].balancing = 0 }
+    guard balancer.isActive else { return }
+    cells[most].balancing = -balancer.current
+    guard balancer.method == .shuttle else { return }
+    let below = most > 0
+    let above = most + 1 < cells.count
+    let share = balancer.current * balancer.efficiency / (below && above ? 2 : 1)
+    if below { cells[most - 1].balancing = share }
+    if above { cells[most + 1].balancing = share }
+  }
+
+  /// Counts the heat, warms the battery, and brings what depends on temperature up to date.
+  ///
+  /// The heat is what came in and is not stored: ohmic loss, RC pairs, diffusion, hysteresis, self-discharge, balancing.
+  private mutating func settle() {
+    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    let stored = storedEnergy
+    let made = energyIn - energyInAtSettling - (stored - energyAtSettling)
+    heat += made
+    let capacity = parameters.heatCapacity
+    let ratio = sinceSettled / (parameters.thermalResistance * capacity)
+    let warmed = celsius + made / capacity
+    let cooled = ambient + (warmed - ambient) / (1 + ratio)
+    heatLost += (warmed - cooled) * capacity
+    celsius = cooled
+    sinceSettled = 0
+    energyInAtSettling = energyIn
+    // New temperature, new resistances: the same state stands for a slightly different energy, which the next count of
+    // heat starts from the old one, so that nothing is made or lost.
+    energyAtSettling = stored
+    if abs(celsius - coefficients.celsius) > 0.02 {
+      change(StepCoefficients(seconds: coefficients.seconds, celsius: celsius))
+    } else {
+      prepareCells()
+    }
+  }
+
+  private mutating func change(_ step: StepCoefficients) {
+    coefficients = step
+    prepareCells()
+  }
+
+  private mutating func prepareCells() {
+    stepSource = 0
+    stepResistance = 0
+    highest = 0
+    for index in cells.indices {
+      cells[index].prepare(coefficients, state, isDischarging: isDischarging)
+      stepSource += cells[index].stepSource
+      stepResistance += cells[index].stepResistance
+      highest = max(highest, cells[index].electromotiveForce)
+    }
+  }
+
+  /// What is in the battery, as energy and heat: with ``energyIn``, ``heatLost`` and ``injected`` it makes a balance
+  /// that holds to rounding at every moment.
+  public var totalEnergy: Double { storedEnergy + parameters.heatCapacity * celsius + uncountedHeat }
+
+  /// Heat since the last count.
+  private var uncountedHeat: Double { energyIn - energyInAtSettling - (storedEnergy - energyAtSettling) }
+
+  /// A fault on command: puts charge into one cell or takes it out, ampere-hours.
+  public mutating func inject(ampereHours: Double, intoCell index: Int) {
+    guard cells.indices.contains(index), ampereHours.isFinite else { return }
+    let before = storedEnergy
+    cells[index].charge += ampereHours
+    injectedCharge[index] += ampereHours
+    let added = storedEnergy - before
+    energyAtSettling += added
+    injected += added
+    prepareCells()
+  }
+
+  /// A fault on command: drains one cell through a short inside, amperes; 0 ends it.
+  public mutating func drain(amperes: Double, fromCell index: Int) {
+    guard cells.indices.contains(index), amperes.isFinite else { return }
+    cells[index].drain = amperes
+    hasDrain = cells.contains { $0.drain != 0 }
+  }
+
+  /// A fault on command: sets the temperature at once, degrees Celsius.
+  public mutating func setTemperature(_ celsius: Double) {
+    guard celsius.isFinite, celsius != self.celsius else { return }
+    injected += (celsius - self.celsius) * parameters.heatCapacity
+    self.celsius = celsius
+    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    change(StepCoefficients(seconds: coefficients.seconds, celsius: celsius))
+  }
+}

@@ -1,0 +1,45 @@
+// Batteries in series: one current through all of them.
+
+/// Batteries in series with their cables and, when it blew, a fuse.
+public struct BatteryString: Sendable {
+  /// From minus to plus.
+  public internal(set) var batteries: [Battery]
+  /// Cables, lugs and fuse, ohms: 0.2 to 0.5 mOhm for each string (battery-physics.md section 3).
+  public var wiring = 0.0003
+  /// Whether it is connected to the others.
+  public internal(set) var isConnected = true
+  /// Current in the last step, amperes, charge positive.
+  public private(set) var current = 0.0
+  /// Heat of the cables, joules.
+  public private(set) var wiringHeat = 0.0
+
+  /// A string of these batteries.
+  public init(_ batteries: [Battery]) { self.batteries = batteries }
+
+  /// Voltage at its ends now, volts.
+  public var voltage: Double {
+    var sum = current * wiring
+    for battery in batteries { sum += battery.voltage(at: current) }
+    return sum
+  }
+
+  /// Makes ready for a step; the source behind a resistance that it will be.
+  @inline(__always)
+  mutating func prepare(seconds: Double) -> (source: Double, resistance: Double) {
+    var source = 0.0
+    var resistance = wiring
+    for index in batteries.indices {
+      batteries[index].prepare(seconds: seconds)
+      source += batteries[index].stepSource
+      resistance += batteries[index].stepResistance
+    }
+    return (source, resistance)
+  }
+
+  @inline(__always)
+  mutating func advance(_ current: Double, seconds: Double) {
+    self.current = current
+    wiringHeat += current * current * wiring * seconds
+    for index in batteries.indices { batteries[index].advance(current) }
+  }
+}
