@@ -91,7 +91,7 @@ public struct Battery: Sendable {
   private var coefficients: StepCoefficients
   private var state = Polarisation()
   private var isDischarging = false
-  private var highest = 0.0
+  private var sums = Sums()
   private var sinceSettled = 0.0
   private var energyAtSettling = 0.0
   private var energyInAtSettling = 0.0
@@ -101,6 +101,16 @@ public struct Battery: Sendable {
   private var balanced: [Double]
   private var drained: [Double]
   private var injectedCharge: [Double]
+
+  /// Sums over the cells; all but the rest voltage stay while no cell leaves its piece of the curve.
+  private struct Sums: Sendable {
+    var rest = 0.0
+    var ohmic = 0.0
+    var fast = 0.0
+    var slow = 0.0
+    var lead = 0.0
+    var charge = 0.0
+  }
 
   /// The heat is counted and the slow things are done this often, seconds.
   static let settlingTime = 10.0
@@ -152,9 +162,16 @@ public struct Battery: Sendable {
 
   /// Terminal voltage at a current, volts; charge positive.
   public func voltage(at current: Double) -> Double {
-    var sum = 0.0
-    for cell in cells { sum += cell.voltage(at: current) }
-    return sum
+    sums.rest + Double(cells.count) * coefficients.hysteresis * state.hysteresis + sums.fast * state.fast
+      + sums.slow * state.slow + current * sums.ohmic
+  }
+
+  /// Voltage of one cell at a current, volts; charge positive. No such cell has 0 V.
+  public func voltage(ofCell index: Int, at current: Double) -> Double {
+    guard cells.indices.contains(index) else { return 0 }
+    let cell = cells[index]
+    return cell.restVoltage + coefficients.hysteresis * state.hysteresis + cell.piece.fast * state.fast
+      + cell.piece.slow * state.slow + current * cell.piece.ohmic
   }
 
   /// Energy in the cells, joules, against empty ones.
@@ -199,23 +216,22 @@ public struct Battery: Sendable {
     let moved = current * step.hours
     if moved > 0 { charged += moved } else { discharged -= moved }
     state.advance(current, step, capacity: parameters.capacity)
-    let state = state
+    let hasTurned = isDischarging != (current < 0)
     isDischarging = current < 0
-    var source = 0.0
-    var resistance = 0.0
-    var top = 0.0
-    for index in cells.indices {
-      cells[index].advance(current, step)
-      cells[index].prepare(step, state, isDischarging: isDischarging)
-      source += cells[index].stepSource
-      resistance += cells[index].stepResistance
-      top = max(top, cells[index].electromotiveForce)
+    let lead = step.diffusionFactor * state.surface
+    var rest = 0.0
+    var hasLeft = false
+    var all = cells.mutableSpan
+    for index in all.indices {
+      if !all[index].advance(moved: moved, hours: step.hours, lead: lead) { hasLeft = true }
+      rest += all[index].restVoltage
     }
-    stepSource = source
-    stepResistance = resistance
-    highest = top
+    sums.rest = rest
+    if hasLeft || (hasTurned && step.celsius < 25) { prepareCells() } else { sumUp() }
     if balancer.isActive || hasDrain { countBalancing(step.hours) }
-    if balancer.isActive || (balancer.current > 0 && top > balancer.startVoltage - 0.05) { balance(current) }
+    // A single high cell is near full, and so off its piece; else the mean tells.
+    let mean = (stepSource + current * stepResistance) / Double(cells.count)
+    if balancer.isActive || hasLeft || mean > balancer.startVoltage - 0.05 { balance(current) }
     sinceSettled += step.seconds
     if sinceSettled >= Battery.settlingTime { settle() }
   }
@@ -231,14 +247,16 @@ public struct Battery: Sendable {
   private var hasDrain = false
 
   private mutating func balance(_ current: Double) {
-    var lowest = 0
     var most = 0
+    var top = -Double.infinity
+    var bottom = Double.infinity
     for index in cells.indices {
-      if cells[index].electromotiveForce < cells[lowest].electromotiveForce { lowest = index }
-      if cells[index].electromotiveForce > cells[most].electromotiveForce { most = index }
+      let volts = voltage(ofCell: index, at: current)
+      if volts > top { (most, top) = (index, volts) }
+      bottom = min(bottom, volts)
     }
-    let spread = cells[most].voltage(at: current) - cells[lowest].voltage(at: current)
-    let isHigh = cells[most].voltage(at: current) > balancer.startVoltage
+    let spread = top - bottom
+    let isHigh = top > balancer.startVoltage
     balancer.isActive =
       balancer.current > 0 && cells.count > 1
       && (balancer.isActive ? spread >= balancer.stopSpread : isHigh && spread > balancer.startSpread)
@@ -285,15 +303,31 @@ public struct Battery: Sendable {
   }
 
   private mutating func prepareCells() {
-    stepSource = 0
-    stepResistance = 0
-    highest = 0
+    sums = Sums()
     for index in cells.indices {
       cells[index].prepare(coefficients, state, isDischarging: isDischarging)
-      stepSource += cells[index].stepSource
-      stepResistance += cells[index].stepResistance
-      highest = max(highest, cells[index].electromotiveForce)
+      let piece = cells[index].piece
+      sums.rest += cells[index].restVoltage
+      sums.ohmic += piece.ohmic
+      sums.fast += piece.fast
+      sums.slow += piece.slow
+      sums.lead += piece.lead
+      sums.charge += piece.charge
     }
+    sumUp()
+  }
+
+  /// Source and resistance of the coming step: its mean voltage, with the current taken as constant.
+  @inline(__always)
+  private mutating func sumUp() {
+    let step = coefficients
+    let follows = sums.lead * (1 - step.diffusionMean)
+    stepSource =
+      sums.rest + Double(cells.count) * step.hysteresis * state.hysteresis + sums.fast * state.fast * step.fastMean
+      + sums.slow * state.slow * step.slowMean - follows * state.surface
+    stepResistance =
+      sums.ohmic + sums.fast * (1 - step.fastMean) + sums.slow * (1 - step.slowMean) + follows
+      + sums.charge * step.hours
   }
 
   /// What is in the battery, as energy and heat: with ``energyIn``, ``heatLost`` and ``injected`` it makes a balance

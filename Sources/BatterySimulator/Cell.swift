@@ -144,13 +144,11 @@ public struct Cell: Sendable, Hashable {
   /// A fault that drains it, amperes: a short inside.
   public internal(set) var drain = 0.0
 
-  /// Voltage behind the ohmic resistance now, volts.
-  public private(set) var electromotiveForce = 0.0
-  /// Ohmic resistance now, ohms.
-  public private(set) var resistance = 0.0
-  /// The source and the resistance that stand for the coming step.
-  private(set) var stepSource = 0.0
-  private(set) var stepResistance = 0.0
+  /// The straight piece of the curve that the cell is on, and its resistances there. While it stays on the piece, away
+  /// from both ends, nothing of this changes: a step has one line to compute (``advance``).
+  private(set) var piece = Piece()
+  /// State of charge near the surface.
+  private(set) var surface = 0.0
   /// What a cold cell lacks at the rated current, as a resistance in discharge, ohms.
   private var coldResistance = 0.0
   private let inverseCapacity: Double
@@ -172,41 +170,65 @@ public struct Cell: Sendable, Hashable {
   /// State of charge, 1 is full; slightly above 1 when overfull.
   public var stateOfCharge: Double { charge * inverseCapacity }
 
-  /// Terminal voltage at a current, volts; charge positive.
-  public func voltage(at current: Double) -> Double { electromotiveForce + current * resistance }
-
   /// Whether it was ever taken below the 2.0 V that damage it.
   public private(set) var isDamaged = false
 
-  /// Moves the charge of one step; what a balancer and the cell itself move comes on top.
-  @inline(__always)
-  mutating func advance(_ current: Double, _ step: StepCoefficients) {
-    let moved = current * step.hours
-    charge +=
-      (moved > 0 ? moved * parameters.efficiency : moved) + (balancing - drain - parameters.leakage) * step.hours
+  /// What holds while a cell stays on a straight piece of the curve.
+  struct Piece: Sendable, Hashable {
+    /// It holds for the surface within these, at one temperature.
+    var start = 0.0
+    var end = 0.0
+    /// Volts at the surface: `base + slope * surface`.
+    var base = 0.0
+    var slope = 0.0
+    /// R0, R1 and R2 now, ohms.
+    var ohmic = 0.0
+    var fast = 0.0
+    var slow = 0.0
+    /// Volts for an ampere of diffusion.
+    var lead = 0.0
+    /// The part of the resistance of a step that is the charge moved in it, ohms an hour.
+    var charge = 0.0
   }
 
-  /// Computes the source and the resistance of the coming step.
+  /// Rest voltage at the surface, volts.
+  var restVoltage: Double { piece.base + piece.slope * surface }
+
+  /// Moves the charge of one step; what a balancer and the cell itself move comes on top. False when the cell left its
+  /// piece and must be looked at again.
   @inline(__always)
+  mutating func advance(moved: Double, hours: Double, lead: Double) -> Bool {
+    charge += (moved > 0 ? moved * parameters.efficiency : moved) + (balancing - drain - parameters.leakage) * hours
+    surface = (charge + lead) * inverseCapacity
+    return surface >= piece.start && surface < piece.end
+  }
+
+  /// Finds the piece that the cell is on.
   mutating func prepare(_ step: StepCoefficients, _ state: Polarisation, isDischarging: Bool) {
+    surface = (charge + step.diffusionFactor * state.surface) * inverseCapacity
+    let segment = OpenCircuitVoltage.segment(surface)
     let factor = chargeFactor
-    let lead = step.diffusionFactor * inverseCapacity
-    let (volts, slope) = OpenCircuitVoltage.value(charge * inverseCapacity + lead * state.surface)
-    let base = volts + step.hysteresis * state.hysteresis
-    let fast = self.fast * factor * step.transferFactor
-    let slow = self.slow * factor * step.transferFactor
-    electromotiveForce = base + fast * state.fast + slow * state.slow
-    resistance = ohmic * factor * step.ohmicFactor + (isDischarging ? coldResistance : 0)
-    let follows = slope * lead * (1 - step.diffusionMean)
-    stepSource = base + fast * state.fast * step.fastMean + slow * state.slow * step.slowMean - follows * state.surface
-    stepResistance =
-      resistance + fast * (1 - step.fastMean) + slow * (1 - step.slowMean) + follows
-      + slope * inverseCapacity * step.hours / 2
+    piece.base = segment.volts - segment.slope * segment.start
+    piece.slope = segment.slope
+    piece.ohmic = ohmic * factor * step.ohmicFactor + (isDischarging ? coldResistance : 0)
+    piece.fast = fast * factor * step.transferFactor
+    piece.slow = slow * factor * step.transferFactor
+    piece.lead = segment.slope * step.diffusionFactor * inverseCapacity
+    piece.charge = segment.slope * inverseCapacity / 2
+    if factor == 1 || (charge * inverseCapacity >= 0.99 && segment.start >= 0.99) {
+      piece.start = segment.start
+      piece.end = segment.end
+    } else {
+      // Below 10 % and from 98 to 99 % the resistance changes with every step: an empty piece, so that every step
+      // comes here.
+      piece.start = .infinity
+      piece.end = -.infinity
+    }
   }
 
   /// What changes slowly: what the cold takes, and damage.
   mutating func settle(celsius: Double) {
-    if electromotiveForce < 2 { isDamaged = true }
+    if restVoltage < 2 { isDamaged = true }
     guard celsius < 25 else {
       coldResistance = 0
       return

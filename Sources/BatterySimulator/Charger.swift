@@ -1,4 +1,32 @@
-// A charger that does as it is told: current up to CCL, voltage up to CVL, nothing without limits.
+// A charger that does as it is told: a solar or mains charger behind a GX device.
+//
+// battery-physics.md section 9: limits CVL and CCL, 3 s command loop, ramp 1 to 5 A/s, own stop when commands vanish
+// for 60 s, follows ATC at once (within 1 s).
+
+/// What a BMS tells chargers and loads.
+public struct Commands: Sendable, Hashable {
+  /// CVL, volts; nil when there is none.
+  public var chargeVoltage: Double?
+  /// CCL, amperes into the battery.
+  public var chargeCurrent = 0.0
+  /// DCL, amperes out of the battery.
+  public var dischargeCurrent = 0.0
+  /// ATC: the contact that allows to charge.
+  public var allowsCharge = false
+  /// ATD: the contact that allows to discharge.
+  public var allowsDischarge = false
+  /// The enable input of the alternator's regulator.
+  public var allowsAlternator = false
+  /// The contactor's coil.
+  public var closesContactor = false
+  /// The pre-charge switch.
+  public var closesPrecharge = false
+  /// Whether the limits were repeated in this step: false is a bus that is silent. Contacts are wires and hold.
+  public var areFresh = true
+
+  /// Everything off.
+  public init() {}
+}
 
 /// A charger that follows CVL and CCL with lag.
 public struct Charger: Sendable, Hashable {
@@ -6,34 +34,55 @@ public struct Charger: Sendable, Hashable {
   public var rating: Double
   /// How much of that there is now, 0...1: the sun.
   public var availability = 1.0
+  /// Where it is connected.
+  public var side = Side.system
+  /// How often it takes in commands, seconds.
+  public var loop = 3.0
+  /// How fast its current rises, amperes a second.
+  public var ramp = 5.0
+  /// It stops this long after the last command, seconds.
+  public var forgetsAfter = 60.0
+  /// Whether it obeys; false charges by itself to ``ownVoltage``.
+  public var obeys = true
+  /// What it regulates to without commands, volts.
+  public var ownVoltage = 14.2
   /// What it gives now, amperes.
-  public private(set) var current = 0.0
-  /// Lag of its control loop, seconds.
-  public var lag = 1.0
+  public internal(set) var current = 0.0
+  /// Energy that it gave, joules.
+  public internal(set) var energy = 0.0
+
+  private var untilLoop = 0.0
+  private var silence = 0.0
+  private var setVoltage = 0.0
+  private var setCurrent = 0.0
 
   /// A charger of this rating in amperes.
   public init(rating: Double) { self.rating = rating }
 
-  /// Moves its current for so many seconds.
-  ///
-  /// - Parameters:
-  ///   - chargeVoltage: CVL; nil means that there is no limit to follow, and it stops.
-  ///   - chargeCurrent: CCL, the most that may flow into the battery.
-  ///   - battery: Voltage behind the battery's resistance and that resistance.
-  ///   - load: What the loads take at the same time.
-  ///   - seconds: How long.
-  public mutating func step(
-    chargeVoltage: Double?, chargeCurrent: Double, battery: (volts: Double, ohms: Double), load: Double,
-    seconds: Double
-  ) {
-    guard let chargeVoltage, chargeCurrent > 0, battery.ohms > 0 else {
-      current = 0
-      return
+  /// What it can do in the coming step. `share` is its part of all chargers, `loads` what they feed beside the battery.
+  mutating func line(_ commands: Commands, share: Double, loads: Double, seconds: Double) -> SourceLine {
+    var line = SourceLine()
+    guard obeys else {
+      setVoltage = ownVoltage
+      line.setVoltage = ownVoltage
+      line.most = min(rating * availability, current + ramp * seconds)
+      return line
     }
-    // Half of the exact gain: a stiffer voltage loop rings in the steep end of the cells' curve.
-    let regulated = (chargeVoltage - battery.volts) / (2 * battery.ohms)
-    let wanted = min(rating * availability, min(chargeCurrent, regulated) + load)
-    current += (max(wanted, 0) - current) * seconds / (lag + seconds)
-    current = min(max(current, 0), chargeCurrent + load)
+    silence = commands.areFresh ? 0 : silence + seconds
+    untilLoop -= seconds
+    if untilLoop <= 0, commands.areFresh {
+      untilLoop = max(untilLoop + loop, 0)
+      setVoltage = commands.chargeVoltage ?? 0
+      setCurrent = commands.chargeVoltage == nil ? 0 : max(commands.chargeCurrent + loads, 0) * share
+    }
+    guard commands.allowsCharge, silence < forgetsAfter, setVoltage > 0 else {
+      // Off at once, and it begins with a fresh command.
+      untilLoop = 0
+      setCurrent = 0
+      return line
+    }
+    line.setVoltage = setVoltage
+    line.most = max(min(rating * availability, setCurrent, current + ramp * seconds), 0)
+    return line
   }
 }

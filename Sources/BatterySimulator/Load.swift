@@ -1,24 +1,107 @@
-// A load that follows DCL and the allow-to-discharge contact.
+// Loads of constant resistance, current and power, with under-voltage lock-out, and those that bypass the shunt.
 
-/// A load that takes what it wants within DCL, and nothing when discharging is not allowed.
+/// A load.
 public struct Load: Sendable, Hashable {
-  /// What it wants, amperes.
-  public var demand: Double
+  /// What stays the same when the voltage changes.
+  public enum Kind: Sendable, Hashable {
+    /// Ohms.
+    case resistance(Double)
+    /// Amperes.
+    case current(Double)
+    /// Watts.
+    case power(Double)
+  }
+  /// What it wants.
+  public var demand: Kind
+  /// Where it is connected; `battery` bypasses shunt and contactor.
+  public var side = Side.system
+  /// Whether it is switched on.
+  public var isOn = true
+  /// Whether the ATD contact switches it.
+  public var obeysContact = true
+  /// It stops below this voltage and starts again 10 % above; 0 never stops. 9.3 V for each 12 V.
+  public var lockoutVoltage = 0.0
   /// What it takes now, amperes.
-  public private(set) var current = 0.0
-  /// Lag of its control loop, seconds.
-  public var lag = 1.0
+  public internal(set) var current = 0.0
+  /// Energy that it took, joules.
+  public internal(set) var energy = 0.0
+  private var isLockedOut = false
 
-  /// A load that wants so many amperes.
-  public init(demand: Double) { self.demand = demand }
+  /// A load with this demand.
+  public init(_ demand: Kind) { self.demand = demand }
 
-  /// Moves its current for so many seconds. `discharge` is DCL plus what chargers give at the same time.
-  public mutating func step(allowed: Bool, limit discharge: Double, seconds: Double) {
-    guard allowed, discharge > 0 else {
-      current = 0
-      return
+  /// Whether it would run at this voltage.
+  mutating func isRunning(_ commands: Commands, volts: Double) -> Bool {
+    if volts < lockoutVoltage { isLockedOut = true } else if volts > lockoutVoltage * 1.1 { isLockedOut = false }
+    return isOn && !isLockedOut && (commands.allowsDischarge || !obeysContact)
+  }
+
+  /// Its piece. A source of current cannot pull a dead bus below zero: under a volt it is a resistance.
+  func branch(at volts: Double, previous: Double) -> Branch {
+    switch demand {
+    case .resistance(let ohms): return Branch(conductance: ohms > 0 ? 1 / ohms : 0)
+    case .current(let amperes): return Load.branch(amperes, at: volts, knee: 1)
+    case .power(let watts):
+      let knee = max(lockoutVoltage, 1)
+      return Load.branch(watts / max(previous, knee), at: volts, knee: knee)
     }
-    current += (min(demand, discharge) - current) * seconds / (lag + seconds)
-    current = min(max(current, 0), discharge)
+  }
+
+  static func branch(_ amperes: Double, at volts: Double, knee: Double) -> Branch {
+    guard amperes > 0 else { return Branch() }
+    return volts >= knee ? Branch(conductance: 0, injection: -amperes) : Branch(conductance: amperes / knee)
+  }
+}
+
+/// An inverter: constant power that follows DCL with a 3 s loop and a ramp, and stops below 9.3 V for each 12 V.
+public struct Inverter: Sendable, Hashable {
+  /// What its consumers want, watts on the battery's side.
+  public var demand = 0.0
+  /// The most it can take, watts.
+  public var rating = 3000.0
+  /// How often it takes in commands, seconds.
+  public var loop = 3.0
+  /// Time from nothing to its rating, seconds.
+  public var ramp = 1.5
+  /// It stops this long after the last command, seconds.
+  public var forgetsAfter = 60.0
+  /// It stops below this, volts.
+  public var lockoutVoltage = 9.3
+  /// Whether it obeys DCL; ATD always stops it.
+  public var obeys = true
+  /// What it takes now, amperes.
+  public internal(set) var current = 0.0
+  /// Energy that it took, joules.
+  public internal(set) var energy = 0.0
+  private var watts = 0.0
+  private var limit = 0.0
+  private var untilLoop = 0.0
+  private var silence = 0.0
+  private var isLockedOut = false
+
+  /// An inverter for a system of this nominal voltage.
+  public init(rating: Double = 3000, nominalVoltage: Double = 12) {
+    self.rating = rating
+    lockoutVoltage = 9.3 * nominalVoltage / 12
+  }
+
+  /// The current that it will take in the coming step. `sources` is what chargers give: DCL is the battery's part.
+  mutating func amperes(_ commands: Commands, volts: Double, sources: Double, seconds: Double) -> Double {
+    if volts < lockoutVoltage { isLockedOut = true } else if volts > lockoutVoltage * 1.1 { isLockedOut = false }
+    silence = commands.areFresh ? 0 : silence + seconds
+    untilLoop -= seconds
+    if untilLoop <= 0, commands.areFresh {
+      untilLoop = max(untilLoop + loop, 0)
+      limit = commands.dischargeCurrent > 0 ? (commands.dischargeCurrent + sources) * volts : 0
+    }
+    guard commands.allowsDischarge, !isLockedOut, !obeys || (silence < forgetsAfter && limit > 0) else {
+      watts = 0
+      untilLoop = 0
+      return 0
+    }
+    let target = min(demand, rating, obeys ? limit : rating)
+    let most = rating / max(ramp, 0.01) * seconds
+    watts = target < watts ? target : min(target, watts + most)
+    return watts / max(volts, lockoutVoltage, 1)
   }
 }

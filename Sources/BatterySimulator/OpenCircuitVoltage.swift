@@ -15,12 +15,17 @@ public enum OpenCircuitVoltage {
   ]
 
   /// Volts at a state of charge.
-  public static func volts(_ stateOfCharge: Double) -> Double { value(stateOfCharge).volts }
+  public static func volts(_ stateOfCharge: Double) -> Double {
+    let segment = segment(stateOfCharge)
+    return segment.volts + segment.slope * (stateOfCharge - segment.start)
+  }
 
   /// One stretch of the curve.
   struct Segment: Sendable {
     /// Where it begins.
     var start: Double
+    /// Where it ends.
+    var end: Double
     /// Volts there.
     var volts: Double
     /// Volts for one whole state of charge.
@@ -29,12 +34,8 @@ public enum OpenCircuitVoltage {
     var integral: Double
   }
 
-  /// Volts and slope (volts for one whole state of charge) there.
-  @inline(__always)
-  static func value(_ stateOfCharge: Double) -> (volts: Double, slope: Double) {
-    let segment = table[index(stateOfCharge)]
-    return (segment.volts + segment.slope * (stateOfCharge - segment.start), segment.slope)
-  }
+  /// The stretch that holds a state of charge.
+  static func segment(_ stateOfCharge: Double) -> Segment { table[index(stateOfCharge)] }
 
   /// Integral of the voltage from empty to a state of charge: watt-hours in a cell of 1 Ah.
   static func integral(_ stateOfCharge: Double) -> Double {
@@ -62,8 +63,8 @@ public enum OpenCircuitVoltage {
   static let table: [Segment] = {
     var table: [Segment] = [
       // Below -2 % the cell is dead at 0 V; from there it climbs 1 V for each percent. Below 2.0 V it is damaged.
-      Segment(start: -0.02, volts: 0, slope: 0, integral: -0.02),
-      Segment(start: 0, volts: 2.0, slope: 100, integral: 0),
+      Segment(start: -1000, end: -0.02, volts: 0, slope: 0, integral: -0.02),
+      Segment(start: -0.02, end: 0, volts: 0, slope: 100, integral: -0.02),
     ]
     func between(_ percent: Double) -> (volts: Double, slope: Double) {
       for (low, high) in zip(points, points.dropFirst()) where percent < high.percent - 1e-6 {
@@ -78,7 +79,8 @@ public enum OpenCircuitVoltage {
       (0..<coarseCount).map { Double($0) } + (0...fineCount).map { 99 + Double($0) / 20 }
     for (place, percent) in starts.enumerated() {
       let (volts, slope) = between(percent)
-      table.append(Segment(start: percent / 100, volts: volts, slope: slope, integral: integral))
+      let end = place + 1 < starts.count ? starts[place + 1] / 100 : .infinity
+      table.append(Segment(start: percent / 100, end: end, volts: volts, slope: slope, integral: integral))
       guard place + 1 < starts.count else { break }
       let width = (starts[place + 1] - percent) / 100
       integral += (volts + slope * width / 2) * width

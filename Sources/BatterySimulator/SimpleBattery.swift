@@ -27,7 +27,7 @@ public struct BatteryReading: Sendable, Hashable {
   public var contactorClosed: Bool
 }
 
-/// Cells in series with a charger and a load that obey the limits they are given.
+/// One string with a charger and loads that obey the limits they are given: a ``Plant`` with a story.
 public struct SimpleBattery: Sendable {
   /// How the battery is made and how it starts.
   public struct Configuration: Sendable, Hashable {
@@ -59,18 +59,8 @@ public struct SimpleBattery: Sendable {
 
   /// How it was made.
   public let configuration: Configuration
-  /// The cells and their case.
-  public private(set) var battery: Battery
-  /// The cells, first to last.
-  public var cells: [Cell] { battery.cells }
-  /// The charger.
-  public var charger: Charger
-  /// The loads.
-  public var load: Load
-  /// Current, amperes, charge positive.
-  public private(set) var current = 0.0
-  /// Temperature, degrees Celsius.
-  public var temperature: Double { battery.celsius }
+  /// The parts.
+  public var plant: Plant
 
   private var started: Instant?
   private var last = Instant.origin
@@ -79,8 +69,6 @@ public struct SimpleBattery: Sendable {
   public static let sunSpan = TimeSpan.hours(4)
   /// Length of the heavy load in the story.
   public static let loadSpan = TimeSpan.hours(1)
-  /// Steps inside a step: the voltage loop is stable up to about 0.5 s.
-  private static let innerSeconds = 0.1
 
   /// A rested battery.
   public init(_ configuration: Configuration = Configuration()) {
@@ -91,13 +79,32 @@ public struct SimpleBattery: Sendable {
     parameters.cellCount = min(max(configuration.cellsInSeries, 1), 16)
     parameters.capacity = configuration.capacity
     parameters.chargeSpread = 0.00003
+    parameters.balancer.current = 0
     var battery = Battery(
       parameters, stateOfCharge: configuration.stateOfCharge, celsius: configuration.ambient, seed: configuration.seed)
     battery.inject(ampereHours: configuration.firstCellAhead * configuration.capacity, intoCell: 0)
-    self.battery = battery
-    charger = Charger(rating: configuration.chargerRating)
-    load = Load(demand: configuration.baseLoad)
+    plant = Plant(Bank([BatteryString([battery])]), seed: configuration.seed)
+    plant.contactors[0].closeAtOnce()
+    plant.shunt = .ideal
+    plant.longestStep = 0.5
+    var charger = Charger(rating: configuration.chargerRating)
+    charger.ramp = 50
+    charger.loop = 1
+    plant.chargers = [charger]
+    plant.loads = [Load(.current(configuration.baseLoad))]
+    plant.inverters = [Inverter(rating: 1, nominalVoltage: Double(parameters.cellCount) * 3)]
+    plant.inverters[0].rating = configuration.heavyLoad * Double(parameters.cellCount) * 4
+    plant.inverters[0].loop = 1
   }
+
+  /// The cells, first to last.
+  public var cells: [Cell] { battery.cells }
+  /// The battery.
+  public var battery: Battery { plant.bank.strings[0].batteries[0] }
+  /// Current, amperes, charge positive.
+  public var current: Double { plant.bank.current }
+  /// Temperature, degrees Celsius.
+  public var temperature: Double { battery.celsius }
 
   /// Lets time pass until `now` under the given limits and permissions, and returns what can be measured then.
   @discardableResult
@@ -107,14 +114,18 @@ public struct SimpleBattery: Sendable {
     let begin = started ?? now
     if started == nil { last = now }
     started = begin
-    var left = min(max((now - last).seconds, 0), 86_400)
+    let left = min(max((now - last).seconds, 0), 86_400)
     last = max(last, now)
     if configuration.followsStory { followStory(now - begin) }
-    while left > 1e-9 {
-      let seconds = min(left, SimpleBattery.innerSeconds)
-      left -= seconds
-      advance(limits, chargeAllowed, dischargeAllowed, seconds)
-    }
+    var commands = Commands()
+    commands.closesContactor = true
+    commands.chargeVoltage = limits.chargeVoltage
+    commands.chargeCurrent = limits.chargeCurrent
+    commands.dischargeCurrent = limits.dischargeCurrent
+    // Without a limit to follow nothing runs: the demo has no contacts of its own.
+    commands.allowsCharge = chargeAllowed && limits.chargeVoltage != nil && limits.chargeCurrent > 0
+    commands.allowsDischarge = dischargeAllowed && limits.dischargeCurrent > 0
+    plant.step(commands, seconds: left)
     return reading
   }
 
@@ -127,13 +138,13 @@ public struct SimpleBattery: Sendable {
 
   /// What can be measured now.
   public var reading: BatteryReading {
+    let battery = battery
     var reading = BatteryReading(
-      voltage: 0, current: current, temperature: temperature, lowestCell: .infinity, lowestIndex: 0,
-      highestCell: -.infinity, highestIndex: 0, trueStateOfCharge: 0, contactorClosed: true)
-    for (index, cell) in cells.enumerated() {
-      let volts = cell.voltage(at: current)
-      reading.voltage += volts
-      reading.trueStateOfCharge += min(max(cell.stateOfCharge, 0), 1) * 100 / Double(cells.count)
+      voltage: battery.voltage(at: current), current: current, temperature: temperature, lowestCell: .infinity,
+      lowestIndex: 0, highestCell: -.infinity, highestIndex: 0, trueStateOfCharge: 0, contactorClosed: true)
+    for (index, cell) in battery.cells.enumerated() {
+      let volts = battery.voltage(ofCell: index, at: current)
+      reading.trueStateOfCharge += min(max(cell.stateOfCharge, 0), 1) * 100 / Double(battery.cells.count)
       if volts < reading.lowestCell { (reading.lowestCell, reading.lowestIndex) = (volts, index) }
       if volts > reading.highestCell { (reading.highestCell, reading.highestIndex) = (volts, index) }
     }
@@ -141,25 +152,15 @@ public struct SimpleBattery: Sendable {
   }
 
   /// Every cell's voltage, first to last, volts.
-  public var cellVoltages: [Double] { cells.map { $0.voltage(at: current) } }
+  public var cellVoltages: [Double] {
+    let battery = battery
+    return battery.cells.indices.map { battery.voltage(ofCell: $0, at: current) }
+  }
 
   private mutating func followStory(_ elapsed: TimeSpan) {
     let cycle = SimpleBattery.sunSpan + SimpleBattery.loadSpan
     let isSunny = elapsed.nanoseconds % cycle.nanoseconds < SimpleBattery.sunSpan.nanoseconds
-    charger.availability = isSunny ? 1 : 0
-    load.demand = configuration.baseLoad + (isSunny ? 0 : configuration.heavyLoad)
-  }
-
-  private mutating func advance(_ limits: Limits, _ mayCharge: Bool, _ mayDischarge: Bool, _ seconds: Double) {
-    battery.prepare(seconds: seconds)
-    // A charger feeds the loads too, but without discharge permission the loads' contact is open altogether.
-    load.step(
-      allowed: mayDischarge, limit: limits.dischargeCurrent > 0 ? limits.dischargeCurrent + charger.current : 0,
-      seconds: seconds)
-    charger.step(
-      chargeVoltage: mayCharge ? limits.chargeVoltage : nil, chargeCurrent: limits.chargeCurrent,
-      battery: (battery.stepSource, battery.stepResistance), load: load.current, seconds: seconds)
-    current = charger.current - load.current
-    battery.advance(current)
+    plant.chargers[0].availability = isSunny ? 1 : 0
+    plant.inverters[0].demand = isSunny ? 0 : configuration.heavyLoad * battery.voltage(at: 0)
   }
 }

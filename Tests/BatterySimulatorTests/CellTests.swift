@@ -46,12 +46,12 @@ struct CellTests {
     let marks = [0.5, 0.2, 0.1, 0.05]
     var share = 1.0
     let seconds = 1.0
-    while battery.cells[0].voltage(at: current) > 2.8 || share > 0.9 {
+    while battery.voltage(ofCell: 0, at: current) > 2.8 || share > 0.9 {
       battery.advance(current, seconds: seconds)
       battery.setTemperature(25)
       share = battery.cells[0].stateOfCharge
       if passed < marks.count, share <= marks[passed] {
-        let now = battery.cells[0].voltage(at: current)
+        let now = battery.voltage(ofCell: 0, at: current)
         if let expected = volts[passed] {
           #expect(abs(now - expected) < 0.003, "\(rate) C at \(marks[passed]): \(now) V, expected \(expected) V")
         } else {
@@ -68,15 +68,17 @@ struct CellTests {
   @Test("1 C moves a 200 Ah cell by 55 mV at once, and by 105 mV, 10 mV of hysteresis and the diffusion in the end")
   func resistance() {
     var battery = Self.battery(0.75, cells: 1)
-    let rest = battery.cells[0].electromotiveForce
-    #expect(abs(battery.cells[0].voltage(at: -200) - rest + 0.055) < 1e-9)
+    let rest = battery.voltage(ofCell: 0, at: 0)
+    #expect(abs(battery.voltage(ofCell: 0, at: -200) - rest + 0.055) < 1e-9)
     for _ in 0..<900 {
       battery.advance(-200, seconds: 1)
       battery.setTemperature(25)
     }
     let cell = battery.cells[0]
     let expected = OpenCircuitVoltage.volts(cell.stateOfCharge - 0.01) - 0.105 - 0.010
-    #expect(abs(cell.voltage(at: -200) - expected) < 0.0015, "\(cell.voltage(at: -200)) V, expected \(expected) V")
+    #expect(
+      abs(battery.voltage(ofCell: 0, at: -200) - expected) < 0.0015,
+      "\(battery.voltage(ofCell: 0, at: -200)) V, expected \(expected) V")
   }
 
   @Test("Resistances grow in the cold: R0 1.9 times at 0 °C, the others 3.6 times; 0.63 times at 35 °C")

@@ -1,0 +1,479 @@
+// The whole plant in virtual time: bank, shunt, contactors with pre-charge, load bus, sources, loads, sensors.
+//
+// The circuit has two nodes, the battery side and the system side, joined by shunt and contactors. A step takes all of
+// it as straight pieces (Circuit.swift), solves the two equations, and gives each part the current at the solved voltage.
+
+/// What the sensors show. Nil is a sensor that says nothing; it is never zero.
+public struct PlantReading: Sendable, Hashable {
+  /// Before the contactor, volts.
+  public var batteryVoltage: Double?
+  /// Behind it, volts.
+  public var systemVoltage: Double?
+  /// Through the shunt, amperes, charge positive.
+  public var current: Double?
+  /// What the contactors' auxiliary contacts say: all of them closed.
+  public var contactorClosed = false
+}
+
+/// Where the energy of the circuit went, joules.
+public struct EnergyAccount: Sendable, Hashable {
+  /// Chargers and alternator gave this.
+  public var sources = 0.0
+  /// Loads and the voltage taps took this.
+  public var loads = 0.0
+  /// The bank took this at its terminals.
+  public var bank = 0.0
+  /// Heat of contactors, shunt and pre-charge resistor.
+  public var path = 0.0
+  /// In the capacitors of the bus.
+  public var stored = 0.0
+  /// Heat inside of these capacitors.
+  public var capacitors = 0.0
+
+  /// What is missing: zero to rounding.
+  public var imbalance: Double { sources - loads - bank - path - stored - capacitors }
+}
+
+/// A bank with everything around it.
+public struct Plant: Sendable {
+  /// The cells.
+  public var bank: Bank
+  /// One, or two in parallel (model 1000).
+  public var contactors = [Contactor()]
+  /// The resistor beside them.
+  public var precharge = Precharge()
+  /// The current sensor.
+  public var shunt = Shunt()
+  /// Capacitors on the load bus, farads: 1 to 50 mF.
+  public var busCapacitance = 0.020
+  /// Chargers.
+  public var chargers: [Charger] = []
+  /// Loads.
+  public var loads: [Load] = []
+  /// Inverters.
+  public var inverters: [Inverter] = []
+  /// Alternators.
+  public var alternators: [Alternator] = []
+  /// Distributors.
+  public var distributors: [Distributor] = []
+  /// Bank voltage before the contactor.
+  public var batterySensor = VoltageSensor(resolution: 0.01)
+  /// Voltage behind it.
+  public var systemSensor = VoltageSensor(resolution: 0.01)
+  /// One for each cell, in the order of strings, batteries, cells.
+  public var cellSensors: [VoltageSensor]
+  /// No step inside is longer than this, seconds.
+  public var longestStep = 1.0
+
+  /// Volts before the contactor, mean of the last step.
+  public private(set) var batteryVoltage: Double
+  /// Volts behind it.
+  public private(set) var systemVoltage = 0.0
+  /// The highest voltage behind it since ``forgetPeaks()``: a load dump is over before the next reading.
+  public private(set) var highestSystemVoltage = 0.0
+  /// True current through the shunt, amperes, charge positive.
+  public private(set) var current = 0.0
+  /// Seconds since the start.
+  public private(set) var elapsed = 0.0
+  /// What the sensors show.
+  public private(set) var reading = PlantReading()
+  /// What each cell's sensor shows, volts, in the order of ``cellSensors``; brought up to date by ``measureCells()``.
+  public private(set) var cellReadings: [Double?]
+  /// Where the energy went.
+  public private(set) var energy = EnergyAccount()
+  /// The faults that are present.
+  public private(set) var faults: Set<Fault> = []
+
+  private var random: SeededGenerator
+  private var chargerLines: [SourceLine] = []
+  private var alternatorLines: [SourceLine] = []
+  private var loadIsRunning: [Bool] = []
+  private var inverterAmperes: [Double] = []
+  private var isMoving = false
+  private var sinceCells = 0.0
+  // What faults add.
+  private var surge = 0.0
+  private var drain = 0.0
+  private var bypass = 0.0
+  private var busConductance = 0.0
+  private var isBusSilent = false
+  private var isCommandless = false
+  private var isPrechargeBroken = false
+  private var frozenTemperatures: [Int: Double] = [:]
+  private var temperatureOffsets: [Int: Double] = [:]
+  private var lostTemperatures: Set<Int> = []
+
+  /// The voltage taps of a BMS, siemens: they keep a bank without strings at a defined voltage.
+  private static let tap = 1e-6
+  /// The bus moves faster than this, volts in a millisecond, as long as it is stepped by the millisecond.
+  private static let movement = 0.001
+
+  /// A plant around a bank, everything open and the bus empty.
+  public init(_ bank: Bank, seed: UInt64 = 1) {
+    self.bank = bank
+    batteryVoltage = bank.voltage
+    random = SeededGenerator(seed: seed)
+    let cells = bank.strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.cells.count } }
+    cellSensors = Array(repeating: VoltageSensor(), count: cells)
+    cellReadings = Array(repeating: nil, count: cells)
+  }
+
+  /// Lets time pass under these commands.
+  public mutating func step(_ commands: Commands, seconds: Double) {
+    guard seconds > 0, seconds.isFinite else { return }
+    var commands = commands
+    if isBusSilent || isCommandless { commands.areFresh = false }
+    for index in contactors.indices { contactors[index].command(closed: commands.closesContactor) }
+    let switchesOn = commands.closesPrecharge && !isPrechargeBroken
+    if switchesOn != precharge.isOn {
+      if switchesOn { precharge.energy = 0 }
+      precharge.isOn = switchesOn
+      isMoving = true
+    }
+    var left = seconds
+    while left > 1e-9 {
+      var length = min(left, max(longestStep, 0.001))
+      var isAnyClosed = false
+      for contactor in contactors {
+        length = min(length, contactor.untilChange)
+        if contactor.isClosed { isAnyClosed = true }
+      }
+      if isMoving && !isAnyClosed { length = min(length, 0.001) }
+      length = max(length, 1e-6)
+      left -= length
+      advance(commands, length)
+    }
+    measure(seconds)
+  }
+
+  private mutating func advance(_ commands: Commands, _ seconds: Double) {
+    let volts = systemVoltage
+    let (conductance, injection) = bank.prepare(seconds: seconds)
+    prepareParts(commands, seconds)
+
+    // The path: shunt in series with the closed contactors and the pre-charge resistor.
+    var contacts = precharge.isOn ? 1 / max(precharge.resistance, 1e-4) : 0
+    for contactor in contactors where contactor.isClosed { contacts += 1 / contactor.pathResistance }
+    let path = contacts > 0 ? 1 / (shunt.resistance + 1 / contacts) : 0
+    let capacitor = max(busCapacitance, 1e-5) / seconds
+
+    var (atBattery, atSystem) = (batteryVoltage, systemVoltage)
+    var (batteryGuess, systemGuess) = (atBattery, atSystem)
+    var last = (Branch(conductance: -1), Branch(conductance: -1))
+    for _ in 0..<12 {
+      let (battery, system) = branches(atBattery, atSystem)
+      if battery == last.0 && system == last.1 { break }
+      last = (battery, system)
+      (batteryGuess, systemGuess) = (atBattery, atSystem)
+      let own = conductance + path + battery.conductance + Plant.tap
+      let other = path + system.conductance + capacitor
+      let into = injection + battery.injection
+      let out = system.injection + capacitor * volts
+      // own * B - path * S = into; other * S - path * B = out. Eliminating B keeps the digits when path is large.
+      let ratio = path / own
+      atSystem = (out + ratio * into) / (other - ratio * path)
+      atBattery = (into + path * atSystem) / own
+    }
+    let start = (battery: batteryVoltage, system: systemVoltage)
+    batteryVoltage = atBattery
+    systemVoltage = atSystem
+    highestSystemVoltage = max(highestSystemVoltage, atSystem)
+    let before = -current
+    let discharge = path * (atBattery - atSystem)
+    current = -discharge
+
+    bank.advance(voltage: atBattery, seconds: seconds)
+    energy.bank += atBattery * bank.current * seconds
+    accept(batteryGuess, systemGuess, since: start, seconds)
+    let drop = contacts > 0 ? discharge / contacts : 0
+    energy.path += (discharge * discharge * shunt.resistance + discharge * drop) * seconds
+    shunt.heat += discharge * discharge * shunt.resistance * seconds
+    precharge.advance(current: precharge.isOn ? drop / max(precharge.resistance, 1e-4) : 0, seconds: seconds)
+    let change = atSystem - volts
+    let farads = capacitor * seconds
+    energy.stored += farads * (atSystem + volts) / 2 * change
+    // A step moves the charge of the capacitors at the voltage of its end; the rest is the heat of their resistance.
+    energy.capacitors += farads * change * change / 2
+    elapsed += seconds
+
+    var moved = false
+    for index in contactors.indices {
+      if contactors[index].isClosed {
+        contactors[index].heat += drop * drop / contactors[index].pathResistance * seconds
+      }
+      if contactors[index].advance(seconds: seconds, current: before) { moved = true }
+    }
+    isMoving = moved || abs(change) > Plant.movement * max(seconds * 1000, 1)
+  }
+
+  /// What each part can do in this step.
+  private mutating func prepareParts(_ commands: Commands, _ seconds: Double) {
+    if chargerLines.count != chargers.count { chargerLines = Array(repeating: SourceLine(), count: chargers.count) }
+    if alternatorLines.count != alternators.count {
+      alternatorLines = Array(repeating: SourceLine(), count: alternators.count)
+    }
+    if loadIsRunning.count != loads.count { loadIsRunning = Array(repeating: false, count: loads.count) }
+    if inverterAmperes.count != inverters.count { inverterAmperes = Array(repeating: 0, count: inverters.count) }
+
+    var total = 0.0
+    var sources = 0.0
+    var taken = 0.0
+    for charger in chargers {
+      total += charger.obeys ? charger.rating * charger.availability : 0
+      sources += charger.current
+    }
+    for load in loads where load.side == .system { taken += load.current }
+    for inverter in inverters { taken += inverter.current }
+    // What feeds the loads already needs no charger.
+    for alternator in alternators {
+      taken -= alternator.current
+      sources += alternator.current
+    }
+    for index in chargers.indices {
+      let share = total > 0 ? chargers[index].rating * chargers[index].availability / total : 0
+      chargerLines[index] = chargers[index].line(commands, share: share, loads: taken, seconds: seconds)
+    }
+    for index in alternators.indices {
+      alternatorLines[index] = alternators[index].line(commands, seconds: seconds)
+    }
+    for index in loads.indices {
+      loadIsRunning[index] = loads[index].isRunning(commands, volts: voltage(loads[index].side))
+    }
+    for index in inverters.indices {
+      inverterAmperes[index] = inverters[index].amperes(
+        commands, volts: systemVoltage, sources: sources, seconds: seconds)
+    }
+  }
+
+  private func voltage(_ side: Side) -> Double { side == .battery ? batteryVoltage : systemVoltage }
+
+  /// The sums of the pieces on each side, at these voltages.
+  private func branches(_ battery: Double, _ system: Double) -> (battery: Branch, system: Branch) {
+    var before = Load.branch(bypass, at: battery, knee: 1)
+    var behind = Load.branch(drain, at: system, knee: 1)
+    behind.conductance += busConductance
+    behind += surgeLine.branch(at: system)
+    for index in chargers.indices {
+      if chargers[index].side == .battery {
+        before += chargerLines[index].branch(at: battery)
+      } else {
+        behind += chargerLines[index].branch(at: system)
+      }
+    }
+    for index in alternators.indices { behind += alternatorLines[index].branch(at: system) }
+    for index in loads.indices where loadIsRunning[index] {
+      if loads[index].side == .battery {
+        before += loads[index].branch(at: battery, previous: batteryVoltage)
+      } else {
+        behind += loads[index].branch(at: system, previous: systemVoltage)
+      }
+    }
+    for index in inverters.indices {
+      behind += Load.branch(inverterAmperes[index], at: system, knee: max(inverters[index].lockoutVoltage, 1))
+    }
+    return (before, behind)
+  }
+
+  /// A surge comes from a source of up to 100 V.
+  private var surgeLine: SourceLine {
+    var line = SourceLine()
+    line.setVoltage = 100
+    line.most = surge
+    return line
+  }
+
+  /// Gives each part its current: that of its piece at the solved voltages.
+  private mutating func accept(
+    _ batteryGuess: Double, _ systemGuess: Double, since start: (battery: Double, system: Double), _ seconds: Double
+  ) {
+    let (battery, system) = (batteryVoltage, systemVoltage)
+    var given = -surgeLine.branch(at: systemGuess).current(at: system) * system
+    var taken =
+      Load.branch(drain, at: systemGuess, knee: 1).current(at: system) * system
+      + Load.branch(bypass, at: batteryGuess, knee: 1).current(at: battery) * battery
+      + busConductance * system * system + Plant.tap * battery * battery
+    for index in chargers.indices {
+      let isBefore = chargers[index].side == .battery
+      let volts = isBefore ? battery : system
+      let amperes = -chargerLines[index].branch(at: isBefore ? batteryGuess : systemGuess).current(at: volts)
+      chargers[index].current = amperes
+      chargers[index].energy += amperes * volts * seconds
+      given += amperes * volts
+    }
+    for index in alternators.indices {
+      let amperes = -alternatorLines[index].branch(at: systemGuess).current(at: system)
+      alternators[index].current = amperes
+      alternators[index].energy += amperes * system * seconds
+      given += amperes * system
+    }
+    for index in loads.indices {
+      let isBefore = loads[index].side == .battery
+      let volts = isBefore ? battery : system
+      let piece =
+        loadIsRunning[index]
+        ? loads[index].branch(
+          at: isBefore ? batteryGuess : systemGuess, previous: isBefore ? start.battery : start.system)
+        : Branch()
+      let amperes = piece.current(at: volts)
+      loads[index].current = amperes
+      loads[index].energy += amperes * volts * seconds
+      taken += amperes * volts
+    }
+    for index in inverters.indices {
+      let knee = max(inverters[index].lockoutVoltage, 1)
+      let amperes = Load.branch(inverterAmperes[index], at: systemGuess, knee: knee).current(at: system)
+      inverters[index].current = amperes
+      inverters[index].energy += amperes * system * seconds
+      taken += amperes * system
+    }
+    energy.sources += given * seconds
+    energy.loads += taken * seconds
+  }
+
+  private mutating func measure(_ seconds: Double) {
+    sinceCells += seconds
+    let closed = contactors.allSatisfy(\.feedback)
+    guard !isBusSilent else {
+      reading = PlantReading(contactorClosed: closed)
+      return
+    }
+    reading.current = shunt.measure(current, random: &random)
+    reading.batteryVoltage = batterySensor.measure(batteryVoltage, seconds: seconds, random: &random)
+    reading.systemVoltage = systemSensor.measure(systemVoltage, seconds: seconds, random: &random)
+    reading.contactorClosed = closed
+  }
+
+  /// Brings ``cellReadings`` up to date. It is a call of its own: who reads extremes only need not pay for it.
+  public mutating func measureCells() {
+    var place = 0
+    for string in bank.strings {
+      for battery in string.batteries {
+        for cell in battery.cells.indices where cellSensors.indices.contains(place) {
+          let volts = battery.voltage(ofCell: cell, at: string.current)
+          cellReadings[place] =
+            isBusSilent ? nil : cellSensors[place].measure(volts, seconds: sinceCells, random: &random)
+          place += 1
+        }
+      }
+    }
+    sinceCells = 0
+  }
+
+  /// What the temperature sensor of a battery shows, degrees Celsius.
+  public func temperature(ofBattery index: Int) -> Double? {
+    guard !isBusSilent, !lostTemperatures.contains(index), let battery = battery(index) else { return nil }
+    return frozenTemperatures[index] ?? battery.celsius + (temperatureOffsets[index] ?? 0)
+  }
+
+  /// A battery by its number over all strings.
+  public func battery(_ index: Int) -> Battery? {
+    guard let (string, place) = locate(index) else { return nil }
+    return bank.strings[string].batteries[place]
+  }
+
+  /// Forgets the highest bus voltage.
+  public mutating func forgetPeaks() { highestSystemVoltage = systemVoltage }
+
+  private func locate(_ battery: Int) -> (string: Int, place: Int)? {
+    var left = battery
+    for (index, string) in bank.strings.enumerated() {
+      if string.batteries.indices.contains(left) { return (index, left) }
+      left -= string.batteries.count
+    }
+    return nil
+  }
+
+  private func cellPlace(_ battery: Int, _ cell: Int) -> Int? {
+    guard let (string, place) = locate(battery) else { return nil }
+    var first = 0
+    for earlier in bank.strings[..<string] { first += earlier.batteries.reduce(0) { $0 + $1.cells.count } }
+    for earlier in bank.strings[string].batteries[..<place] { first += earlier.cells.count }
+    guard bank.strings[string].batteries[place].cells.indices.contains(cell) else { return nil }
+    return first + cell
+  }
+
+  // MARK: Faults
+
+  /// Begins a fault. What names a part that does not exist does nothing; it is listed all the same.
+  public mutating func begin(_ fault: Fault) {
+    guard faults.insert(fault).inserted else { return }
+    set(fault, true)
+  }
+
+  /// Ends a fault. What it did to charge and heat stays.
+  public mutating func end(_ fault: Fault) {
+    guard faults.remove(fault) != nil else { return }
+    set(fault, false)
+  }
+
+  private mutating func set(_ fault: Fault, _ isOn: Bool) {
+    switch fault {
+    case .cellCharge(let battery, let cell, let ampereHours):
+      guard isOn, let (string, place) = locate(battery) else { return }
+      bank.strings[string].batteries[place].inject(ampereHours: ampereHours, intoCell: cell)
+    case .cellShort(let battery, let cell, let amperes):
+      guard let (string, place) = locate(battery) else { return }
+      bank.strings[string].batteries[place].drain(amperes: isOn ? amperes : 0, fromCell: cell)
+    case .chargerRunaway(let index, let volts):
+      guard chargers.indices.contains(index) else { return }
+      chargers[index].obeys = !isOn
+      if isOn { chargers[index].ownVoltage = volts }
+    case .temperature(let battery, let celsius):
+      guard isOn, let (string, place) = locate(battery) else { return }
+      bank.strings[string].batteries[place].setTemperature(celsius)
+    case .ambient(let celsius): bank.setAmbient(isOn ? celsius : 25)
+    case .surgeCharge(let amperes): surge = isOn ? max(amperes, 0) : 0
+    case .surgeDischarge(let amperes): drain = isOn ? max(amperes, 0) : 0
+    case .bypassLoad(let amperes): bypass = isOn ? max(amperes, 0) : 0
+    case .sensorLost(let sensor): setSensor(sensor, isOn ? .lost : .none)
+    case .sensorFrozen(let sensor): setSensor(sensor, isOn ? .frozen : .none)
+    case .sensorOffset(let sensor, let offset): setOffset(sensor, isOn ? offset : -offset)
+    case .contactor(let index, let fault):
+      guard contactors.indices.contains(index) else { return }
+      if isOn { contactors[index].faults.insert(fault) } else { contactors[index].faults.remove(fault) }
+      isMoving = true
+    case .prechargeOpen: isPrechargeBroken = isOn
+    case .busResistance(let ohms):
+      busConductance = isOn && ohms > 0 ? 1 / ohms : 0
+      isMoving = true
+    case .stringFuse(let index):
+      guard bank.strings.indices.contains(index) else { return }
+      bank.strings[index].isConnected = !isOn
+    case .fuse(let index, let fuse):
+      guard distributors.indices.contains(index), distributors[index].blown.indices.contains(fuse) else { return }
+      distributors[index].blown[fuse] = isOn
+    case .distributorSilent(let index):
+      guard distributors.indices.contains(index) else { return }
+      distributors[index].answers = !isOn
+    case .busSilent: isBusSilent = isOn
+    case .commandsLost: isCommandless = isOn
+    case .duplicateAddress, .clockJump, .stateCorrupt, .diskFull, .processKilled, .memberLost: break
+    }
+  }
+
+  private mutating func setSensor(_ sensor: Sensor, _ fault: SensorFault) {
+    switch sensor {
+    case .current: shunt.fault = fault
+    case .batteryVoltage: batterySensor.fault = fault
+    case .systemVoltage: systemSensor.fault = fault
+    case .cell(let battery, let cell):
+      guard let place = cellPlace(battery, cell), cellSensors.indices.contains(place) else { return }
+      cellSensors[place].fault = fault
+    case .temperature(let battery):
+      frozenTemperatures[battery] = fault == .frozen ? self.battery(battery)?.celsius : nil
+      if fault == .lost { lostTemperatures.insert(battery) } else { lostTemperatures.remove(battery) }
+    }
+  }
+
+  private mutating func setOffset(_ sensor: Sensor, _ change: Double) {
+    switch sensor {
+    case .current: shunt.offset += change
+    case .batteryVoltage: batterySensor.offset += change
+    case .systemVoltage: systemSensor.offset += change
+    case .cell(let battery, let cell):
+      guard let place = cellPlace(battery, cell), cellSensors.indices.contains(place) else { return }
+      cellSensors[place].offset += change
+    case .temperature(let battery): temperatureOffsets[battery, default: 0] += change
+    }
+  }
+}

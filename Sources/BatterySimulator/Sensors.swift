@@ -1,0 +1,96 @@
+// What measuring adds: a shunt with gain error, offset, noise, steps and clip; voltage sensors with offset, steps, delay,
+// drop-out and freeze (battery-physics.md section 9).
+
+/// A fault that every sensor can have.
+public enum SensorFault: UInt8, Sendable, Hashable {
+  /// None.
+  case none
+  /// It says nothing.
+  case lost
+  /// It repeats its last value.
+  case frozen
+}
+
+/// A current sensor.
+public struct Shunt: Sendable, Hashable {
+  /// Ohms, in the path of the current.
+  public var resistance = 0.0001
+  /// Share by which it reads too much: 0.1 to 0.5 %.
+  public var gainError = 0.002
+  /// What it reads without current, amperes: 0 to 50 mA.
+  public var offset = 0.0
+  /// Deviation of its noise, amperes.
+  public var noise = 0.020
+  /// Its steps, amperes: 10 mA inside, 0.1 A as published.
+  public var resolution = 0.01
+  /// The most it can show, amperes.
+  public var clip = 1200.0
+  /// What is wrong with it.
+  public var fault = SensorFault.none
+  /// Heat of the resistance, joules.
+  public internal(set) var heat = 0.0
+  private var shown = 0.0
+
+  /// The default: 0.2 % and 20 mA of noise.
+  public init() {}
+
+  /// A perfect one without resistance error; it keeps its resistance.
+  public static var ideal: Shunt {
+    var shunt = Shunt()
+    shunt.gainError = 0
+    shunt.noise = 0
+    shunt.resolution = 0
+    return shunt
+  }
+
+  /// What it shows of a true current; nil when it is lost.
+  public mutating func measure(_ current: Double, random: inout SeededGenerator) -> Double? {
+    guard fault != .lost else { return nil }
+    guard fault == .none else { return shown }
+    var value = current * (1 + gainError) + offset
+    if noise > 0 { value += noise * random.normal() }
+    if resolution > 0 { value = (value / resolution).rounded() * resolution }
+    shown = min(max(value, -clip), clip)
+    return shown
+  }
+}
+
+/// A voltage sensor, for one cell or the whole bank. It samples, and shows the sample later.
+public struct VoltageSensor: Sendable, Hashable {
+  /// What it reads too much, volts: 2 mV for a cell.
+  public var offset = 0.0
+  /// Its steps, volts: 1 mV for a cell, 10 mV for a bank.
+  public var resolution = 0.001
+  /// It samples and shows this often, seconds: what it shows is up to two periods old.
+  public var delay = 0.0
+  /// Share of the samples that are lost.
+  public var dropout = 0.0
+  /// What is wrong with it.
+  public var fault = SensorFault.none
+  private var shown: Double?
+  private var sampled: Double?
+  private var since = 0.0
+
+  /// A sensor without error but its steps.
+  public init(resolution: Double = 0.001) { self.resolution = resolution }
+
+  /// Lets time pass and takes the true voltage in; returns what it shows, nil when nothing arrives.
+  public mutating func measure(_ volts: Double, seconds: Double, random: inout SeededGenerator) -> Double? {
+    guard fault != .lost else { return nil }
+    if dropout > 0, random.uniform() < dropout { return nil }
+    guard fault == .none else { return shown }
+    var value = volts + offset
+    if resolution > 0 { value = (value / resolution).rounded() * resolution }
+    guard delay > 0 else {
+      shown = value
+      return value
+    }
+    since += seconds
+    if since >= delay || sampled == nil {
+      since = 0
+      shown = sampled ?? value
+      sampled = value
+    }
+    return shown
+  }
+}
