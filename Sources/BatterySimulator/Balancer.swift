@@ -7,7 +7,9 @@
 public struct Balancer: Sendable, Hashable {
   /// Where the charge of the highest cell goes.
   public enum Method: Sendable, Hashable {
-    /// Into the cells beside it, with ``Balancer/efficiency``.
+    /// Half into each of the two cells beside it, with ``Balancer/efficiency``; the last cell is beside the first. The
+    /// text says neighbours and no more; closed to a ring it reproduces the times of section 8 (without the ring an
+    /// end cell takes twice as long, and straight into the lowest cell half as long).
     case shuttle
     /// Into a resistor.
     case burn

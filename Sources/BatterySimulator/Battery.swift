@@ -92,6 +92,8 @@ public struct Battery: Sendable {
   private var state = Polarisation()
   private var isDischarging = false
   private var sums = Sums()
+  /// Turns of the hysteresis for an ampere-hour.
+  private let turning: Double
   private var sinceSettled = 0.0
   private var energyAtSettling = 0.0
   private var energyInAtSettling = 0.0
@@ -150,6 +152,7 @@ public struct Battery: Sendable {
     }
     self.celsius = celsius
     ambient = celsius
+    turning = 1 / (CellModel.hysteresisShare * max(parameters.capacity, 0.001))
     balancer = parameters.balancer
     balanced = Array(repeating: 0, count: count)
     drained = balanced
@@ -215,7 +218,7 @@ public struct Battery: Sendable {
     elapsed += step.seconds
     let moved = current * step.hours
     if moved > 0 { charged += moved } else { discharged -= moved }
-    state.advance(current, step, capacity: parameters.capacity)
+    state.advance(current, step, turning: turning)
     let hasTurned = isDischarging != (current < 0)
     isDischarging = current < 0
     let lead = step.diffusionFactor * state.surface
@@ -230,8 +233,8 @@ public struct Battery: Sendable {
     if hasLeft || (hasTurned && step.celsius < 25) { prepareCells() } else { sumUp() }
     if balancer.isActive || hasDrain { countBalancing(step.hours) }
     // A single high cell is near full, and so off its piece; else the mean tells.
-    let mean = (stepSource + current * stepResistance) / Double(cells.count)
-    if balancer.isActive || hasLeft || mean > balancer.startVoltage - 0.05 { balance(current) }
+    let isHigh = stepSource + current * stepResistance > (balancer.startVoltage - 0.05) * Double(cells.count)
+    if balancer.isActive || hasLeft || isHigh { balance(current) }
     sinceSettled += step.seconds
     if sinceSettled >= Battery.settlingTime { settle() }
   }
@@ -264,11 +267,9 @@ public struct Battery: Sendable {
     guard balancer.isActive else { return }
     cells[most].balancing = -balancer.current
     guard balancer.method == .shuttle else { return }
-    let below = most > 0
-    let above = most + 1 < cells.count
-    let share = balancer.current * balancer.efficiency / (below && above ? 2 : 1)
-    if below { cells[most - 1].balancing = share }
-    if above { cells[most + 1].balancing = share }
+    let share = balancer.current * balancer.efficiency / 2
+    cells[(most + 1) % cells.count].balancing += share
+    cells[(most + cells.count - 1) % cells.count].balancing += share
   }
 
   /// Counts the heat, warms the battery, and brings what depends on temperature up to date.

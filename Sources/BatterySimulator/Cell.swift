@@ -118,16 +118,14 @@ struct Polarisation: Sendable, Hashable {
 
   /// Moves on by one step.
   @inline(__always)
-  mutating func advance(_ current: Double, _ step: StepCoefficients, capacity: Double) {
+  mutating func advance(_ current: Double, _ step: StepCoefficients, turning: Double) {
     fast = current + (fast - current) * step.fastDecay
     slow = current + (slow - current) * step.slowDecay
     surface = current + (surface - current) * step.diffusionDecay
-    // Section 2: the state goes towards the sign of the current, 5 % of the capacity for one turn. The quotient is
-    // e^-share to the fifth order, and never negative.
-    let share = abs(current) * step.hours / (CellModel.hysteresisShare * capacity)
-    let left =
-      share < 1
-      ? (1 - share / 2 + share * share / 12) / (1 + share / 2 + share * share / 12) : exponential(-share)
+    // Section 2: the state goes towards the sign of the current, 5 % of the capacity for one turn. The series is e^-share
+    // within 1e-8; only steps of many seconds need more of it.
+    let share = abs(current) * step.hours * turning
+    let left = share < 0.02 ? 1 - share * (1 - share * (0.5 - share * (1.0 / 6))) : exponential(-share)
     let target = current > 0 ? 1.0 : -1.0
     hysteresis = target + (hysteresis - target) * left
   }

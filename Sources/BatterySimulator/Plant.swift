@@ -134,9 +134,9 @@ public struct Plant: Sendable {
     while left > 1e-9 {
       var length = min(left, max(longestStep, 0.001))
       var isAnyClosed = false
-      for contactor in contactors {
-        length = min(length, contactor.untilChange)
-        if contactor.isClosed { isAnyClosed = true }
+      for index in contactors.indices {
+        length = min(length, contactors[index].untilChange)
+        if contactors[index].isClosed { isAnyClosed = true }
       }
       if isMoving && !isAnyClosed { length = min(length, 0.001) }
       length = max(length, 1e-6)
@@ -153,7 +153,9 @@ public struct Plant: Sendable {
 
     // The path: shunt in series with the closed contactors and the pre-charge resistor.
     var contacts = precharge.isOn ? 1 / max(precharge.resistance, 1e-4) : 0
-    for contactor in contactors where contactor.isClosed { contacts += 1 / contactor.pathResistance }
+    for index in contactors.indices where contactors[index].isClosed {
+      contacts += 1 / contactors[index].pathResistance
+    }
     let path = contacts > 0 ? 1 / (shunt.resistance + 1 / contacts) : 0
     let capacitor = max(busCapacitance, 1e-5) / seconds
 
@@ -218,16 +220,16 @@ public struct Plant: Sendable {
     var total = 0.0
     var sources = 0.0
     var taken = 0.0
-    for charger in chargers {
-      total += charger.obeys ? charger.rating * charger.availability : 0
-      sources += charger.current
+    for index in chargers.indices {
+      total += chargers[index].obeys ? chargers[index].rating * chargers[index].availability : 0
+      sources += chargers[index].current
     }
-    for load in loads where load.side == .system { taken += load.current }
-    for inverter in inverters { taken += inverter.current }
+    for index in loads.indices where loads[index].side == .system { taken += loads[index].current }
+    for index in inverters.indices { taken += inverters[index].current }
     // What feeds the loads already needs no charger.
-    for alternator in alternators {
-      taken -= alternator.current
-      sources += alternator.current
+    for index in alternators.indices {
+      taken -= alternators[index].current
+      sources += alternators[index].current
     }
     for index in chargers.indices {
       let share = total > 0 ? chargers[index].rating * chargers[index].availability / total : 0
@@ -237,7 +239,8 @@ public struct Plant: Sendable {
       alternatorLines[index] = alternators[index].line(commands, seconds: seconds)
     }
     for index in loads.indices {
-      loadIsRunning[index] = loads[index].isRunning(commands, volts: voltage(loads[index].side))
+      loadIsRunning[index] = loads[index].isRunning(
+        commands, volts: loads[index].side == .battery ? batteryVoltage : systemVoltage)
     }
     for index in inverters.indices {
       inverterAmperes[index] = inverters[index].amperes(
@@ -245,14 +248,15 @@ public struct Plant: Sendable {
     }
   }
 
-  private func voltage(_ side: Side) -> Double { side == .battery ? batteryVoltage : systemVoltage }
-
   /// The sums of the pieces on each side, at these voltages.
-  private func branches(_ battery: Double, _ system: Double) -> (battery: Branch, system: Branch) {
+  ///
+  /// Mutating although it changes nothing: the compiler copies the whole plant for a call that is not, which took a
+  /// third of a step.
+  private mutating func branches(_ battery: Double, _ system: Double) -> (battery: Branch, system: Branch) {
     var before = Load.branch(bypass, at: battery, knee: 1)
     var behind = Load.branch(drain, at: system, knee: 1)
     behind.conductance += busConductance
-    behind += surgeLine.branch(at: system)
+    behind += Plant.surgeLine(surge).branch(at: system)
     for index in chargers.indices {
       if chargers[index].side == .battery {
         before += chargerLines[index].branch(at: battery)
@@ -275,7 +279,7 @@ public struct Plant: Sendable {
   }
 
   /// A surge comes from a source of up to 100 V.
-  private var surgeLine: SourceLine {
+  private static func surgeLine(_ surge: Double) -> SourceLine {
     var line = SourceLine()
     line.setVoltage = 100
     line.most = surge
@@ -287,7 +291,7 @@ public struct Plant: Sendable {
     _ batteryGuess: Double, _ systemGuess: Double, since start: (battery: Double, system: Double), _ seconds: Double
   ) {
     let (battery, system) = (batteryVoltage, systemVoltage)
-    var given = -surgeLine.branch(at: systemGuess).current(at: system) * system
+    var given = -Plant.surgeLine(surge).branch(at: systemGuess).current(at: system) * system
     var taken =
       Load.branch(drain, at: systemGuess, knee: 1).current(at: system) * system
       + Load.branch(bypass, at: batteryGuess, knee: 1).current(at: battery) * battery
@@ -332,7 +336,8 @@ public struct Plant: Sendable {
 
   private mutating func measure(_ seconds: Double) {
     sinceCells += seconds
-    let closed = contactors.allSatisfy(\.feedback)
+    var closed = true
+    for index in contactors.indices where !contactors[index].feedback { closed = false }
     guard !isBusSilent else {
       reading = PlantReading(contactorClosed: closed)
       return
@@ -346,10 +351,11 @@ public struct Plant: Sendable {
   /// Brings ``cellReadings`` up to date. It is a call of its own: who reads extremes only need not pay for it.
   public mutating func measureCells() {
     var place = 0
-    for string in bank.strings {
-      for battery in string.batteries {
-        for cell in battery.cells.indices where cellSensors.indices.contains(place) {
-          let volts = battery.voltage(ofCell: cell, at: string.current)
+    for string in bank.strings.indices {
+      let current = bank.strings[string].current
+      for battery in bank.strings[string].batteries.indices {
+        for cell in bank.strings[string].batteries[battery].cells.indices where place < cellSensors.count {
+          let volts = bank.strings[string].batteries[battery].voltage(ofCell: cell, at: current)
           cellReadings[place] =
             isBusSilent ? nil : cellSensors[place].measure(volts, seconds: sinceCells, random: &random)
           place += 1

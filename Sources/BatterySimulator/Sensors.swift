@@ -49,7 +49,7 @@ public struct Shunt: Sendable, Hashable {
     guard fault == .none else { return shown }
     var value = current * (1 + gainError) + offset
     if noise > 0 { value += noise * random.normal() }
-    if resolution > 0 { value = (value / resolution).rounded() * resolution }
+    if resolution > 0 { value = inSteps(value, of: resolution) }
     shown = min(max(value, -clip), clip)
     return shown
   }
@@ -80,7 +80,7 @@ public struct VoltageSensor: Sendable, Hashable {
     if dropout > 0, random.uniform() < dropout { return nil }
     guard fault == .none else { return shown }
     var value = volts + offset
-    if resolution > 0 { value = (value / resolution).rounded() * resolution }
+    if resolution > 0 { value = inSteps(value, of: resolution) }
     guard delay > 0 else {
       shown = value
       return value
