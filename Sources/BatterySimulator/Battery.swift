@@ -115,7 +115,7 @@ public struct Battery: Sendable {
   }
 
   /// The heat is counted and the slow things are done this often, seconds.
-  static let settlingTime = 10.0
+  static let settlingTime = 30.0
 
   /// A rested battery.
   ///

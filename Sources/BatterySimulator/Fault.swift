@@ -25,7 +25,7 @@ public enum Fault: Sendable, Hashable {
   case chargerRunaway(charger: Int, volts: Double)
   /// Over- or under-temperature: a battery has this many degrees Celsius at once.
   case temperature(battery: Int, celsius: Double)
-  /// The air around all batteries, degrees Celsius; ending it goes back to 25.
+  /// The air around all batteries, degrees Celsius; ending it brings back what was.
   case ambient(celsius: Double)
   /// Over-current into the battery, amperes, from a source that obeys nobody.
   case surgeCharge(amperes: Double)

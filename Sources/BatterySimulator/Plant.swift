@@ -99,6 +99,7 @@ public struct Plant: Sendable {
   private var isBusSilent = false
   private var isCommandless = false
   private var isPrechargeBroken = false
+  private var usualAmbient = 25.0
   private var frozenTemperatures: [Int: Double] = [:]
   private var temperatureOffsets: [Int: Double] = [:]
   private var lostTemperatures: Set<Int> = []
@@ -172,9 +173,10 @@ public struct Plant: Sendable {
       let into = injection + battery.injection
       let out = system.injection + capacitor * volts
       // own * B - path * S = into; other * S - path * B = out. Eliminating B keeps the digits when path is large.
-      let ratio = path / own
+      let inverse = 1 / own
+      let ratio = path * inverse
       atSystem = (out + ratio * into) / (other - ratio * path)
-      atBattery = (into + path * atSystem) / own
+      atBattery = (into + path * atSystem) * inverse
     }
     let start = (battery: batteryVoltage, system: systemVoltage)
     batteryVoltage = atBattery
@@ -427,7 +429,9 @@ public struct Plant: Sendable {
     case .temperature(let battery, let celsius):
       guard isOn, let (string, place) = locate(battery) else { return }
       bank.strings[string].batteries[place].setTemperature(celsius)
-    case .ambient(let celsius): bank.setAmbient(isOn ? celsius : 25)
+    case .ambient(let celsius):
+      if isOn { usualAmbient = battery(0)?.ambient ?? 25 }
+      bank.setAmbient(isOn ? celsius : usualAmbient)
     case .surgeCharge(let amperes): surge = isOn ? max(amperes, 0) : 0
     case .surgeDischarge(let amperes): drain = isOn ? max(amperes, 0) : 0
     case .bypassLoad(let amperes): bypass = isOn ? max(amperes, 0) : 0

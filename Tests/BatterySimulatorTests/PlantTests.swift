@@ -100,6 +100,20 @@ struct PlantTests {
     #expect(plant.contactors[0].isClosed && !plant.reading.contactorClosed)
   }
 
+  @Test("Two contactors share the current (model 1000); with one stuck open the other carries all of it and says so")
+  func twoContactors() {
+    var plant = Self.plant()
+    plant.contactors = [Contactor(), Contactor()]
+    plant.loads = [Load(.current(400))]
+    plant.step(Self.commands(), seconds: 5)
+    let shared = plant.batteryVoltage - plant.systemVoltage
+    #expect(abs(shared - 400 * (0.00015 / 2 + 0.0001)) < 0.001 && plant.reading.contactorClosed)
+    plant.begin(.contactor(1, .stuckOpen))
+    plant.step(Self.commands(), seconds: 5)
+    let single = plant.batteryVoltage - plant.systemVoltage
+    #expect(abs(single - 400 * (0.00015 + 0.0001)) < 0.001 && !plant.reading.contactorClosed)
+  }
+
   @Test("Pre-charge is RC: 63 % of the battery after one time constant, half of the energy becomes heat")
   func precharge() {
     var plant = Self.plant(closed: false)
@@ -378,6 +392,44 @@ struct PlantTests {
     plant.measureCells()
     #expect(plant.reading.current == nil && plant.cellReadings.allSatisfy { $0 == nil })
     #expect(plant.temperature(ofBattery: 0) == nil)
+  }
+
+  @Test("A distributor's fuse blows and comes back, and a silent distributor does not answer")
+  func distributor() {
+    var plant = Self.plant()
+    plant.distributors = [Distributor(address: 0), Distributor(address: 1)]
+    plant.begin(.fuse(distributor: 1, fuse: 3))
+    plant.begin(.distributorSilent(0))
+    #expect(!plant.distributors[1].conducts(3) && plant.distributors[1].conducts(2))
+    #expect(!plant.distributors[0].answers && plant.distributors[1].answers)
+    plant.end(.fuse(distributor: 1, fuse: 3))
+    plant.end(.distributorSilent(0))
+    #expect(plant.distributors[1].conducts(3) && plant.distributors[0].answers)
+  }
+
+  @Test("When commands vanish a charger goes on for 60 s and stops, while the contactor holds")
+  func commandsLost() {
+    var plant = Self.plant()
+    plant.chargers = [Charger(rating: 50)]
+    plant.step(Self.commands(), seconds: 30)
+    plant.begin(.commandsLost)
+    plant.step(Self.commands(), seconds: 55)
+    #expect(plant.current > 49)
+    plant.step(Self.commands(), seconds: 6)
+    #expect(abs(plant.current) < 0.1 && plant.contactors[0].isClosed && plant.reading.current != nil)
+  }
+
+  @Test("The air of a cold morning cools a battery over hours, and ending it brings the old air back")
+  func ambient() {
+    var plant = Self.plant()
+    plant.begin(.ambient(celsius: -5))
+    plant.step(Self.commands(), seconds: 3600)
+    let after = plant.temperature(ofBattery: 0) ?? 0
+    // 22 kJ/K through 0.8 K/W: 4.9 h.
+    #expect(abs(after - (25 - 30 * 0.185)) < 0.3, "\(after) °C")
+    plant.end(.ambient(celsius: -5))
+    plant.step(Self.commands(), seconds: 36_000)
+    #expect((plant.temperature(ofBattery: 0) ?? 0) > 24)
   }
 
   @Test("Faults that name what does not exist, or belong to who drives the plant, change nothing")
