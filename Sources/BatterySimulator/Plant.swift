@@ -109,6 +109,9 @@ public struct Plant: Sendable {
   /// The bus moves faster than this, volts in a millisecond, as long as it is stepped by the millisecond.
   private static let movement = 0.001
 
+  /// Steps of a millisecond in one call: a charger and a load with lock-out can keep an open bus moving for ever.
+  private static let mostFineSteps = 2000
+
   /// A plant around a bank, everything open and the bus empty.
   public init(_ bank: Bank, seed: UInt64 = 1) {
     self.bank = bank
@@ -132,6 +135,7 @@ public struct Plant: Sendable {
       isMoving = true
     }
     var left = seconds
+    var fineSteps = Plant.mostFineSteps
     while left > 1e-9 {
       var length = min(left, max(longestStep, 0.001))
       var isAnyClosed = false
@@ -139,7 +143,10 @@ public struct Plant: Sendable {
         length = min(length, contactors[index].untilChange)
         if contactors[index].isClosed { isAnyClosed = true }
       }
-      if isMoving && !isAnyClosed { length = min(length, 0.001) }
+      if isMoving && !isAnyClosed && fineSteps > 0 {
+        length = min(length, 0.001)
+        fineSteps -= 1
+      }
       length = max(length, 1e-6)
       left -= length
       advance(commands, length)

@@ -79,7 +79,6 @@ public struct SimpleBattery: Sendable {
     parameters.cellCount = min(max(configuration.cellsInSeries, 1), 16)
     parameters.capacity = configuration.capacity
     parameters.chargeSpread = 0.00003
-    parameters.balancer.current = 0
     var battery = Battery(
       parameters, stateOfCharge: configuration.stateOfCharge, celsius: configuration.ambient, seed: configuration.seed)
     battery.inject(ampereHours: configuration.firstCellAhead * configuration.capacity, intoCell: 0)
