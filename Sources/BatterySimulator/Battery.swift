@@ -177,6 +177,26 @@ public struct Battery: Sendable {
       + cell.piece.slow * state.slow + current * cell.piece.ohmic
   }
 
+  /// Lets the sensors from `place` on look at its cells; returns the place of the next battery's first cell.
+  /// Mutating although it changes nothing: a call that is not copies the battery.
+  mutating func measure(
+    at current: Double, by sensors: inout [VoltageSensor], into readings: inout [Double?], from place: Int,
+    seconds: Double, _ random: inout SeededGenerator
+  ) -> Int {
+    let common = coefficients.hysteresis * state.hysteresis
+    let end = place + cells.count
+    guard end <= sensors.count, end <= readings.count else { return end }
+    var sensors = sensors.mutableSpan
+    var readings = readings.mutableSpan
+    for index in cells.indices {
+      let piece = cells[index].piece
+      let volts =
+        cells[index].restVoltage + common + piece.fast * state.fast + piece.slow * state.slow + current * piece.ohmic
+      readings[place + index] = sensors[place + index].measure(volts, seconds: seconds, random: &random)
+    }
+    return end
+  }
+
   /// Energy in the cells, joules, against empty ones.
   public var storedEnergy: Double {
     var sum = 0.0

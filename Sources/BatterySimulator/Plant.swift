@@ -359,16 +359,17 @@ public struct Plant: Sendable {
 
   /// Brings ``cellReadings`` up to date. It is a call of its own: who reads extremes only need not pay for it.
   public mutating func measureCells() {
+    if isBusSilent {
+      for index in cellReadings.indices { cellReadings[index] = nil }
+      sinceCells = 0
+      return
+    }
     var place = 0
     for string in bank.strings.indices {
       let current = bank.strings[string].current
       for battery in bank.strings[string].batteries.indices {
-        for cell in bank.strings[string].batteries[battery].cells.indices where place < cellSensors.count {
-          let volts = bank.strings[string].batteries[battery].voltage(ofCell: cell, at: current)
-          cellReadings[place] =
-            isBusSilent ? nil : cellSensors[place].measure(volts, seconds: sinceCells, random: &random)
-          place += 1
-        }
+        place = bank.strings[string].batteries[battery].measure(
+          at: current, by: &cellSensors, into: &cellReadings, from: place, seconds: sinceCells, &random)
       }
     }
     sinceCells = 0

@@ -75,6 +75,7 @@ public struct VoltageSensor: Sendable, Hashable {
   public init(resolution: Double = 0.001) { self.resolution = resolution }
 
   /// Lets time pass and takes the true voltage in; returns what it shows, nil when nothing arrives.
+  @inline(__always)
   public mutating func measure(_ volts: Double, seconds: Double, random: inout SeededGenerator) -> Double? {
     guard fault != .lost else { return nil }
     if dropout > 0, random.uniform() < dropout { return nil }
