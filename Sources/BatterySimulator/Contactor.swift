@@ -100,9 +100,10 @@ public struct Contactor: Sendable, Hashable {
     isInverted = faults.contains(.feedbackInverted)
     actual = resistance
     stuckFeedback = nil
+    // Of two of a kind the worse: a set has no order, and a run must come out the same each time.
     for fault in faults {
-      if case .highResistance(let ohms) = fault { actual = max(ohms, resistance) }
-      if case .feedbackStuck(let closed) = fault { stuckFeedback = closed }
+      if case .highResistance(let ohms) = fault { actual = max(ohms, actual) }
+      if case .feedbackStuck(let closed) = fault { stuckFeedback = closed || stuckFeedback == true }
     }
     if isStuck {
       isClosed = false

@@ -23,11 +23,10 @@ func halfSine(_ share: Double) -> Double {
   return 16 * product / (5 - 4 * product)
 }
 
-/// The nearest whole number of steps. Adding 1.5 * 2^52 leaves no room for a fraction: it rounds as the processor does,
+/// The nearest whole number of steps, where `count` is the value in steps. Adding 1.5 * 2^52 leaves no room for a fraction: it rounds as the processor does,
 /// without the call into the system's library that `rounded()` is, once for each cell and step.
 @inline(__always)
-func inSteps(_ value: Double, of step: Double) -> Double {
-  let count = value / step
+func inSteps(_ value: Double, of step: Double, count: Double) -> Double {
   guard abs(count) < 0x1p51 else { return value }
   return (count + 0x1.8p52 - 0x1.8p52) * step
 }

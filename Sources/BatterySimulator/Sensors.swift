@@ -49,7 +49,7 @@ public struct Shunt: Sendable, Hashable {
     guard fault == .none else { return shown }
     var value = current * (1 + gainError) + offset
     if noise > 0 { value += noise * random.normal() }
-    if resolution > 0 { value = inSteps(value, of: resolution) }
+    if resolution > 0 { value = inSteps(value, of: resolution, count: value / resolution) }
     shown = min(max(value, -clip), clip)
     return shown
   }
@@ -60,19 +60,25 @@ public struct VoltageSensor: Sendable, Hashable {
   /// What it reads too much, volts: 2 mV for a cell.
   public var offset = 0.0
   /// Its steps, volts: 1 mV for a cell, 10 mV for a bank.
-  public var resolution = 0.001
+  public var resolution: Double {
+    didSet { stepsPerVolt = resolution > 0 ? 1 / resolution : 0 }
+  }
   /// It samples and shows this often, seconds: what it shows is up to two periods old.
   public var delay = 0.0
   /// Share of the samples that are lost.
   public var dropout = 0.0
   /// What is wrong with it.
   public var fault = SensorFault.none
+  private var stepsPerVolt: Double
   private var shown: Double?
   private var sampled: Double?
   private var since = 0.0
 
   /// A sensor without error but its steps.
-  public init(resolution: Double = 0.001) { self.resolution = resolution }
+  public init(resolution: Double = 0.001) {
+    self.resolution = resolution
+    stepsPerVolt = resolution > 0 ? 1 / resolution : 0
+  }
 
   /// Lets time pass and takes the true voltage in; returns what it shows, nil when nothing arrives.
   @inline(__always)
@@ -81,7 +87,7 @@ public struct VoltageSensor: Sendable, Hashable {
     if dropout > 0, random.uniform() < dropout { return nil }
     guard fault == .none else { return shown }
     var value = volts + offset
-    if resolution > 0 { value = inSteps(value, of: resolution) }
+    if resolution > 0 { value = inSteps(value, of: resolution, count: value * stepsPerVolt) }
     guard delay > 0 else {
       shown = value
       return value

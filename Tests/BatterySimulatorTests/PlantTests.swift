@@ -95,6 +95,10 @@ struct PlantTests {
     plant.step(Self.commands(), seconds: 5)
     #expect(abs(plant.batteryVoltage - plant.systemVoltage - 0.61) < 0.01)
 
+    plant.begin(.contactor(0, .highResistance(0.002)))
+    plant.step(Self.commands(), seconds: 5)
+    #expect(abs(plant.batteryVoltage - plant.systemVoltage - 0.61) < 0.01, "of two resistances the larger")
+
     plant.begin(.contactor(0, .feedbackStuck(closed: false)))
     plant.step(Self.commands(), seconds: 1)
     #expect(plant.contactors[0].isClosed && !plant.reading.contactorClosed)
