@@ -50,6 +50,10 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case lowCell
   /// A-B06.
   case loadDisconnected
+  /// W-B01.
+  case preAlarm
+  /// W-B06.
+  case loadWillDisconnect
   /// W-B07.
   case lowStateOfChargeWarning
   /// A-B07.
@@ -85,7 +89,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .lowCell:
       .init(
         code: "A-B01", gxNumber: 103, severity: .alarm, message: "Low cell voltage",
-        raisedWhen: "one cell reaches the low cell voltage", effect: "discharge forbidden, DCL 0",
+        raisedWhen: "one cell is at the low cell voltage 30 s after the pre-alarm, or below 2.6 V",
+        effect: "discharge forbidden, DCL 0",
         clearedWhen: "all cells are at 3.2 V or above",
         advice: "Switch loads off and charge the battery. If it stays, measure each cell of the battery named.",
         ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R92-R94, R240")
@@ -95,6 +100,19 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "discharge is forbidden after it was allowed", effect: "none, it accompanies its cause",
         clearedWhen: "discharge is allowed again", advice: "See the entry beside this one.",
         ledBlinks: 1, drivesRelay: true, isCompanion: true, source: "R242, R255")
+    case .preAlarm:
+      .init(
+        code: "W-B01", gxNumber: nil, severity: .warning, message: "Cell voltage almost low",
+        raisedWhen: "one cell reaches the pre-alarm voltage", effect: "DCL 0 where dcl_at_pre_alarm says so",
+        clearedWhen: "all cells are 0.05 V above the pre-alarm voltage for 10 s",
+        advice: "Reduce loads or charge the battery now.",
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R83, R129, R233, OD-3")
+    case .loadWillDisconnect:
+      .init(
+        code: "W-B06", gxNumber: nil, severity: .warning, message: "Load will disconnect",
+        raisedWhen: "a cause is there that forbids discharge 30 s later", effect: "none, it announces",
+        clearedWhen: "its cause is gone, or the load is disconnected", advice: "See the entry beside this one.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: true, source: "R85, R237, R255")
     case .lowStateOfChargeWarning:
       .init(
         code: "W-B07", gxNumber: nil, severity: .warning, message: "Low state of charge",
@@ -168,7 +186,7 @@ extension AlarmDefinition {
 /// A set of alarms in one word, so that keeping and comparing them allocates nothing.
 public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral {
   /// One bit for each alarm, by its raw value.
-  public private(set) var bits: UInt32 = 0
+  public private(set) var bits: UInt64 = 0
 
   /// The set of these alarms.
   public init(arrayLiteral alarms: Alarm...) {
@@ -179,10 +197,10 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
   public init() {}
 
   /// Adds an alarm.
-  public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt32(alarm.rawValue) }
+  public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt64(alarm.rawValue) }
 
   /// Whether the alarm is in the set.
-  public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt32(alarm.rawValue) != 0 }
+  public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt64(alarm.rawValue) != 0 }
 
   /// Whether no alarm is in the set.
   public var isEmpty: Bool { bits == 0 }
@@ -205,7 +223,7 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
 
   /// Walks over the set bits.
   public struct Iterator: IteratorProtocol, Sendable {
-    var bits: UInt32
+    var bits: UInt64
 
     /// The next alarm.
     public mutating func next() -> Alarm? {

@@ -98,6 +98,9 @@ public struct BMS: Sendable {
     snapshot.chargeConditions = charge.storedConditions
     snapshot.hasTemperature = hasTemperature
     snapshot.lowCell = protection.lowCell
+    snapshot.isLowCellHard = protection.cell.isHard
+    snapshot.preAlarm = protection.cell.isPreAlarm
+    snapshot.preAlarmSeconds = protection.cell.preAlarmAge.seconds
     snapshot.highCell = protection.highCell
     snapshot.lowTemperature = protection.lowTemperature
     snapshot.highTemperature = protection.highTemperature
@@ -122,7 +125,7 @@ public struct BMS: Sendable {
     var outputs = Outputs()
     let judged = Judgement(inputs, parameters, at: now)
     if judged.temperature != nil { hasTemperature = true }
-    protection.evaluate(judged, parameters, at: now)
+    protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
 
     if !monitor.isKnown, let percent = inputs.reportedStateOfCharge.value(at: now, within: Parameters.reportedUntil) {
       monitor.begin(at: percent, parameters)
@@ -160,7 +163,7 @@ public struct BMS: Sendable {
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
-    outputs.nextDeadline = now + .milliseconds(100)
+    outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision)
     previous = outputs
     return outputs
   }
@@ -257,8 +260,8 @@ public struct BMS: Sendable {
     if let data { return data }
     if blocks.contains(.lowCell) {
       return Reason(
-        .lowCell, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
-        endsAt: Parameters.lowCellResume)
+        protection.cell.isHard ? .veryLowCell : .lowCell, .cells, place: judged.lowestCell?.place,
+        value: judged.lowestCell?.value, endsAt: LowCell.resume)
     }
     if blocks.contains(.highTemperature) {
       return Reason(
@@ -270,6 +273,12 @@ public struct BMS: Sendable {
         .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
     }
     return Reason(.allowed)
+  }
+
+  private func preAlarmReason(_ judged: Judgement) -> Reason {
+    Reason(
+      .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
+      endsAt: parameters.preAlarmRelease)
   }
 
   private func limit(
@@ -300,7 +309,10 @@ public struct BMS: Sendable {
       outputs.limits.chargeCurrent = 0  // R146
       outputs.chargeCurrentReason = outputs.chargeReason
     }
-    if outputs.dischargeAllowed {
+    if outputs.dischargeAllowed, protection.cell.isPreAlarm, parameters.stopsDischargeAtPreAlarm {
+      outputs.limits.dischargeCurrent = 0  // R90: the contact stays closed for what must go on
+      outputs.dischargeCurrentReason = preAlarmReason(judged)
+    } else if outputs.dischargeAllowed {
       let isCapped = parameters.dischargeCap < parameters.peak
       outputs.limits.dischargeCurrent = min(parameters.peak, parameters.dischargeCap)  // R149
       outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
@@ -369,6 +381,10 @@ public struct BMS: Sendable {
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
     set(.lowCell, protection.lowCell)
+    let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
+    set(.preAlarm, isPreAlarm)
+    set(.loadWillDisconnect, isPreAlarm && outputs.dischargeAllowed)
+    outputs.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
     set(.highCell, protection.highCell)
     set(.lowTemperature, protection.lowTemperature)
     set(.highTemperature, protection.highTemperature)
@@ -421,6 +437,7 @@ public struct BMS: Sendable {
           .dischargeFloor, .stateOfCharge, value: outputs.stateOfCharge,
           endsAt: parameters.warningLevel + Parameters.warningHysteresis)
       case .loadDisconnected: outputs.dischargeReason
+      case .preAlarm, .loadWillDisconnect: preAlarmReason(judged)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)
       case .voltageLate, .voltageLost: data(.batteryVoltage, judged.voltageState)
       case .currentLate, .currentLost: data(.current, judged.currentState)

@@ -138,6 +138,8 @@ public struct Outputs: Sendable {
   /// Time until the discharge floor, in whole minutes, at most 10 days (R174); nil while charging or not known.
   public var timeToGo: TimeSpan?
 
+  /// The level of the low cell alarm (R103).
+  public var lowCellLevel = LowCellLevel.fine
   /// The alarms that are active.
   public var alarms: AlarmSet = []
   /// The relay in Alarm mode, continuous (R127).

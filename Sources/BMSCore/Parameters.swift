@@ -7,8 +7,6 @@ struct Parameters: Sendable {
   /// R104, R105: high cell, fixed.
   static let highCell = 3.75
   static let highCellResume = 3.6
-  /// R93: loads return when every cell is here.
-  static let lowCellResume = 3.2
   /// OD-2: charging is reduced after a low cell until every cell is above.
   static let reducedUntil = 3.0
   /// OD-2: in amperes per ampere-hour.
@@ -34,6 +32,14 @@ struct Parameters: Sendable {
 
   let capacity: Double
   let lowCell: Double
+  /// Whether low cells are announced (R86).
+  let preAlarm: Bool
+  /// R83; without the batteries' signal it is the low cell voltage itself (R88).
+  let preAlarmCell: Double
+  /// OD-3.
+  let preAlarmRelease: Double
+  /// R90.
+  let stopsDischargeAtPreAlarm: Bool
   let minimumChargeTemperature: Double
   let temperatureRequired: Bool
   let currentReversed: Bool
@@ -77,6 +83,10 @@ struct Parameters: Sendable {
     let factor = settings.bankFactor
     capacity = settings[.batteryCapacity]
     lowCell = settings[.lowCellVoltage]
+    preAlarm = settings[.preAlarm] != 0
+    preAlarmCell = settings[.preAlarmSignal] != 0 ? settings[.preAlarmVoltage] : settings[.lowCellVoltage]
+    preAlarmRelease = quantised(preAlarmCell + LowCell.preAlarmHysteresis)
+    stopsDischargeAtPreAlarm = settings[.dischargeLimitAtPreAlarm] != 0
     minimumChargeTemperature = settings[.minimumChargeTemperature]
     temperatureRequired = settings[.temperatureRequired] != 0
     currentReversed = settings[.currentReversed] != 0

@@ -1,10 +1,11 @@
 import MonotonicTime
 
 // The protections of areas E and F. They latch on the raising side, and release on good data only: data that is lost
-// while a protection is active can neither end it nor restart its hold time.
+// while a protection is active can neither end it nor restart its hold time. Each rule with a course of its own has its
+// own file.
 
 struct Protection: Sendable {
-  private(set) var lowCell: Bool
+  private(set) var cell: LowCell
   private(set) var highCell = false
   private(set) var lowTemperature: Bool
   private(set) var highTemperature = false
@@ -15,8 +16,15 @@ struct Protection: Sendable {
   private(set) var isReduced: Bool
   private var warmSince: Instant?
 
+  var lowCell: Bool { cell.isActive }
+
+  /// When time alone changes the next decision: the end of the 30 s must not wait for the next period.
+  var timeToDecision: TimeSpan {
+    cell.isPreAlarm && cell.graceLeft > .zero ? cell.graceLeft : .never
+  }
+
   init(restoring snapshot: Snapshot?) {
-    lowCell = snapshot?.lowCell ?? false
+    cell = LowCell(restoring: snapshot)
     highCell = snapshot?.highCell ?? false
     lowTemperature = snapshot?.lowTemperature ?? false
     highTemperature = snapshot?.highTemperature ?? false
@@ -25,16 +33,15 @@ struct Protection: Sendable {
     isReduced = snapshot?.isReduced ?? false
   }
 
-  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, at now: Instant) {
-    if let cell = judged.lowestCell?.value {
-      let isComplete = judged.cellState.isUsable
-      if cell <= parameters.lowCell {  // R92: reached is enough
-        lowCell = true
+  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
+    cell.evaluate(judged, parameters, elapsed: elapsed)
+    if let lowest = judged.lowestCell?.value {
+      // The cell decides, not the alarm: reduced charging need not wait 30 s.
+      if lowest <= parameters.lowCell {
         isReduced = true
-      } else if isComplete, cell >= Parameters.lowCellResume {  // R93
-        lowCell = false
+      } else if judged.cellState.isUsable, lowest > Parameters.reducedUntil {
+        isReduced = false
       }
-      if isComplete, cell > Parameters.reducedUntil { isReduced = false }
     }
     if let cell = judged.highestCell?.value {
       if cell >= Parameters.highCell {  // R104

@@ -19,6 +19,10 @@ public enum Rule: UInt8, Sendable, Hashable {
   case highCell
   /// A cell at the low cell voltage (R92).
   case lowCell
+  /// A cell below 2.6 V, which waits for no announcement (OD-12).
+  case veryLowCell
+  /// A cell near the low cell voltage (R83, R90).
+  case preAlarm
   /// Too cold to charge (R109).
   case lowTemperature
   /// Too hot (OD-4).

@@ -11,6 +11,10 @@ extension Reason: CustomStringConvertible {
     case .shutdown: "the program is leaving"
     case .highCell: "\(placeText("highest cell"))\(at("V")), until every cell is below \(end("V"))"
     case .lowCell: "\(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) or above"
+    case .veryLowCell:
+      "\(placeText("lowest cell"))\(at("V")) after a cell fell below 2.6 V, which stops at once, "
+        + "until every cell is at \(end("V")) or above"
+    case .preAlarm: "pre-alarm, \(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) for 10 s"
     case .lowTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or above for 60 s"
     case .highTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or below"
     case .dischargeFloor: "state of charge\(at("%")), until \(end("%"))"

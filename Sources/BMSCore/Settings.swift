@@ -14,6 +14,14 @@ public enum Setting: Int, CaseIterable, Sendable {
   case model
   /// R342.
   case lowCellVoltage
+  /// R86, R328: a low cell is announced 30 s before it disconnects the loads. Off: it disconnects at once.
+  case preAlarm
+  /// R88, R89: whether the batteries have the pre-alarm signal. Without, the low cell voltage itself is announced.
+  case preAlarmSignal
+  /// R343.
+  case preAlarmVoltage
+  /// R90, R91, R331.
+  case dischargeLimitAtPreAlarm
   /// R344.
   case minimumChargeTemperature
   /// R332.
@@ -66,6 +74,14 @@ public enum Setting: Int, CaseIterable, Sendable {
       .init("model", .none, 500, 500...1000, "R5", choices: [500, 1000])
     case .lowCellVoltage:
       .init("low_cell_voltage", .volts, 2.8, 2.6...2.8, "R342")
+    case .preAlarm:
+      .init("pre_alarm", .none, 1, 0...1, "R328", choices: [0, 1])
+    case .preAlarmSignal:
+      .init("pre_alarm_signal", .none, 1, 0...1, "R88", choices: [0, 1])
+    case .preAlarmVoltage:
+      .init("pre_alarm_voltage", .volts, 3.1, 2.6...3.15, "R343")
+    case .dischargeLimitAtPreAlarm:
+      .init("dcl_at_pre_alarm", .none, 0, 0...1, "R331", choices: [0, 1])
     case .minimumChargeTemperature:
       .init("minimum_charge_temperature", .celsius, 5, -10...20, "R344")
     case .absorptionTime:
@@ -193,6 +209,8 @@ public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
         + "\(decimal(row.range.upperBound))\(unit) (\(row.source))"
     case .contradiction(.lowStateOfChargeWarning, .dischargeFloor):
       return "low_soc_warning is refused below discharge_floor (R321)"
+    case .contradiction(.preAlarmVoltage, .lowCellVoltage):
+      return "pre_alarm_voltage is refused at or below low_cell_voltage (R343)"
     case .contradiction(let first, let second):
       return "\(first.definition.key) is refused above \(second.definition.key): late comes before stale, stale before "
         + "withdrawn (OD-20)"
@@ -202,7 +220,7 @@ public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// A complete and consistent set of settings. It cannot hold a refused value.
 public struct Settings: Sendable, Equatable {
-  private var values: InlineArray<24, Double>
+  private var values: InlineArray<40, Double>
 
   /// Every setting at its default.
   public init() {
@@ -238,6 +256,7 @@ public struct Settings: Sendable, Equatable {
     if self[.lowStateOfChargeWarning] < self[.dischargeFloor] {
       throw .contradiction(.lowStateOfChargeWarning, .dischargeFloor)
     }
+    if self[.preAlarmVoltage] <= self[.lowCellVoltage] { throw .contradiction(.preAlarmVoltage, .lowCellVoltage) }
     if self[.cellLate] > self[.cellStale] { throw .contradiction(.cellLate, .cellStale) }
     if self[.measurementLate] > self[.measurementStale] { throw .contradiction(.measurementLate, .measurementStale) }
   }

@@ -4,8 +4,8 @@
 ///
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
-  /// The version of this layout that this program writes and reads.
-  public static let currentVersion = 1
+  /// The version of this layout that this program writes. It also reads the ones before.
+  public static let currentVersion = 2
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -46,21 +46,66 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// Charging was reduced after a low cell.
   public var isReduced = false
 
+  // Since version 2.
+
+  /// A cell was below the hard limit.
+  public var isLowCellHard = false
+  /// The pre-alarm was active.
+  public var preAlarm = false
+  /// For how long, seconds, at most 30.
+  public var preAlarmSeconds = 0.0
+
   /// The state of a BMS that has never run.
   public init() {}
 
   /// Why this snapshot cannot be used, or nil. A damaged one must be refused whole: half a state is a wrong state.
   public var defect: String? {
-    if version != Snapshot.currentVersion { return "layout \(version) is not known here" }
+    if !(1...Snapshot.currentVersion ~= version) { return "layout \(version) is not known here" }
     let numbers = [
       consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation ?? 0,
-      secondsSinceFullCharge ?? 0,
+      secondsSinceFullCharge ?? 0, preAlarmSeconds,
     ]
     if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
     if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
     // One without the other would be full at the first ampere-second of charge.
     if (missing > 0) != (consumed < 0) { return "consumed and missing contradict each other" }
     if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
+    if preAlarmSeconds < 0 { return "an age is negative" }
     return nil
+  }
+}
+
+// Written out, because a stored value of an earlier version lacks what came later and must not be refused for that.
+extension Snapshot {
+  /// Reads any version from 1 on; what an earlier version did not have begins as on a first start.
+  public init(from decoder: any Decoder) throws {
+    self.init()
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    version = try values.decode(Int.self, forKey: .version)
+    isStateOfChargeKnown = try values.decode(Bool.self, forKey: .isStateOfChargeKnown)
+    isStateOfChargeTrusted = try values.decode(Bool.self, forKey: .isStateOfChargeTrusted)
+    consumed = try values.decode(Double.self, forKey: .consumed)
+    missing = try values.decode(Double.self, forKey: .missing)
+    uncountedSeconds = try values.decode(Double.self, forKey: .uncountedSeconds)
+    secondsSinceSynchronisation = try values.decodeIfPresent(Double.self, forKey: .secondsSinceSynchronisation)
+    isFullCharge = try values.decode(Bool.self, forKey: .isFullCharge)
+    absorbedSeconds = try values.decode(Double.self, forKey: .absorbedSeconds)
+    secondsSinceFullCharge = try values.decodeIfPresent(Double.self, forKey: .secondsSinceFullCharge)
+    chargeConditions = try values.decode(UInt8.self, forKey: .chargeConditions)
+    hasTemperature = try values.decode(Bool.self, forKey: .hasTemperature)
+    lowCell = try values.decode(Bool.self, forKey: .lowCell)
+    highCell = try values.decode(Bool.self, forKey: .highCell)
+    lowTemperature = try values.decode(Bool.self, forKey: .lowTemperature)
+    highTemperature = try values.decode(Bool.self, forKey: .highTemperature)
+    veryHighTemperature = try values.decode(Bool.self, forKey: .veryHighTemperature)
+    dischargeFloor = try values.decode(Bool.self, forKey: .dischargeFloor)
+    isReduced = try values.decode(Bool.self, forKey: .isReduced)
+    guard version >= 2 else {
+      version = Snapshot.currentVersion
+      return
+    }
+    isLowCellHard = try values.decode(Bool.self, forKey: .isLowCellHard)
+    preAlarm = try values.decode(Bool.self, forKey: .preAlarm)
+    preAlarmSeconds = try values.decode(Double.self, forKey: .preAlarmSeconds)
   }
 }

@@ -126,8 +126,8 @@ struct ChargeControlTests {
   }
 
   @Test("R97, R141: a low cell starts a cycle, and starts a running absorption anew")
-  func lowCell() {
-    var rig = Rig.resting()
+  func lowCell() throws {
+    var rig = Rig.resting(try unannounced())
     rig.cells(2.8, 3.3)
     #expect(rig.step().events.fullChargeStarted == .lowCell)
     rig.cells(3.3, 3.4)

@@ -21,6 +21,8 @@ struct InvariantTests {
     var current: Instant?
     var cells = [Instant?](repeating: nil, count: 4)
     var values = [Double](repeating: 0, count: 4)
+    /// Since when each has been at 2.8 V or below without a break.
+    var lowSince = [Instant?](repeating: nil, count: 4)
   }
 
   @Test("A hundred thousand random steps break nothing, twice the same", arguments: [1, 2, 3, 4] as [UInt64])
@@ -55,6 +57,7 @@ struct InvariantTests {
           let volts = random.chance(3000) ? [.nan, -1, 5.5, .infinity][index] : centre + noise
           inputs.cells.report(volts, of: places[index], at: now)
           if volts.isFinite, 0...5 ~= volts { (truth.cells[index], truth.values[index]) = (now, quantised(volts)) }
+          truth.lowSince[index] = truth.values[index] <= 2.8 ? truth.lowSince[index] ?? now : nil
         }
         let volts = random.chance(2000) ? -5 : centre * nominal / 3
         inputs.batteryVoltage.report(volts, at: now)
@@ -90,10 +93,13 @@ struct InvariantTests {
     let voltage = try #require(truth.voltage)
     let current = try #require(truth.current)
     try #require(now - voltage < .seconds(2) && now - current < .seconds(2), "old data, \(at)")
-    for (taken, value) in zip(truth.cells, truth.values) {
+    for (index, taken) in truth.cells.enumerated() {
+      let value = truth.values[index]
       try #require(now - (try #require(taken)) < .seconds(5), "old cell, \(at)")
       if out.chargeAllowed { try #require(value < 3.75, "ATC with a cell at \(value), \(at)") }
-      if out.dischargeAllowed { try #require(value > 2.8, "ATD with a cell at \(value), \(at)") }
+      guard out.dischargeAllowed else { continue }
+      try #require(value >= 2.6, "ATD with a cell at \(value), \(at)")
+      if let since = truth.lowSince[index] { try #require(now - since < .seconds(30), "ATD with a low cell, \(at)") }
     }
   }
 }

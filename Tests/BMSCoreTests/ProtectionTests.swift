@@ -50,8 +50,8 @@ struct ProtectionTests {
   }
 
   @Test("R92, R147: 2.81 V discharges, 2.80 V as a bus field does not")
-  func lowCellStops() {
-    var rig = Rig.resting()
+  func lowCellStops() throws {
+    var rig = Rig.resting(try unannounced())
     rig.cells(281 * 0.01, 3.3)
     #expect(rig.step().dischargeAllowed)
     rig.cells(280 * 0.01, 3.3)  // 2.8000000000000003 in binary
@@ -66,8 +66,8 @@ struct ProtectionTests {
   }
 
   @Test("R93, R94: loads return at 3.20 V, not at 3.19 V")
-  func lowCellResumes() {
-    var rig = Rig.resting()
+  func lowCellResumes() throws {
+    var rig = Rig.resting(try unannounced())
     rig.cells(2.7, 3.3)
     rig.step()
     rig.cells(3.19, 3.3)
@@ -80,7 +80,7 @@ struct ProtectionTests {
 
   @Test("R342: the low cell threshold is a setting")
   func lowCellIsAdjustable() throws {
-    var rig = Rig.resting(try settings((.lowCellVoltage, 2.6)))
+    var rig = Rig.resting(try unannounced((.lowCellVoltage, 2.6)))
     rig.cells(2.61, 3.3)
     #expect(rig.step().dischargeAllowed)
     rig.cells(2.6, 3.3)
@@ -102,7 +102,7 @@ struct ProtectionTests {
 
   @Test("R95: one cell of twenty batteries is enough, and it is named")
   func everyCellCounts() throws {
-    var rig = Rig.resting()
+    var rig = Rig.resting(try unannounced())
     rig.inputs.cellExtremes = Extremes()
     (rig.lowest, rig.highest) = (nil, nil)
     rig.inputs.cells = CellTable(expectedCount: 80)
@@ -202,8 +202,8 @@ struct ProtectionTests {
   }
 
   @Test("A restart remembers a low cell: 3.1 V gives no loads")
-  func latchesSurvive() {
-    var rig = Rig.resting()
+  func latchesSurvive() throws {
+    var rig = Rig.resting(try unannounced())
     rig.cells(2.7, 3.3)
     rig.step()
     var next = Rig(restoring: rig.bms.snapshot)

@@ -68,6 +68,13 @@ struct Rig {
   }
 }
 
+/// At once, as without pre-alarm (R328).
+func unannounced(_ changes: (Setting, Double)...) throws -> Settings {
+  var settings = Settings()
+  try settings.set(changes + [(.preAlarm, 0)])
+  return settings
+}
+
 func settings(_ changes: (Setting, Double)...) throws -> Settings {
   var settings = Settings()
   try settings.set(changes)

@@ -196,8 +196,8 @@ struct StaleDataTests {
   }
 
   @Test("A low cell stays low while its source is silent, and a fresh danger counts beside a lost neighbour")
-  func latchWithLoss() {
-    var rig = Rig.resting()
+  func latchWithLoss() throws {
+    var rig = Rig.resting(try unannounced())
     rig.cells(2.7, 3.3)
     rig.step()
     (rig.lowest, rig.highest) = (nil, nil)

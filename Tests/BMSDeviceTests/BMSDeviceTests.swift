@@ -95,7 +95,9 @@ struct BMSDeviceTests {
 
   @Test("a low cell stops discharging at once and not charging; all cells at 3.20 V give it back (R92, R93)")
   func lowCell() throws {
-    var bench = Bench.running()
+    var configuration = Bench.configuration()
+    try configuration.settings.set(.preAlarm, to: 0)  // announced, it would be 30 s later (R84)
+    var bench = Bench.running(configuration)
     bench.lowest = 2.81
     bench.sendCells()
     #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
