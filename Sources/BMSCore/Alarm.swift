@@ -66,6 +66,20 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case highTemperature
   /// Too hot to discharge.
   case veryHighTemperature
+  /// W-B02 while charging.
+  case highChargeCurrentWarning
+  /// W-B02 while discharging.
+  case highDischargeCurrentWarning
+  /// A-B02 while charging.
+  case highChargeCurrent
+  /// A-B02 while discharging.
+  case highDischargeCurrent
+  /// E-B36.
+  case contactFailure
+  /// E-B34.
+  case wrongSystemVoltage
+  /// E-B09.
+  case voltageNotAllowed
   /// Cell voltages come late.
   case cellsLate
   /// Battery voltage comes late.
@@ -151,6 +165,33 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "the highest temperature reaches 55 °C", effect: "discharge forbidden, DCL 0",
         clearedWhen: "at 50 °C or below", advice: "Switch loads off and ventilate. Look for the cause of the heat.",
         ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R110, OD-4")
+    // OD-13: which of #105 and #106 is which is stated nowhere; discharge first, as §9.3 names it.
+    case .highDischargeCurrentWarning: .highCurrentWarning("High discharge current", gxNumber: 105)
+    case .highChargeCurrentWarning: .highCurrentWarning("High charge current", gxNumber: 106)
+    case .highDischargeCurrent:
+      .highCurrent("Discharge current too high", gxNumber: 105, effect: "after 30 s: discharge forbidden, DCL 0")
+    case .highChargeCurrent:
+      .highCurrent("Charge current too high", gxNumber: 106, effect: "after 30 s: charge forbidden, CCL 0")
+    case .contactFailure:
+      .init(
+        code: "E-B36", gxNumber: 36, severity: .error, message: "ATC/ATD failure",
+        raisedWhen: "more than 1 A of charge or 1.5 A of discharge 10 s after it was forbidden", effect: "none",
+        clearedWhen: "that current is gone for 10 s",
+        advice: "A charger or load is not controlled by ATC, ATD or DVCC. Check the wiring of each.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "R121-R123, R250, OD-11")
+    case .wrongSystemVoltage:
+      .init(
+        code: "E-B34", gxNumber: 34, severity: .error, message: "Probably wrong system voltage",
+        raisedWhen: "the battery voltage is not in the window of the nominal voltage set",
+        effect: "charge and discharge forbidden", clearedWhen: "in the window for 10 s, or the setting is changed",
+        advice: "Check nominal_voltage against the battery.",
+        ledBlinks: 7, drivesRelay: true, isCompanion: false, source: "R205, R207, R248")
+    case .voltageNotAllowed:
+      .init(
+        code: "E-B09", gxNumber: 9, severity: .error, message: "Battery voltage not allowed",
+        raisedWhen: "the battery voltage is outside 9 to 60 V", effect: "charge and discharge forbidden",
+        clearedWhen: "in the window for 10 s", advice: "Measure the battery voltage. Check cells and wiring.",
+        ledBlinks: 14, drivesRelay: true, isCompanion: false, source: "R206, R244")
     case .cellsLate: .late("V-B11", "Cell voltages come late")
     case .voltageLate: .late("V-B12", "Battery voltage comes late")
     case .currentLate: .late("V-B13", "Battery current comes late")
@@ -170,6 +211,23 @@ extension AlarmDefinition {
       raisedWhen: "the last good value is older than the warning limit", effect: "none yet",
       clearedWhen: "a good value arrives", advice: "Check the bus load and the sender's interval.",
       ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "OD-20")
+  }
+
+  fileprivate static func highCurrentWarning(_ message: String, gxNumber: Int) -> AlarmDefinition {
+    AlarmDefinition(
+      code: "W-B02", gxNumber: gxNumber, severity: .warning, message: message,
+      raisedWhen: "above the continuous rating for 10 s", effect: "none; 5 minutes of it are allowed",
+      clearedWhen: "at the continuous rating or below", advice: "Reduce the current.",
+      ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R196, R234, OD-13, OD-24")
+  }
+
+  fileprivate static func highCurrent(_ message: String, gxNumber: Int, effect: String) -> AlarmDefinition {
+    AlarmDefinition(
+      code: "A-B02", gxNumber: gxNumber, severity: .alarm, message: message,
+      raisedWhen: "above the peak rating, or above the continuous rating with its 5 minutes used up", effect: effect,
+      clearedWhen: "the current is lower; a contact that was opened is tried again after 5 minutes",
+      advice: "Reduce the current. It is no fuse: a short circuit is cleared by fuses only.",
+      ledBlinks: 8, drivesRelay: true, isCompanion: false, source: "R13, R197-R202, R241, OD-13, OD-22")
   }
 
   fileprivate static func lost(_ code: String, _ message: String) -> AlarmDefinition {

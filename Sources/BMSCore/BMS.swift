@@ -31,9 +31,13 @@ public struct BMS: Sendable {
   /// The settings in force.
   public private(set) var settings: Settings
 
-  private var parameters: Parameters
+  var parameters: Parameters
   private var monitor: BatteryMonitor
-  private var protection: Protection
+  var protection: Protection
+  var overcurrent: CurrentSupervision
+  private var contacts = ContactFailure()
+  var window = VoltageSupervision()
+  private var detectedNominalVoltage: Double?
   private var charge: ChargeControl
   private var started: Instant?
   private var last = Instant.origin
@@ -57,12 +61,15 @@ public struct BMS: Sendable {
     parameters = Parameters(settings)
     monitor = BatteryMonitor(restoring: sound)
     protection = Protection(restoring: sound)
+    overcurrent = CurrentSupervision(restoring: sound)
+    detectedNominalVoltage = sound?.detectedNominalVoltage
     charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
     hasTemperature = sound?.hasTemperature ?? false
   }
 
   /// Takes other settings into force from the next step on.
   public mutating func apply(_ settings: Settings) {
+    if settings[.nominalVoltage] != self.settings[.nominalVoltage] { window.reset() }
     self.settings = settings
     parameters = Parameters(settings)
   }
@@ -100,6 +107,12 @@ public struct BMS: Sendable {
     snapshot.lowCell = protection.lowCell
     snapshot.isLowCellHard = protection.cell.isHard
     snapshot.preAlarm = protection.cell.isPreAlarm
+    snapshot.overcurrentSeconds = overcurrent.budgetUsed.seconds
+    snapshot.chargeGraceSeconds = overcurrent.charge.graceUsed.seconds
+    snapshot.dischargeGraceSeconds = overcurrent.discharge.graceUsed.seconds
+    snapshot.chargeRetrySeconds = overcurrent.charge.retryIn?.seconds
+    snapshot.dischargeRetrySeconds = overcurrent.discharge.retryIn?.seconds
+    snapshot.detectedNominalVoltage = detectedNominalVoltage
     snapshot.preAlarmSeconds = protection.cell.preAlarmAge.seconds
     snapshot.highCell = protection.highCell
     snapshot.lowTemperature = protection.lowTemperature
@@ -126,6 +139,9 @@ public struct BMS: Sendable {
     let judged = Judgement(inputs, parameters, at: now)
     if judged.temperature != nil { hasTemperature = true }
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
+    overcurrent.evaluate(judged.current, parameters, elapsed: elapsed)
+    window.evaluate(judged.voltage, parameters, elapsed: elapsed)
+    if detectedNominalVoltage == nil { detectedNominalVoltage = judged.voltage.flatMap(VoltageWindows.nominal(of:)) }
 
     if !monitor.isKnown, let percent = inputs.reportedStateOfCharge.value(at: now, within: Parameters.reportedUntil) {
       monitor.begin(at: percent, parameters)
@@ -158,6 +174,9 @@ public struct BMS: Sendable {
       dataLostSince = now
     }
     permit(judged, data, inputs.shutdown, into: &outputs)
+    contacts.evaluate(
+      judged.current, chargeAllowed: outputs.chargeAllowed, dischargeAllowed: outputs.dischargeAllowed, elapsed: elapsed
+    )
     limit(judged, data, inputs.shutdown, at: now, into: &outputs)
     outputs.state = inputs.shutdown ? .shutdown : data == nil ? .running : wasComplete ? .error : .waiting
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
@@ -192,6 +211,7 @@ public struct BMS: Sendable {
     outputs.isStateOfChargeTrusted = monitor.isTrusted
     if stateOfCharge != nil { outputs.consumed = monitor.consumed }
     outputs.chargePhase = charge.phase
+    outputs.detectedNominalVoltage = detectedNominalVoltage
   }
 
   private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
@@ -208,77 +228,16 @@ public struct BMS: Sendable {
   }
 
   private func permit(_ judged: Judgement, _ data: Reason?, _ shutdown: Bool, into outputs: inout Outputs) {
-    var charge: Blocks = []
-    var discharge: Blocks = []
-    if shutdown {
-      charge.insert(.shutdown)
-      discharge.insert(.shutdown)
+    outputs.chargeBlocks = blocks(.charge, data: data, isShutdown: shutdown)
+    outputs.dischargeBlocks = blocks(.discharge, data: data, isShutdown: shutdown)
+    outputs.chargeAllowed = outputs.chargeBlocks.isEmpty
+    outputs.dischargeAllowed = outputs.dischargeBlocks.isEmpty
+    let stateOfCharge = outputs.stateOfCharge
+    func why(_ blocks: Blocks, _ direction: CurrentDirection) -> Reason {
+      blocks.first.map { reason($0, direction, judged, data: data, stateOfCharge: stateOfCharge) } ?? Reason(.allowed)
     }
-    if data != nil {
-      charge.insert(.data)
-      discharge.insert(.data)
-    }
-    if protection.highCell { charge.insert(.highCell) }
-    if protection.lowTemperature { charge.insert(.lowTemperature) }
-    if protection.highTemperature { charge.insert(.highTemperature) }
-    if protection.lowCell { discharge.insert(.lowCell) }
-    if protection.veryHighTemperature { discharge.insert(.highTemperature) }
-    if protection.dischargeFloor { discharge.insert(.dischargeFloor) }
-    outputs.chargeBlocks = charge
-    outputs.dischargeBlocks = discharge
-    outputs.chargeAllowed = charge.isEmpty
-    outputs.dischargeAllowed = discharge.isEmpty
-    outputs.chargeReason = chargeReason(charge, judged, data)
-    outputs.dischargeReason = dischargeReason(discharge, judged, data, outputs.stateOfCharge)
-  }
-
-  private func chargeReason(_ blocks: Blocks, _ judged: Judgement, _ data: Reason?) -> Reason {
-    if blocks.contains(.shutdown) { return Reason(.shutdown, .command) }
-    if let data { return data }
-    if blocks.contains(.highCell) {
-      return Reason(
-        .highCell, .cells, place: judged.highestCell?.place, value: judged.highestCell?.value,
-        endsAt: Parameters.highCellResume)
-    }
-    if blocks.contains(.lowTemperature) {
-      return Reason(
-        .lowTemperature, .temperature, place: judged.lowestTemperature?.place, value: judged.lowestTemperature?.value,
-        endsAt: parameters.minimumChargeTemperature + Parameters.lowTemperatureHysteresis)
-    }
-    if blocks.contains(.highTemperature) {
-      return Reason(
-        .highTemperature, .temperature, place: judged.highestTemperature?.place,
-        value: judged.highestTemperature?.value, endsAt: Parameters.highTemperatureResume)
-    }
-    return Reason(.allowed)
-  }
-
-  private func dischargeReason(
-    _ blocks: Blocks, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?
-  ) -> Reason {
-    if blocks.contains(.shutdown) { return Reason(.shutdown, .command) }
-    if let data { return data }
-    if blocks.contains(.lowCell) {
-      return Reason(
-        protection.cell.isHard ? .veryLowCell : .lowCell, .cells, place: judged.lowestCell?.place,
-        value: judged.lowestCell?.value, endsAt: LowCell.resume)
-    }
-    if blocks.contains(.highTemperature) {
-      return Reason(
-        .highTemperature, .temperature, place: judged.highestTemperature?.place,
-        value: judged.highestTemperature?.value, endsAt: Parameters.veryHighTemperatureResume)
-    }
-    if blocks.contains(.dischargeFloor) {
-      return Reason(
-        .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
-    }
-    return Reason(.allowed)
-  }
-
-  private func preAlarmReason(_ judged: Judgement) -> Reason {
-    Reason(
-      .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
-      endsAt: parameters.preAlarmRelease)
+    outputs.chargeReason = why(outputs.chargeBlocks, .charge)
+    outputs.dischargeReason = why(outputs.dischargeBlocks, .discharge)
   }
 
   private func limit(
@@ -383,7 +342,15 @@ public struct BMS: Sendable {
     set(.lowCell, protection.lowCell)
     let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
     set(.preAlarm, isPreAlarm)
-    set(.loadWillDisconnect, isPreAlarm && outputs.dischargeAllowed)
+    let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
+    set(.loadWillDisconnect, isDisconnecting && outputs.dischargeAllowed)
+    set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
+    set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
+    set(.highChargeCurrent, overcurrent.charge.isAlarm)
+    set(.highDischargeCurrent, overcurrent.discharge.isAlarm)
+    set(.contactFailure, contacts.direction != nil && !shutdown)
+    set(.wrongSystemVoltage, window.verdict == .wrongSystem || window.verdict == .betweenWindows)
+    set(.voltageNotAllowed, window.verdict == .notAllowed)
     outputs.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
     set(.highCell, protection.highCell)
     set(.lowTemperature, protection.lowTemperature)
@@ -424,20 +391,29 @@ public struct BMS: Sendable {
     func data(_ role: InputRole, _ state: RoleState) -> Reason {
       Reason(.dataLost, role, fault: state.fault, place: state.place)
     }
+    func block(_ block: Block, _ direction: CurrentDirection) -> Reason {
+      self.reason(block, direction, judged, data: nil, stateOfCharge: outputs.stateOfCharge)
+    }
     var reason =
       switch alarm {
-      case .lowCell: dischargeReason(.lowCell, judged, nil, nil)
-      case .highCell: chargeReason(.highCell, judged, nil)
-      case .lowTemperature: chargeReason(.lowTemperature, judged, nil)
-      case .highTemperature: chargeReason(.highTemperature, judged, nil)
-      case .veryHighTemperature: dischargeReason(.highTemperature, judged, nil, nil)
-      case .lowStateOfCharge: dischargeReason(.dischargeFloor, judged, nil, outputs.stateOfCharge)
+      case .lowCell: block(.lowCell, .discharge)
+      case .highCell: block(.highCell, .charge)
+      case .lowTemperature: block(.lowTemperature, .charge)
+      case .highTemperature: block(.highTemperature, .charge)
+      case .veryHighTemperature: block(.highTemperature, .discharge)
+      case .lowStateOfCharge: block(.dischargeFloor, .discharge)
       case .lowStateOfChargeWarning:
         Reason(
           .dischargeFloor, .stateOfCharge, value: outputs.stateOfCharge,
           endsAt: parameters.warningLevel + Parameters.warningHysteresis)
       case .loadDisconnected: outputs.dischargeReason
-      case .preAlarm, .loadWillDisconnect: preAlarmReason(judged)
+      case .preAlarm: preAlarmReason(judged)
+      case .loadWillDisconnect:
+        protection.cell.isPreAlarm ? preAlarmReason(judged) : Reason(.overcurrent, .current, value: judged.current)
+      case .highChargeCurrentWarning, .highDischargeCurrentWarning, .highChargeCurrent, .highDischargeCurrent:
+        Reason(.overcurrent, .current, value: judged.current, endsAt: parameters.rating)
+      case .contactFailure: Reason(.contactFailure, .current, value: judged.current)
+      case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)
       case .voltageLate, .voltageLost: data(.batteryVoltage, judged.voltageState)
       case .currentLate, .currentLost: data(.current, judged.currentState)

@@ -129,6 +129,10 @@ public struct Outputs: Sendable {
   /// Whether the contactor is closed as its feedback says; nil when nothing says so.
   public var contactorClosed: Bool?
 
+  /// The nominal voltage that the battery voltage meant at the first start: 12, 24 or 48; nil when it meant none (R17,
+  /// R208). Only told: a value that is set is never overwritten (R19).
+  public var detectedNominalVoltage: Double?
+
   /// State of charge, 0...100 %; nil before it was set, synchronised or restored.
   public var stateOfCharge: Double?
   /// Whether the state of charge was ever synchronised or set by hand (R182).

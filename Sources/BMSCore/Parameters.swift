@@ -30,6 +30,7 @@ struct Parameters: Sendable {
   static let peukertHours = 20.0
   static let currentThreshold = 0.05
 
+  let nominal: Double
   let capacity: Double
   let lowCell: Double
   /// Whether low cells are announced (R86).
@@ -81,6 +82,7 @@ struct Parameters: Sendable {
 
   init(_ settings: Settings) {
     let factor = settings.bankFactor
+    nominal = settings[.nominalVoltage]
     capacity = settings[.batteryCapacity]
     lowCell = settings[.lowCellVoltage]
     preAlarm = settings[.preAlarm] != 0

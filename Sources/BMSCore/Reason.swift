@@ -29,6 +29,16 @@ public enum Rule: UInt8, Sendable, Hashable {
   case highTemperature
   /// At the discharge floor (R243).
   case dischargeFloor
+  /// More current than the contactor may carry (R198).
+  case overcurrent
+  /// Current flows although its contact is open (R121, R122).
+  case contactFailure
+  /// The battery voltage belongs to another bank than the one that is set (R205).
+  case wrongSystemVoltage
+  /// The battery voltage belongs to no bank (R207).
+  case voltageBetweenWindows
+  /// The battery voltage is outside 9...60 V (R206).
+  case voltageNotAllowed
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).
@@ -45,28 +55,6 @@ public enum Rule: UInt8, Sendable, Hashable {
   case reducedAfterLowCell
 }
 
-/// What forbids charging or discharging, all causes at once.
-public struct Blocks: OptionSet, Sendable, Hashable {
-  /// One bit each.
-  public let rawValue: UInt8
-  /// From the bits.
-  public init(rawValue: UInt8) { self.rawValue = rawValue }
-  /// Leaving.
-  public static let shutdown = Blocks(rawValue: 1)
-  /// A required input is missing, stale or impossible.
-  public static let data = Blocks(rawValue: 2)
-  /// High cell.
-  public static let highCell = Blocks(rawValue: 4)
-  /// Low cell.
-  public static let lowCell = Blocks(rawValue: 8)
-  /// Low temperature.
-  public static let lowTemperature = Blocks(rawValue: 16)
-  /// High temperature.
-  public static let highTemperature = Blocks(rawValue: 32)
-  /// Discharge floor.
-  public static let dischargeFloor = Blocks(rawValue: 64)
-}
-
 /// Why an output is what it is.
 public struct Reason: Sendable, Hashable {
   /// The rule that decided.
@@ -81,6 +69,8 @@ public struct Reason: Sendable, Hashable {
   public var value: Double?
   /// What the value is compared with to end this state, in the same unit.
   public var endsAt: Double?
+  /// How long until it ends by time alone, where it does.
+  public var endsIn: TimeSpan?
   /// Since when this rule decides.
   public var since = Instant.origin
 

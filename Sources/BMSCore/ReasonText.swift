@@ -18,6 +18,15 @@ extension Reason: CustomStringConvertible {
     case .lowTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or above for 60 s"
     case .highTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or below"
     case .dischargeFloor: "state of charge\(at("%")), until \(end("%"))"
+    case .overcurrent:
+      endsIn.map { "too much current for too long, tried again in \(decimal($0.seconds, places: 0)) s" }
+        ?? "current\(at("A")), until at \(end("A")) or below"
+    case .contactFailure: "current\(at("A")) flows although its contact is open, until it is gone for 10 s"
+    case .wrongSystemVoltage:
+      "battery voltage\(at("V")) belongs to another nominal voltage than the one set, until it fits for 10 s"
+    case .voltageBetweenWindows:
+      "battery voltage\(at("V")) is between the windows of all nominal voltages, until it fits for 10 s"
+    case .voltageNotAllowed: "battery voltage\(at("V")) is outside 9 to 60 V, until it fits for 10 s"
     case .fullCharge: "full charge cycle"
     case .resting: "resting"
     case .restingFollowsBattery: "resting, follows the battery\(at("V"))"

@@ -55,6 +55,19 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// For how long, seconds, at most 30.
   public var preAlarmSeconds = 0.0
 
+  /// Used of the 5 minutes above the continuous rating, seconds.
+  public var overcurrentSeconds = 0.0
+  /// Used of the 30 s before ATC opens for overcurrent.
+  public var chargeGraceSeconds = 0.0
+  /// Used of the 30 s before ATD opens for overcurrent.
+  public var dischargeGraceSeconds = 0.0
+  /// Until ATC is tried again after overcurrent, seconds; nil while it is not held open for that.
+  public var chargeRetrySeconds: Double?
+  /// Until ATD is tried again after overcurrent, seconds; nil while it is not held open for that.
+  public var dischargeRetrySeconds: Double?
+  /// The nominal voltage that the first battery voltage after the first start meant (R17).
+  public var detectedNominalVoltage: Double?
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -63,14 +76,19 @@ public struct Snapshot: Sendable, Hashable, Codable {
     if !(1...Snapshot.currentVersion ~= version) { return "layout \(version) is not known here" }
     let numbers = [
       consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation ?? 0,
-      secondsSinceFullCharge ?? 0, preAlarmSeconds,
+      secondsSinceFullCharge ?? 0, preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds,
+      chargeRetrySeconds ?? 0, dischargeRetrySeconds ?? 0, detectedNominalVoltage ?? 0,
     ]
     if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
     if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
     // One without the other would be full at the first ampere-second of charge.
     if (missing > 0) != (consumed < 0) { return "consumed and missing contradict each other" }
     if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
-    if preAlarmSeconds < 0 { return "an age is negative" }
+    let spans = [
+      preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds ?? 0,
+      dischargeRetrySeconds ?? 0,
+    ]
+    if spans.contains(where: { $0 < 0 }) { return "a time is negative" }
     return nil
   }
 }
@@ -107,5 +125,11 @@ extension Snapshot {
     isLowCellHard = try values.decode(Bool.self, forKey: .isLowCellHard)
     preAlarm = try values.decode(Bool.self, forKey: .preAlarm)
     preAlarmSeconds = try values.decode(Double.self, forKey: .preAlarmSeconds)
+    overcurrentSeconds = try values.decode(Double.self, forKey: .overcurrentSeconds)
+    chargeGraceSeconds = try values.decode(Double.self, forKey: .chargeGraceSeconds)
+    dischargeGraceSeconds = try values.decode(Double.self, forKey: .dischargeGraceSeconds)
+    chargeRetrySeconds = try values.decodeIfPresent(Double.self, forKey: .chargeRetrySeconds)
+    dischargeRetrySeconds = try values.decodeIfPresent(Double.self, forKey: .dischargeRetrySeconds)
+    detectedNominalVoltage = try values.decodeIfPresent(Double.self, forKey: .detectedNominalVoltage)
   }
 }

@@ -1,0 +1,131 @@
+// What forbids charging and discharging. One row for each cause: when it holds, and its reason. The order of the cases
+// is the order in which they are named as the reason when several hold at once.
+
+/// A cause that forbids charging or discharging.
+public enum Block: UInt8, Sendable, Hashable, CaseIterable {
+  /// Leaving.
+  case shutdown
+  /// A required input is missing, stale or impossible.
+  case data
+  /// The battery voltage is in no window of the bank that is set (area L).
+  case voltageWindow
+  /// High cell.
+  case highCell
+  /// Low cell.
+  case lowCell
+  /// Low temperature.
+  case lowTemperature
+  /// High temperature.
+  case highTemperature
+  /// Overcurrent in that direction.
+  case overcurrent
+  /// Discharge floor.
+  case dischargeFloor
+}
+
+/// What forbids charging or discharging, all causes at once.
+public struct Blocks: OptionSet, Sendable, Hashable {
+  /// One bit for each ``Block``, by its raw value.
+  public let rawValue: UInt16
+  /// From the bits.
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+  /// From one cause.
+  public init(_ block: Block) { rawValue = 1 << UInt16(block.rawValue) }
+
+  /// Leaving.
+  public static let shutdown = Blocks(.shutdown)
+  /// A required input is missing, stale or impossible.
+  public static let data = Blocks(.data)
+  /// The battery voltage is in no window of the bank that is set.
+  public static let voltageWindow = Blocks(.voltageWindow)
+  /// High cell.
+  public static let highCell = Blocks(.highCell)
+  /// Low cell.
+  public static let lowCell = Blocks(.lowCell)
+  /// Low temperature.
+  public static let lowTemperature = Blocks(.lowTemperature)
+  /// High temperature.
+  public static let highTemperature = Blocks(.highTemperature)
+  /// Overcurrent in that direction.
+  public static let overcurrent = Blocks(.overcurrent)
+  /// Discharge floor.
+  public static let dischargeFloor = Blocks(.dischargeFloor)
+
+  /// The cause that is named first; nil when there is none.
+  public var first: Block? { Block(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount)) }
+}
+
+extension BMS {
+  /// Everything that forbids a direction now.
+  func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool) -> Blocks {
+    var blocks: Blocks = []
+    func note(_ block: Block, _ holds: Bool) { if holds { blocks.insert(Blocks(block)) } }
+    note(.shutdown, isShutdown)
+    note(.data, data != nil)
+    note(.voltageWindow, window.verdict != .inside)
+    note(.overcurrent, overcurrent[direction].isOpen)
+    switch direction {
+    case .charge:
+      note(.highCell, protection.highCell)
+      note(.lowTemperature, protection.lowTemperature)
+      note(.highTemperature, protection.highTemperature)
+    case .discharge:
+      note(.lowCell, protection.lowCell)
+      note(.highTemperature, protection.veryHighTemperature)
+      note(.dischargeFloor, protection.dischargeFloor)
+    }
+    return blocks
+  }
+
+  /// Why a direction is forbidden by this cause.
+  func reason(
+    _ block: Block, _ direction: CurrentDirection, _ judged: Judgement, data: Reason?, stateOfCharge: Double?
+  ) -> Reason {
+    func cell(_ rule: Rule, _ cell: PlacedValue?, until volts: Double) -> Reason {
+      Reason(rule, .cells, place: cell?.place, value: cell?.value, endsAt: volts)
+    }
+    func temperature(_ rule: Rule, _ measured: PlacedValue?, until celsius: Double) -> Reason {
+      Reason(rule, .temperature, place: measured?.place, value: measured?.value, endsAt: celsius)
+    }
+    switch block {
+    case .shutdown: return Reason(.shutdown, .command)
+    case .data: return data ?? Reason(.waitingForData)
+    case .voltageWindow: return windowReason(judged)
+    case .highCell: return cell(.highCell, judged.highestCell, until: Parameters.highCellResume)
+    case .lowCell:
+      return cell(protection.cell.isHard ? .veryLowCell : .lowCell, judged.lowestCell, until: LowCell.resume)
+    case .lowTemperature:
+      return temperature(
+        .lowTemperature, judged.lowestTemperature,
+        until: parameters.minimumChargeTemperature + Parameters.lowTemperatureHysteresis)
+    case .highTemperature:
+      return temperature(
+        .highTemperature, judged.highestTemperature,
+        until: direction == .charge ? Parameters.highTemperatureResume : Parameters.veryHighTemperatureResume)
+    case .overcurrent:
+      var reason = Reason(.overcurrent, .current, value: judged.current)
+      reason.endsIn = overcurrent[direction].retryIn
+      return reason
+    case .dischargeFloor:
+      return Reason(
+        .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
+    }
+  }
+
+  func windowReason(_ judged: Judgement) -> Reason {
+    let rule: Rule =
+      switch window.verdict {
+      case .inside: .allowed
+      case .wrongSystem: .wrongSystemVoltage
+      case .betweenWindows: .voltageBetweenWindows
+      case .notAllowed: .voltageNotAllowed
+      }
+    return Reason(rule, .batteryVoltage, value: judged.voltage)
+  }
+
+  func preAlarmReason(_ judged: Judgement) -> Reason {
+    Reason(
+      .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
+      endsAt: parameters.preAlarmRelease)
+  }
+}
