@@ -80,6 +80,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case wrongSystemVoltage
   /// E-B09.
   case voltageNotAllowed
+  /// The remote terminals are wired and say nothing.
+  case remoteLost
   /// Cell voltages come late.
   case cellsLate
   /// Battery voltage comes late.
@@ -192,6 +194,12 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "the battery voltage is outside 9 to 60 V", effect: "charge and discharge forbidden",
         clearedWhen: "in the window for 10 s", advice: "Measure the battery voltage. Check cells and wiring.",
         ledBlinks: 14, drivesRelay: true, isCompanion: false, source: "R206, R244")
+    case .remoteLost:
+      .init(
+        code: "V-B15", gxNumber: nil, severity: .warning, message: "Remote on/off input lost",
+        raisedWhen: "the remote terminals are configured and nothing usable was heard", effect: "Off after 60 s",
+        clearedWhen: "they are heard again", advice: "Check the module that reads the remote switch.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R39, R43, OD-20")
     case .cellsLate: .late("V-B11", "Cell voltages come late")
     case .voltageLate: .late("V-B12", "Battery voltage comes late")
     case .currentLate: .late("V-B13", "Battery current comes late")

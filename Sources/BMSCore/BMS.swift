@@ -11,17 +11,22 @@ public enum Command: Sendable, Hashable {
   case setStateOfCharge(Double)
   /// The battery is full: synchronise to 100 % (R167).
   case synchronise
+  /// Another mode (R36, R37).
+  case requestMode(Mode, by: ModeRequester)
 }
 
 /// Why a command was refused. Nothing is changed then.
 public enum CommandError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Not a number from 0 to 100.
   case stateOfChargeOutOfRange(Double)
+  /// The mode is not to be had.
+  case modeRefused(ModeRefusal)
 
   /// A sentence.
   public var description: String {
     switch self {
     case .stateOfChargeOutOfRange(let value): "state of charge \(value) is refused: from 0 to 100 %"
+    case .modeRefused(let refusal): refusal.description
     }
   }
 }
@@ -33,7 +38,10 @@ public struct BMS: Sendable {
 
   var parameters: Parameters
   private var monitor: BatteryMonitor
+  let wiring: Wiring
   var protection: Protection
+  var modes: ModeControl
+  private var chargeVoltage = ChargeVoltage()
   var overcurrent: CurrentSupervision
   private var contacts = ContactFailure()
   var window = VoltageSupervision()
@@ -53,14 +61,20 @@ public struct BMS: Sendable {
   ///
   /// - Parameters:
   ///   - settings: The settings in force.
+  ///   - wiring: What there is to command; by default nothing.
   ///   - snapshot: What the last run left; a defective one counts as none (see ``Snapshot/defect``).
   ///   - afterUpdate: Whether the program changed since, which begins a full charge cycle (R139).
-  public init(settings: Settings = Settings(), restoring snapshot: Snapshot? = nil, afterUpdate: Bool = false) {
+  public init(
+    settings: Settings = Settings(), wiring: Wiring = Wiring(), restoring snapshot: Snapshot? = nil,
+    afterUpdate: Bool = false
+  ) {
     let sound = snapshot?.defect == nil ? snapshot : nil
     self.settings = settings
     parameters = Parameters(settings)
     monitor = BatteryMonitor(restoring: sound)
+    self.wiring = wiring
     protection = Protection(restoring: sound)
+    modes = ModeControl(restoring: sound)
     overcurrent = CurrentSupervision(restoring: sound)
     detectedNominalVoltage = sound?.detectedNominalVoltage
     charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
@@ -83,6 +97,12 @@ public struct BMS: Sendable {
       monitor.set(percent, parameters)
       commanded = SynchronisationRecord(
         cause: .set, before: before, after: percent, voltage: previous.voltage, current: previous.current)
+    case .requestMode(let mode, let requester):
+      do throws(ModeRefusal) {
+        try modes.request(mode, by: requester)
+      } catch {
+        throw .modeRefused(error)
+      }
     case .synchronise:
       monitor.synchronise()
       commanded = SynchronisationRecord(
@@ -113,6 +133,8 @@ public struct BMS: Sendable {
     snapshot.chargeRetrySeconds = overcurrent.charge.retryIn?.seconds
     snapshot.dischargeRetrySeconds = overcurrent.discharge.retryIn?.seconds
     snapshot.detectedNominalVoltage = detectedNominalVoltage
+    snapshot.mode = modes.mode.rawValue
+    snapshot.offCause = modes.offCause?.rawValue
     snapshot.preAlarmSeconds = protection.cell.preAlarmAge.seconds
     snapshot.highCell = protection.highCell
     snapshot.lowTemperature = protection.lowTemperature
@@ -159,6 +181,7 @@ public struct BMS: Sendable {
     commanded = nil
     let stateOfCharge = monitor.stateOfCharge(parameters)
     protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
+    changeMode(judged, inputs, at: now, elapsed: elapsed)
     charge.step(
       judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
       events: &outputs.events)
@@ -178,13 +201,39 @@ public struct BMS: Sendable {
       judged.current, chargeAllowed: outputs.chargeAllowed, dischargeAllowed: outputs.dischargeAllowed, elapsed: elapsed
     )
     limit(judged, data, inputs.shutdown, at: now, into: &outputs)
-    outputs.state = inputs.shutdown ? .shutdown : data == nil ? .running : wasComplete ? .error : .waiting
+    outputs.state = state(data, inputs.shutdown)
+    outputs.mode = modes.mode
+    outputs.offCause = modes.offCause
+    outputs.offIn = modes.offIn
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
     outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision)
     previous = outputs
     return outputs
+  }
+
+  /// Only after the protections of this step: no mode can skip them, and what they found decides.
+  private mutating func changeMode(
+    _ judged: Judgement, _ inputs: borrowing Inputs, at now: Instant, elapsed: TimeSpan
+  ) {
+    chargeVoltage.evaluate(
+      system: inputs.systemVoltage.usable(Plausible.batteryVoltage, at: now, within: parameters.measurementStale),
+      battery: judged.voltage, current: judged.current, isClosed: modes.mode == .on, parameters, elapsed: elapsed)
+    modes.evaluate(
+      remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: protection.lowCell,
+      lowStateOfCharge: protection.dischargeFloor,
+      lowestCell: judged.cellState.isUsable ? judged.lowestCell?.value : nil,
+      chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
+  }
+
+  private func state(_ data: Reason?, _ shutdown: Bool) -> State {
+    if shutdown { return .shutdown }
+    switch modes.mode {
+    case .off: return .shutdown
+    case .standby: return .standby
+    case .on: return data == nil ? .running : wasComplete ? .error : .waiting
+    }
   }
 
   private func report(
@@ -244,6 +293,7 @@ public struct BMS: Sendable {
     _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
   ) {
     limitVoltage(judged, data, shutdown, at: now, into: &outputs)
+    outputs.limits.isAvailable = modes.mode == .on  // R151
     if outputs.chargeAllowed {
       var amperes = parameters.capacity  // R148: 1 A per Ah
       var reason = Reason(.capacity, .setting)
@@ -288,6 +338,10 @@ public struct BMS: Sendable {
   ) {
     if shutdown {
       outputs.chargeVoltageReason = Reason(.shutdown, .command)
+      return
+    }
+    guard modes.mode == .on else {
+      outputs.chargeVoltageReason = modeReason  // R151
       return
     }
     if var reason = data {
@@ -359,7 +413,8 @@ public struct BMS: Sendable {
     set(.lowStateOfCharge, protection.dischargeFloor)
     set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
     let wasAllowed = previous.dischargeAllowed || previous.alarms.contains(.loadDisconnected)
-    set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown)
+    set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
+    set(.remoteLost, modes.isRemoteLost)
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
       set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
@@ -413,6 +468,7 @@ public struct BMS: Sendable {
       case .highChargeCurrentWarning, .highDischargeCurrentWarning, .highChargeCurrent, .highDischargeCurrent:
         Reason(.overcurrent, .current, value: judged.current, endsAt: parameters.rating)
       case .contactFailure: Reason(.contactFailure, .current, value: judged.current)
+      case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)
       case .voltageLate, .voltageLost: data(.batteryVoltage, judged.voltageState)

@@ -5,6 +5,8 @@
 public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   /// Leaving.
   case shutdown
+  /// Standby or Off (R119).
+  case mode
   /// A required input is missing, stale or impossible.
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
@@ -34,6 +36,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
 
   /// Leaving.
   public static let shutdown = Blocks(.shutdown)
+  /// Standby or Off.
+  public static let mode = Blocks(.mode)
   /// A required input is missing, stale or impossible.
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
@@ -61,6 +65,7 @@ extension BMS {
     var blocks: Blocks = []
     func note(_ block: Block, _ holds: Bool) { if holds { blocks.insert(Blocks(block)) } }
     note(.shutdown, isShutdown)
+    note(.mode, modes.mode != .on)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
     note(.overcurrent, overcurrent[direction].isOpen)
@@ -89,6 +94,7 @@ extension BMS {
     }
     switch block {
     case .shutdown: return Reason(.shutdown, .command)
+    case .mode: return modeReason
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .highCell: return cell(.highCell, judged.highestCell, until: Parameters.highCellResume)
@@ -110,6 +116,21 @@ extension BMS {
       return Reason(
         .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
     }
+  }
+
+  var modeReason: Reason {
+    let rule: Rule =
+      switch (modes.mode, modes.offCause) {
+      case (.on, _): .allowed
+      case (.standby, _): .standby
+      case (.off, .remote): .offByRemote
+      case (.off, .softSwitch), (.off, nil): .offByCommand
+      case (.off, .lowCell): .offAfterLowCell
+      case (.off, .lowStateOfCharge): .offAfterLowStateOfCharge
+      }
+    var reason = Reason(rule, .command)
+    reason.endsAt = modes.offCause?.cellsEndAbove
+    return reason
   }
 
   func windowReason(_ judged: Judgement) -> Reason {

@@ -147,6 +147,10 @@ public struct Inputs: Sendable {
   public var cells = CellTable()
   /// What the contactor says of itself.
   public var contactorFeedback = ContactFeedback.unassigned
+  /// Voltage on the system side of the contactor, volts.
+  public var systemVoltage = Measurement.unassigned
+  /// The remote on/off terminals.
+  public var remote = RemoteTerminals()
   /// The program is about to leave: limits are withdrawn and everything is forbidden.
   public var shutdown = false
 

@@ -73,6 +73,12 @@ public struct Measurement: Sendable, Hashable {
     validity == .valid && self.age(at: now) <= age ? lastGood : nil
   }
 
+  /// The last good value while the newest report is good, it is younger than `age` and it can be true.
+  func usable(_ range: ClosedRange<Double>, at now: Instant, within age: TimeSpan) -> Double? {
+    guard validity == .valid, let value = lastGood, range.contains(value), self.age(at: now) < age else { return nil }
+    return value
+  }
+
   /// How old the last good value is; ``TimeSpan/never`` when there is none or it claims to be from the future.
   public func age(at now: Instant) -> TimeSpan {
     storage.isNaN ? .never : ageOf(taken, at: now)

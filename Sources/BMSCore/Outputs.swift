@@ -2,7 +2,7 @@ public import MonotonicTime
 
 // What the core decides, each with its reason (design rule 8).
 
-/// The state numbers of the GX bus (R63). Only those that the core can be in now.
+/// The state numbers of the GX bus (R63).
 public enum State: UInt8, Sendable {
   /// 8: waiting for the first complete data.
   case waiting = 8
@@ -10,8 +10,10 @@ public enum State: UInt8, Sendable {
   case running = 9
   /// 10: data was lost.
   case error = 10
-  /// 12: leaving.
+  /// 12: leaving, or off.
   case shutdown = 12
+  /// 14: standby.
+  case standby = 14
 }
 
 /// The charge phase as its number on the GX bus (R346).
@@ -34,6 +36,10 @@ public struct Limits: Sendable, Hashable {
   public var dischargeCurrent: Double
   /// The voltage at which loads should stop, volts (2.6 V per cell, R150); nil when no limit exists.
   public var lowVoltage: Double?
+
+  /// Whether the limits of current exist. While not running they are to be published as "not available", not as 0 A
+  /// (R151); the numbers here are 0 then for who cannot tell.
+  public var isAvailable = true
 
   /// No limit exists and nothing is allowed.
   public static let withdrawn = Limits(chargeVoltage: nil, chargeCurrent: 0, dischargeCurrent: 0, lowVoltage: nil)
@@ -105,6 +111,14 @@ public struct Outputs: Sendable {
   public var dischargeAllowed = false
   /// CVL, CCL, DCL and the low voltage limit.
   public var limits = Limits.withdrawn
+  /// The mode (R32).
+  public var mode = Mode.on
+  /// Why it is off; nil while it is not.
+  public var offCause: OffCause?
+  /// Until an empty battery switches itself off (R51, R53); nil while nothing runs.
+  public var offIn: TimeSpan?
+  /// Whether the bus is to be silent: in Off (R35).
+  public var isBusSilent: Bool { mode == .off }
   /// The state number.
   public var state = State.waiting
   /// The charge phase.

@@ -66,6 +66,8 @@ struct Parameters: Sendable {
   let threshold: Double
   /// R140.
   let lowVoltageTrigger: Double
+  /// R45.
+  let chargeVoltageLevel: Double
   /// R150.
   let lowVoltageLimit: Double
 
@@ -108,6 +110,7 @@ struct Parameters: Sendable {
     intervalSeconds = settings[.repeatedAbsorptionInterval] * 86_400
     threshold = settings[.stateOfChargeThreshold]
     lowVoltageTrigger = 12 * factor
+    chargeVoltageLevel = quantised(ChargeVoltage.level * factor)
     lowVoltageLimit = quantised(2.6 * Double(settings.cellsInSeries))
     rating = settings.continuousRating
     peak = settings.peakRating

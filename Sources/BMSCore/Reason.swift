@@ -11,6 +11,16 @@ public enum Rule: UInt8, Sendable, Hashable {
   case waitingForData
   /// The program is leaving.
   case shutdown
+  /// Standby was asked for (R34).
+  case standby
+  /// The remote terminals are open (R44).
+  case offByRemote
+  /// Somebody switched it off (R36).
+  case offByCommand
+  /// Off after a low cell without charge voltage (R51).
+  case offAfterLowCell
+  /// Off after the discharge floor without charge voltage (R53).
+  case offAfterLowStateOfCharge
   /// A required input is lost.
   case dataLost
   /// A required input has been lost for so long that limits are withdrawn (OD-20).

@@ -9,6 +9,12 @@ extension Reason: CustomStringConvertible {
     case .dataLost: "\(inputText), until good values arrive"
     case .withdrawn: "\(inputText) for too long, limits are withdrawn until good values arrive"
     case .shutdown: "the program is leaving"
+    case .standby: "in standby, until switched on"
+    case .offByRemote: "off, until the remote input is closed"
+    case .offByCommand: "off, until switched on"
+    case .offAfterLowCell, .offAfterLowStateOfCharge:
+      "off to save an empty battery, until charge voltage comes, every cell is above \(end("V")), or it is switched "
+        + "off for 5 s and on again"
     case .highCell: "\(placeText("highest cell"))\(at("V")), until every cell is below \(end("V"))"
     case .lowCell: "\(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) or above"
     case .veryLowCell:

@@ -68,6 +68,11 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// The nominal voltage that the first battery voltage after the first start meant (R17).
   public var detectedNominalVoltage: Double?
 
+  /// The mode, by its number (R63).
+  public var mode = Mode.on.rawValue
+  /// Why it is off (R50); nil while it is not.
+  public var offCause: UInt8?
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -79,6 +84,8 @@ public struct Snapshot: Sendable, Hashable, Codable {
       secondsSinceFullCharge ?? 0, preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds,
       chargeRetrySeconds ?? 0, dischargeRetrySeconds ?? 0, detectedNominalVoltage ?? 0,
     ]
+    if Mode(rawValue: mode) == nil { return "mode \(mode) is not known" }
+    if let offCause, OffCause(rawValue: offCause) == nil { return "cause \(offCause) of off is not known" }
     if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
     if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
     // One without the other would be full at the first ampere-second of charge.
@@ -130,6 +137,8 @@ extension Snapshot {
     dischargeGraceSeconds = try values.decode(Double.self, forKey: .dischargeGraceSeconds)
     chargeRetrySeconds = try values.decodeIfPresent(Double.self, forKey: .chargeRetrySeconds)
     dischargeRetrySeconds = try values.decodeIfPresent(Double.self, forKey: .dischargeRetrySeconds)
+    mode = try values.decode(UInt8.self, forKey: .mode)
+    offCause = try values.decodeIfPresent(UInt8.self, forKey: .offCause)
     detectedNominalVoltage = try values.decodeIfPresent(Double.self, forKey: .detectedNominalVoltage)
   }
 }

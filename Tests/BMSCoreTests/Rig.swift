@@ -13,10 +13,15 @@ struct Rig {
   var temperature: Double? = 20
   var lowest: Double? = 3.3
   var highest: Double? = 3.3
+  var system: Double?
+  var remote: Bool?
   var period = TimeSpan.milliseconds(100)
 
-  init(_ settings: Settings = Settings(), restoring snapshot: Snapshot? = nil, afterUpdate: Bool = false) {
-    bms = BMS(settings: settings, restoring: snapshot, afterUpdate: afterUpdate)
+  init(
+    _ settings: Settings = Settings(), wiring: Wiring = Wiring(), restoring snapshot: Snapshot? = nil,
+    afterUpdate: Bool = false
+  ) {
+    bms = BMS(settings: settings, wiring: wiring, restoring: snapshot, afterUpdate: afterUpdate)
     inputs.batteryVoltage = .waiting
     inputs.current = .waiting
     inputs.batteryTemperature = .waiting
@@ -24,14 +29,14 @@ struct Rig {
   }
 
   /// A bank at rest whose full charge cycle is over and whose state of charge is known.
-  static func resting(_ settings: Settings = Settings(), soc: Double = 90) -> Rig {
+  static func resting(_ settings: Settings = Settings(), wiring: Wiring = Wiring(), soc: Double = 90) -> Rig {
     var snapshot = Snapshot()
     snapshot.isStateOfChargeKnown = true
     snapshot.isStateOfChargeTrusted = true
     snapshot.missing = settings[.batteryCapacity] * (1 - soc / 100)
     snapshot.consumed = -snapshot.missing
     snapshot.secondsSinceFullCharge = 0
-    var rig = Rig(settings, restoring: snapshot)
+    var rig = Rig(settings, wiring: wiring, restoring: snapshot)
     let factor = settings.bankFactor
     rig.voltage = 13.2 * factor
     rig.step()
@@ -47,6 +52,8 @@ struct Rig {
     if let temperature { inputs.batteryTemperature.report(temperature, at: now) }
     if let lowest { inputs.cellExtremes.lowest.report(lowest, at: now) }
     if let highest { inputs.cellExtremes.highest.report(highest, at: now) }
+    if let system { inputs.systemVoltage.report(system, at: now) }
+    if let remote { inputs.remote.bridge = ContactFeedback(isClosed: remote, at: now) }
     out = bms.step(inputs, at: now)
     return out
   }

@@ -1,0 +1,43 @@
+import MonotonicTime
+
+// Whether a charger stands on the system side (R45, R59, C-1, OD-7). What it means depends on the contactor: while that
+// is open the load's capacitors still hold the battery's voltage and must not be taken for a charger.
+
+struct ChargeVoltage: Sendable {
+  private(set) var isPresent = false
+  /// The system side has been below the level since the contactor opened.
+  private var hasFallen = false
+  private var wasClosed = true
+  private var aboveFor: TimeSpan?
+
+  /// R45, per 12 V.
+  static let level = 11.7
+  /// C-1, OD-7: or so much above the battery.
+  static let aboveBattery = 0.5
+  /// OD-7.
+  static let hold = TimeSpan.seconds(2)
+
+  mutating func evaluate(
+    system: Double?, battery: Double?, current: Double?, isClosed: Bool, _ parameters: Parameters, elapsed: TimeSpan
+  ) {
+    if isClosed != wasClosed {
+      hasFallen = false
+      aboveFor = nil
+    }
+    wasClosed = isClosed
+    guard let system else {
+      aboveFor = nil
+      isPresent = false
+      return
+    }
+    let isAbove = system > parameters.chargeVoltageLevel
+    if isClosed {
+      isPresent = isAbove && (current.map { $0 >= -Parameters.currentThreshold } ?? false)
+      return
+    }
+    if !isAbove { hasFallen = true }
+    let isCharger = isAbove && hasFallen || battery.map { system > quantised($0 + ChargeVoltage.aboveBattery) } ?? false
+    aboveFor = isCharger ? aboveFor.map { $0 + elapsed } ?? .zero : nil
+    isPresent = (aboveFor ?? .zero) >= ChargeVoltage.hold
+  }
+}

@@ -1,0 +1,127 @@
+import MonotonicTime
+
+// Area C in time: remote terminals, the 5 minute rules, waking, forcing (R44-R59, OD-9).
+
+struct ModeControl: Sendable {
+  private(set) var mode: Mode
+  private(set) var offCause: OffCause?
+  /// Until an empty battery switches off; nil while nothing runs (R51, R53, OD-9).
+  private(set) var offIn: TimeSpan?
+  /// The remote input is wired and says nothing usable.
+  private(set) var isRemoteLost = false
+  /// Whether the soft switch works (R39).
+  private(set) var isRemoteOpen = false
+  private var remoteUnknownFor = TimeSpan.zero
+  private var hasRemote = false
+  /// For how long remote or soft switch have been held off (R56).
+  private var remoteOffFor = TimeSpan.zero
+  private var softOffFor: TimeSpan?
+  private var emptyFor: TimeSpan?
+
+  /// R51, R53, R58.
+  static let grace = TimeSpan.minutes(5)
+  /// OD-9.
+  static let standbyGrace = TimeSpan.seconds(60)
+  /// R56.
+  static let forcing = TimeSpan.seconds(5)
+
+  init(restoring snapshot: Snapshot?) {
+    mode = snapshot.flatMap { Mode(rawValue: $0.mode) } ?? .on
+    offCause = snapshot?.offCause.flatMap(OffCause.init(rawValue:))
+    if mode == .off, offCause == nil { offCause = .softSwitch }
+    if mode != .off { offCause = nil }
+    // Closed at the first look is then the edge that ends it; opening was seen by the last run.
+    isRemoteOpen = offCause == .remote
+  }
+
+  /// What an operator or a GX asks for (R36-R39, R49, R56).
+  mutating func request(_ target: Mode, by requester: ModeRequester) throws(ModeRefusal) {
+    if isRemoteOpen, requester != .remote { throw .remoteOpen }
+    switch mode.answer(to: requester, asking: target) {
+    case .refused(let refusal): throw refusal
+    case .unchanged:
+      // Off again while an empty battery is off: the switch is held off, which is how forcing begins.
+      if mode == .off, target == .off, softOffFor == nil { softOffFor = .zero }
+    case .allowed:
+      if mode == .off, target != .off, offCause?.isEmptyBattery == true {
+        guard let held = softOffFor, held >= ModeControl.forcing else {
+          softOffFor = nil
+          throw .offTooShort
+        }
+      }
+      change(to: target, because: target == .off ? .softSwitch : nil)
+    }
+  }
+
+  /// - Parameters:
+  ///   - canTurnOff: whether an empty battery may switch itself off. Not where nothing is to be opened: a supervisor
+  ///     that falls silent would only stop the chargers that the battery needs.
+  mutating func evaluate(
+    remote: RemoteTerminals.State, lowCell: Bool, lowStateOfCharge: Bool, lowestCell: Double?, chargeVoltage: Bool,
+    canTurnOff: Bool, _ parameters: Parameters, elapsed: TimeSpan
+  ) {
+    if let held = softOffFor { softOffFor = min(held + elapsed, ModeControl.forcing) }
+    evaluateRemote(remote, parameters, elapsed)
+    if mode == .off {
+      wake(lowestCell, chargeVoltage)
+      return
+    }
+    let isEmpty = (lowCell || lowStateOfCharge) && canTurnOff
+    // R52: charge voltage cancels the shutdown while On. In Standby the contactor is open and nothing would charge.
+    guard isEmpty, mode == .standby || !chargeVoltage else {
+      emptyFor = nil
+      offIn = nil
+      return
+    }
+    let spent = emptyFor.map { $0 + elapsed } ?? .zero
+    emptyFor = spent
+    let limit = mode == .standby ? ModeControl.standbyGrace : ModeControl.grace
+    offIn = max(limit - spent, .zero)
+    if spent >= limit { change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge) }
+  }
+
+  private mutating func evaluateRemote(
+    _ remote: RemoteTerminals.State, _ parameters: Parameters, _ elapsed: TimeSpan
+  ) {
+    let isOpen: Bool
+    switch remote {
+    case .closed:
+      isOpen = false
+      hasRemote = true
+      remoteUnknownFor = .zero
+    case .open:
+      isOpen = true
+      hasRemote = true
+      remoteUnknownFor = .zero
+    case .unknown:
+      // A broken wire is open. A silent module is given as long as lost battery data (OD-20), if it was ever heard.
+      remoteUnknownFor += elapsed
+      isOpen = !hasRemote || remoteUnknownFor >= parameters.withdrawn ? true : isRemoteOpen
+    }
+    isRemoteLost = remote == .unknown && hasRemote
+    let wasOpen = isRemoteOpen
+    isRemoteOpen = isOpen
+    if isOpen {
+      remoteOffFor = wasOpen ? min(remoteOffFor + elapsed, ModeControl.forcing) : .zero
+      if mode != .off { change(to: .off, because: .remote) }  // R44
+      return
+    }
+    guard wasOpen, mode == .off, let cause = offCause else { return }
+    // R48: the edge switches on; R56: an empty battery only after 5 s.
+    let held = remoteOffFor + elapsed
+    if !cause.isEmptyBattery || held >= ModeControl.forcing { change(to: .on, because: nil) }
+  }
+
+  private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool) {
+    guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
+    if chargeVoltage || (lowestCell.map { $0 > end } ?? false) { change(to: .on, because: nil) }
+  }
+
+  private mutating func change(to target: Mode, because cause: OffCause?) {
+    mode = target
+    offCause = target == .off ? cause : nil
+    softOffFor = nil
+    emptyFor = nil
+    offIn = nil
+  }
+}

@@ -1,0 +1,327 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+@Suite("Modes, area C")
+struct ModeTests {
+  /// Mode, requester, target: done (+), so already (=), or why not.
+  static let table: [(Mode, ModeRequester, Mode, ModeAnswer)] = [
+    (.on, .app, .on, .unchanged), (.on, .app, .standby, .allowed), (.on, .app, .off, .allowed),
+    (.standby, .app, .on, .allowed), (.standby, .app, .standby, .unchanged), (.standby, .app, .off, .allowed),
+    (.off, .app, .on, .allowed), (.off, .app, .standby, .allowed), (.off, .app, .off, .unchanged),
+    (.on, .gx, .on, .unchanged), (.on, .gx, .standby, .allowed), (.on, .gx, .off, .refused(.gxCannotSwitchOff)),
+    (.standby, .gx, .on, .allowed), (.standby, .gx, .standby, .unchanged),
+    (.standby, .gx, .off, .refused(.gxCannotSwitchOff)),
+    (.off, .gx, .on, .refused(.gxOnlyFromStandby)), (.off, .gx, .standby, .refused(.gxOnlyFromStandby)),
+    (.off, .gx, .off, .refused(.gxCannotSwitchOff)),
+    (.on, .remote, .on, .unchanged), (.on, .remote, .standby, .refused(.remoteHasNoStandby)),
+    (.on, .remote, .off, .allowed),
+    (.standby, .remote, .on, .refused(.remoteOnlyFromOff)),
+    (.standby, .remote, .standby, .refused(.remoteHasNoStandby)), (.standby, .remote, .off, .allowed),
+    (.off, .remote, .on, .allowed), (.off, .remote, .standby, .refused(.remoteHasNoStandby)),
+    (.off, .remote, .off, .unchanged),
+  ]
+
+  @Test("R36-R38, R64: the 27 cases")
+  func allCases() {
+    #expect(Self.table.count == 27)
+    for (mode, requester, target, answer) in Self.table {
+      #expect(mode.answer(to: requester, asking: target) == answer, "\(mode) \(requester) \(target)")
+    }
+    #expect(Mode.allCases.map(\.rawValue) == [3, 4, 252], "R63")
+  }
+
+  @Test("R32-R35, R119, R151: Standby and Off forbid both directions and have no limits, not limits of zero")
+  func standbyAndOff() throws {
+    for (mode, state) in [(Mode.standby, State.standby), (.off, .shutdown)] {
+      var rig = Rig.resting()
+      #expect(rig.out.mode == .on && rig.out.limits.isAvailable)
+      try rig.bms.perform(.requestMode(mode, by: .app))
+      rig.step()
+      #expect(rig.out.mode == mode && rig.out.state == state)
+      #expect(rig.out.chargeBlocks == .mode && rig.out.dischargeBlocks == .mode)
+      #expect(!rig.out.limits.isAvailable)
+      #expect(rig.out.limits.chargeVoltage == nil && rig.out.limits.lowVoltage == nil)
+      #expect(rig.out.isBusSilent == (mode == .off))
+      #expect(rig.out.protectiveChange)
+      #expect(rig.out.alarms.isEmpty)
+      try rig.bms.perform(.requestMode(.on, by: .app))  // R49
+      #expect(rig.step().chargeAllowed)
+    }
+  }
+
+  @Test("R37: a refused request says why and changes nothing")
+  func refusal() throws {
+    var rig = Rig.resting()
+    #expect(throws: CommandError.modeRefused(.gxCannotSwitchOff)) {
+      try rig.bms.perform(.requestMode(.off, by: .gx))
+    }
+    #expect(rig.step().mode == .on)
+    #expect(
+      CommandError.modeRefused(.gxCannotSwitchOff).description == "refused: a GX device cannot switch off (R37)")
+  }
+
+  @Test("R44, R48, R39: the remote switch forces Off from On and from Standby, and its edge brings On")
+  func remote() throws {
+    for start in [Mode.on, .standby] {
+      var rig = Rig.resting()
+      rig.remote = true
+      rig.step()
+      try rig.bms.perform(.requestMode(start, by: .app))
+      rig.step()
+      rig.remote = false
+      rig.step()
+      #expect(rig.out.mode == .off && rig.out.offCause == .remote)
+      #expect(throws: CommandError.modeRefused(.remoteOpen)) { try rig.bms.perform(.requestMode(.on, by: .app)) }
+      rig.run(.seconds(1))
+      rig.remote = true
+      #expect(rig.step().mode == .on)
+    }
+  }
+
+  @Test("R49: a soft Off stays off by itself, for ever; R48: a remote edge ends it, its level does not")
+  func softOff() throws {
+    var rig = Rig.resting()
+    rig.remote = true
+    rig.step()
+    try rig.bms.perform(.requestMode(.off, by: .app))
+    rig.cells(3.4, 3.4)
+    #expect(!rig.run(.minutes(10)) { $0.mode != .off })
+    rig.remote = false
+    rig.step()
+    #expect(rig.out.offCause == .softSwitch)
+    rig.remote = true
+    #expect(rig.step().mode == .on)
+  }
+
+  @Test("R40-R43: bridge, H above 3 V, L below 5 V; readings beyond 70 V say nothing")
+  func terminals() {
+    let now = Instant.origin
+    func state(bridge: Bool? = nil, high: Double? = nil, low: Double? = nil) -> RemoteTerminals.State {
+      var terminals = RemoteTerminals()
+      if let bridge { terminals.bridge = ContactFeedback(isClosed: bridge, at: now) }
+      if let high { terminals.high = Measurement(high, at: now) }
+      if let low { terminals.low = Measurement(low, at: now) }
+      return terminals.state(at: now, within: .seconds(5))
+    }
+    #expect(state() == .closed, "not wired is the wire loop")
+    #expect(state(bridge: true) == .closed && state(bridge: false) == .open)
+    #expect(state(high: 3.0) == .open && state(high: 3.01) == .closed)
+    #expect(state(low: 5.0) == .open && state(low: 4.99) == .closed)
+    #expect(state(high: 70) == .closed && state(high: 70.1) == .unknown)
+    #expect(state(low: -70) == .closed && state(low: -70.1) == .unknown)
+    #expect(state(bridge: false, high: 0, low: 12) == .open)
+  }
+
+  @Test("A remote module that falls silent keeps On for 60 s, warned, and is Off then")
+  func remoteSilent() {
+    var rig = Rig.resting()
+    rig.remote = true
+    rig.step()
+    rig.remote = nil
+    rig.run(.seconds(6))
+    #expect(rig.out.mode == .on && rig.out.alarms == [.remoteLost])
+    #expect(!rig.run(.milliseconds(58_000)) { $0.mode == .off })
+    rig.run(.seconds(2))
+    #expect(rig.out.mode == .off && rig.out.offCause == .remote)
+    rig.remote = true
+    #expect(rig.step().mode == .on)
+  }
+
+  @Test("A remote that is wired and was never heard does not start")
+  func remoteNeverHeard() {
+    var rig = Rig()
+    rig.inputs.remote.bridge = .waiting
+    rig.step()
+    #expect(rig.out.mode == .off)
+    rig.remote = true
+    #expect(rig.step().mode == .on)
+  }
+
+  /// The mode part alone, so that no contactor sequence stands between.
+  struct Modes {
+    var control = ModeControl(restoring: nil)
+    var lowCell = false
+    var lowStateOfCharge = false
+    var cell: Double? = 2.9
+    var charge = false
+    var remote = RemoteTerminals.State.closed
+    let parameters = Parameters(Settings())
+
+    /// Steps of 0.5 s; returns whether the mode became `mode` at the end of it and not before.
+    mutating func changes(to mode: Mode, after span: TimeSpan) -> Bool {
+      var elapsed = TimeSpan.zero
+      while elapsed < span {
+        guard control.mode != mode else { return false }
+        step()
+        elapsed += .milliseconds(500)
+      }
+      return control.mode == mode
+    }
+
+    mutating func step(_ elapsed: TimeSpan = .milliseconds(500), canTurnOff: Bool = true) {
+      control.evaluate(
+        remote: remote, lowCell: lowCell, lowStateOfCharge: lowStateOfCharge, lowestCell: cell, chargeVoltage: charge,
+        canTurnOff: canTurnOff, parameters, elapsed: elapsed)
+    }
+  }
+
+  @Test(
+    "R51, R53: five minutes of low cell or low SoC without charge voltage, not half a second less",
+    arguments: [true, false])
+  func fiveMinutes(isCell: Bool) {
+    var modes = Modes()
+    if isCell { modes.lowCell = true } else { modes.lowStateOfCharge = true }
+    modes.step()
+    #expect(modes.control.offIn == .minutes(5))
+    #expect(modes.changes(to: .off, after: .minutes(5)) == true)
+    #expect(modes.control.offCause == (isCell ? .lowCell : .lowStateOfCharge))
+  }
+
+  @Test("R52: charge voltage within the five minutes cancels them; they begin anew when it goes")
+  func cancelled() {
+    var modes = Modes()
+    modes.lowCell = true
+    modes.step()
+    #expect(modes.changes(to: .off, after: .seconds(299)) == false)
+    modes.charge = true
+    modes.step()
+    #expect(modes.control.offIn == nil)
+    #expect(modes.changes(to: .off, after: .minutes(20)) == false)
+    modes.charge = false
+    modes.step()
+    #expect(modes.changes(to: .off, after: .minutes(5)) == true)
+  }
+
+  @Test("A supervisor does not switch itself off: it would only stop the chargers")
+  func supervisor() {
+    var modes = Modes()
+    modes.lowCell = true
+    for _ in 0..<2000 { modes.step(canTurnOff: false) }
+    #expect(modes.control.mode == .on)
+  }
+
+  @Test("R55, OD-9: Standby with low cell is Off after 60 s, also with charge voltage")
+  func standbyEmpty() throws {
+    var modes = Modes()
+    try modes.control.request(.standby, by: .gx)
+    modes.lowCell = true
+    modes.charge = true
+    modes.step()
+    #expect(modes.changes(to: .off, after: .seconds(60)) == true)
+    #expect(modes.control.offCause == .lowCell)
+  }
+
+  func off(_ isCell: Bool) -> Modes {
+    var modes = Modes()
+    if isCell { modes.lowCell = true } else { modes.lowStateOfCharge = true }
+    modes.step(.zero)
+    modes.step(.minutes(5))
+    return modes
+  }
+
+  @Test("R46, R47: every cell above 3.20 V after a low cell, above 3.37 V after low SoC; not at it, and not unseen")
+  func wakesByCells() {
+    for (isCell, limit) in [(true, 3.20), (false, 3.37)] {
+      var modes = off(isCell)
+      modes.cell = nil
+      modes.step()
+      #expect(modes.control.mode == .off)
+      modes.cell = limit
+      modes.step()
+      #expect(modes.control.mode == .off)
+      modes.cell = limit + 0.001
+      modes.step()
+      #expect(modes.control.mode == .on)
+    }
+  }
+
+  @Test("R45, R59: charge voltage ends an Off that protects the battery, and no other")
+  func wakesByChargeVoltage() throws {
+    for isCell in [true, false] {
+      var modes = off(isCell)
+      modes.charge = true
+      modes.step()
+      #expect(modes.control.mode == .on)
+    }
+    var modes = Modes()
+    try modes.control.request(.off, by: .app)
+    modes.charge = true
+    modes.step()
+    #expect(modes.control.mode == .off)
+  }
+
+  @Test("R56: the remote held off for 4.5 s forces nothing, 5 s force On; R58: and 5 min later it is Off again")
+  func forcedByRemote() {
+    var modes = off(true)
+    modes.remote = .open
+    for _ in 0..<9 { modes.step() }
+    modes.remote = .closed
+    modes.step()
+    #expect(modes.control.mode == .off)
+    modes.remote = .open
+    for _ in 0..<10 { modes.step() }
+    modes.remote = .closed
+    modes.step()
+    #expect(modes.control.mode == .on)
+    modes.step()
+    #expect(modes.changes(to: .off, after: .milliseconds(299_500)) == true)
+    #expect(modes.control.offCause == .lowCell)
+  }
+
+  @Test("R56: the soft switch held off for 4.5 s forces nothing, 5 s force On")
+  func forcedBySoftSwitch() throws {
+    var modes = off(true)
+    #expect(throws: ModeRefusal.offTooShort) { try modes.control.request(.on, by: .app) }
+    try modes.control.request(.off, by: .app)
+    for _ in 0..<9 { modes.step() }
+    #expect(throws: ModeRefusal.offTooShort) { try modes.control.request(.on, by: .app) }
+    #expect(modes.control.mode == .off)
+    try modes.control.request(.off, by: .app)
+    for _ in 0..<10 { modes.step() }
+    try modes.control.request(.on, by: .app)
+    #expect(modes.control.mode == .on)
+  }
+
+  @Test("R50: mode and cause outlive a power cut", arguments: OffCause.allCases)
+  func remembered(cause: OffCause) {
+    var snapshot = Snapshot()
+    snapshot.mode = Mode.off.rawValue
+    snapshot.offCause = cause.rawValue
+    var modes = Modes()
+    modes.control = ModeControl(restoring: snapshot)
+    modes.step()
+    // The remote switch is closed now, so its edge happened while nobody looked.
+    #expect(modes.control.mode == (cause == .remote ? .on : .off))
+    modes.cell = 3.3
+    modes.step()
+    #expect((modes.control.mode == .on) == (cause == .remote || cause == .lowCell))
+  }
+
+  @Test("OD-7: with the contactor open 11.7 V is no charger, 11.71 V is one after 2 s, if it had fallen before")
+  func chargeVoltage() {
+    let parameters = Parameters(Settings())
+    var detector = ChargeVoltage()
+    func run(_ volts: Double?, _ seconds: Double, closed: Bool = false, current: Double? = 0) -> Bool {
+      for _ in 0..<Int(seconds * 2) {
+        detector.evaluate(
+          system: volts, battery: 12, current: current, isClosed: closed, parameters, elapsed: .milliseconds(500))
+      }
+      return detector.isPresent
+    }
+    #expect(!run(12.4, 60), "the load's capacitors, not a charger")
+    #expect(!run(11.7, 10))
+    #expect(!run(11.71, 2))
+    #expect(run(11.71, 0.5))
+    #expect(!run(nil, 0.5), "nobody sees it")
+    detector = ChargeVoltage()
+    #expect(!run(12.5, 10), "C-1: 0.5 V above the battery is not above it")
+    #expect(run(12.51, 2.5))
+    #expect(run(11.71, 1, closed: true))
+    #expect(!run(11.7, 1, closed: true))
+    #expect(run(13, 1, closed: true, current: -0.05))
+    #expect(!run(13, 1, closed: true, current: -0.06))
+    #expect(!run(13, 1, closed: true, current: nil))
+  }
+}
