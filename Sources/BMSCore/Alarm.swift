@@ -82,6 +82,20 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case voltageNotAllowed
   /// The remote terminals are wired and say nothing.
   case remoteLost
+  /// E-B11.
+  case hardware
+  /// E-B25.
+  case prechargeOverload
+  /// E-B35.
+  case prechargeTimeout
+  /// E-B26.
+  case contactorError
+  /// W-B04.
+  case badContact
+  /// A busbar's thermal switch is open.
+  case busbarHot
+  /// A contactor or thermal switch that is wired says nothing.
+  case feedbackLost
   /// Cell voltages come late.
   case cellsLate
   /// Battery voltage comes late.
@@ -200,6 +214,51 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "the remote terminals are configured and nothing usable was heard", effect: "Off after 60 s",
         clearedWhen: "they are heard again", advice: "Check the module that reads the remote switch.",
         ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R39, R43, OD-20")
+    case .hardware:
+      .init(
+        code: "E-B11", gxNumber: 11, severity: .error, message: "Hardware error",
+        raisedWhen: "voltages or feedback cannot be read in the self-test", effect: "the contactor stays open",
+        clearedWhen: "restart", advice: "Check the wiring of system voltage and contactor feedback.",
+        ledBlinks: 9, drivesRelay: true, isCompanion: false, source: "R21, R78, R245")
+    case .prechargeOverload:
+      .init(
+        code: "E-B25", gxNumber: 25, severity: .error, message: "Pre-charge error",
+        raisedWhen: "a short on the system side, or more energy than the pre-charge resistor may take",
+        effect: "the contactor stays open; three tries, 30 s apart", clearedWhen: "a try succeeds, or restart",
+        advice: "Switch loads off, look for a short circuit on the system side.",
+        ledBlinks: 6, drivesRelay: true, isCompanion: false, source: "R67-R69, R246, OD-18")
+    case .prechargeTimeout:
+      .init(
+        code: "E-B35", gxNumber: 35, severity: .error, message: "Pre-charge timeout",
+        raisedWhen: "the system side does not rise in time",
+        effect: "the contactor stays open; three tries, 30 s apart",
+        clearedWhen: "a try succeeds, or restart", advice: "Switch loads off until the contactor is closed.",
+        ledBlinks: 5, drivesRelay: true, isCompanion: false, source: "R66, R69, R249, OD-18")
+    case .contactorError:
+      .init(
+        code: "E-B26", gxNumber: 26, severity: .error, message: "Contactor error",
+        raisedWhen: "a contactor's feedback disagrees with its command for 200 ms",
+        effect: "commanded open, not closed again", clearedWhen: "restart",
+        advice: "The contactor is welded or does not close. Disconnect the battery and have it checked.",
+        ledBlinks: 10, drivesRelay: true, isCompanion: false, source: "R73, R77, R247, OD-21")
+    case .badContact:
+      .init(
+        code: "W-B04", gxNumber: 112, severity: .warning, message: "Bad contactor",
+        raisedWhen: "more than 0.5 V across the closed contactor", effect: "none",
+        clearedWhen: "0.5 V or less", advice: "Have contactor and connections checked.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R71, R236")
+    case .busbarHot:
+      .init(
+        code: "V-B05", gxNumber: nil, severity: .alarm, message: "Busbar too hot",
+        raisedWhen: "a thermal switch opens at 130 °C", effect: "the contactor opens 2 s after ATC",
+        clearedWhen: "both switches are closed", advice: "Reduce current. Check the torque of every connection.",
+        ledBlinks: 8, drivesRelay: true, isCompanion: false, source: "R72, R203")
+    case .feedbackLost:
+      .init(
+        code: "V-B16", gxNumber: nil, severity: .warning, message: "Feedback lost",
+        raisedWhen: "a contactor or thermal switch that is wired says nothing", effect: "none",
+        clearedWhen: "it is heard again", advice: "Check the module that reads it.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R72, R73, OD-20")
     case .cellsLate: .late("V-B11", "Cell voltages come late")
     case .voltageLate: .late("V-B12", "Battery voltage comes late")
     case .currentLate: .late("V-B13", "Battery current comes late")

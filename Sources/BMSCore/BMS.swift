@@ -43,7 +43,12 @@ public struct BMS: Sendable {
   var modes: ModeControl
   private var chargeVoltage = ChargeVoltage()
   var overcurrent: CurrentSupervision
+  var contactor: ContactorSequence
   private var contacts = ContactFailure()
+  private var secondLine = SecondLine()
+  private var isBusbarHot = false
+  private var isFeedbackLost = false
+  private var contactDrop: Double?
   var window = VoltageSupervision()
   private var detectedNominalVoltage: Double?
   private var charge: ChargeControl
@@ -73,6 +78,7 @@ public struct BMS: Sendable {
     parameters = Parameters(settings)
     monitor = BatteryMonitor(restoring: sound)
     self.wiring = wiring
+    contactor = ContactorSequence(wiring)
     protection = Protection(restoring: sound)
     modes = ModeControl(restoring: sound)
     overcurrent = CurrentSupervision(restoring: sound)
@@ -196,12 +202,19 @@ public struct BMS: Sendable {
     } else if dataLostSince == nil {
       dataLostSince = now
     }
+    moveContactor(judged, data, inputs, at: now, elapsed: elapsed)
     permit(judged, data, inputs.shutdown, into: &outputs)
+    // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
     contacts.evaluate(
-      judged.current, chargeAllowed: outputs.chargeAllowed, dischargeAllowed: outputs.dischargeAllowed, elapsed: elapsed
+      judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
+      dischargeAllowed: outputs.dischargeAllowed || !contactor.carries, elapsed: elapsed
     )
     limit(judged, data, inputs.shutdown, at: now, into: &outputs)
     outputs.state = state(data, inputs.shutdown)
+    outputs.contactorCommand = contactor.closes
+    outputs.prechargeCommand = contactor.precharges
+    outputs.contactorPhase = contactor.phase
+    outputs.contactorFault = contactor.fault
     outputs.mode = modes.mode
     outputs.offCause = modes.offCause
     outputs.offIn = modes.offIn
@@ -219,12 +232,49 @@ public struct BMS: Sendable {
   ) {
     chargeVoltage.evaluate(
       system: inputs.systemVoltage.usable(Plausible.batteryVoltage, at: now, within: parameters.measurementStale),
-      battery: judged.voltage, current: judged.current, isClosed: modes.mode == .on, parameters, elapsed: elapsed)
+      battery: judged.voltage, current: judged.current, isClosed: modes.mode == .on && contactor.carries, parameters,
+      elapsed: elapsed)
     modes.evaluate(
       remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: protection.lowCell,
       lowStateOfCharge: protection.dischargeFloor,
       lowestCell: judged.cellState.isUsable ? judged.lowestCell?.value : nil,
       chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
+    if previous.mode != .on, modes.mode == .on { restartContactor() }
+  }
+
+  private mutating func restartContactor() {
+    contactor.restart()
+    secondLine.restart()
+  }
+
+  /// The contactor follows what every rule before it agreed to.
+  private mutating func moveContactor(
+    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, at now: Instant, elapsed: TimeSpan
+  ) {
+    secondLine.evaluate(contacts, judged, protection)
+    let switches = (
+      Feedback(inputs.thermalSwitch, at: now, within: parameters.cellStale),
+      Feedback(inputs.secondThermalSwitch, at: now, within: parameters.cellStale)
+    )
+    isBusbarHot = switches.0.state == .open || switches.1.state == .open
+    var view = ContactorSequence.View()
+    view.feedback = Feedback(inputs.contactorFeedback, at: now, within: parameters.cellStale)
+    view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
+    isFeedbackLost =
+      switches.0.state == .unknown || switches.1.state == .unknown || view.feedback.state == .unknown
+      || view.secondFeedback.state == .unknown
+    // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
+    let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : data == nil && window.verdict == .inside
+    view.isWanted =
+      modes.mode == .on && !inputs.shutdown && !isBusbarHot && secondLine.holdsOpen == nil && mayCarry
+    view.mayJoin = inputs.mayJoin
+    view.battery = judged.voltage
+    view.system = inputs.systemVoltage.usable(
+      Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
+    view.systemTaken = inputs.systemVoltage.taken
+    view.current = judged.current
+    contactDrop = view.battery.flatMap { battery in view.system.map { abs(battery - $0) } }
+    contactor.step(view, parameters, at: now, elapsed: elapsed)
   }
 
   private func state(_ data: Reason?, _ shutdown: Bool) -> State {
@@ -232,7 +282,18 @@ public struct BMS: Sendable {
     switch modes.mode {
     case .off: return .shutdown
     case .standby: return .standby
-    case .on: return data == nil ? .running : wasComplete ? .error : .waiting
+    case .on: break
+    }
+    if contactor.carries { return data == nil ? .running : wasComplete ? .error : .waiting }
+    switch contactor.phase {
+    case .open: return data != nil && wasComplete ? .error : .waiting
+    case .selfTest: return .contactorCheck
+    case .pending: return .pending
+    case .precharge, .cooling: return .precharging
+    case .closing: return .goingToRun
+    case .closed, .lead: return .running
+    case .opening: return .shutdown
+    case .failed: return .error
     }
   }
 
@@ -255,6 +316,10 @@ public struct BMS: Sendable {
     let feedback = inputs.contactorFeedback
     if feedback.validity == .valid, ageOf(feedback.taken, at: now) < parameters.cellStale {
       outputs.contactorClosed = feedback.isClosed
+    }
+    if wiring.contactors == .two, outputs.contactorClosed == true {
+      let second = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
+      outputs.contactorClosed = second.state == .closed ? true : second.state == .open ? false : nil
     }
     outputs.stateOfCharge = stateOfCharge
     outputs.isStateOfChargeTrusted = monitor.isTrusted
@@ -293,7 +358,7 @@ public struct BMS: Sendable {
     _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
   ) {
     limitVoltage(judged, data, shutdown, at: now, into: &outputs)
-    outputs.limits.isAvailable = modes.mode == .on  // R151
+    outputs.limits.isAvailable = modes.mode == .on && contactor.carries  // R151
     if outputs.chargeAllowed {
       var amperes = parameters.capacity  // R148: 1 A per Ah
       var reason = Reason(.capacity, .setting)
@@ -342,6 +407,10 @@ public struct BMS: Sendable {
     }
     guard modes.mode == .on else {
       outputs.chargeVoltageReason = modeReason  // R151
+      return
+    }
+    guard contactor.carries else {
+      outputs.chargeVoltageReason = data ?? contactorReason(judged)  // R151
       return
     }
     if var reason = data {
@@ -415,6 +484,13 @@ public struct BMS: Sendable {
     let wasAllowed = previous.dischargeAllowed || previous.alarms.contains(.loadDisconnected)
     set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
     set(.remoteLost, modes.isRemoteLost)
+    set(.hardware, contactor.fault == .selfTest)
+    set(.prechargeOverload, contactor.fault == .prechargeOverload)
+    set(.prechargeTimeout, contactor.fault == .prechargeTimeout)
+    set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
+    set(.badContact, contactor.isContactBad)
+    set(.busbarHot, isBusbarHot)
+    set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
       set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
@@ -468,6 +544,10 @@ public struct BMS: Sendable {
       case .highChargeCurrentWarning, .highDischargeCurrentWarning, .highChargeCurrent, .highDischargeCurrent:
         Reason(.overcurrent, .current, value: judged.current, endsAt: parameters.rating)
       case .contactFailure: Reason(.contactFailure, .current, value: judged.current)
+      case .hardware, .prechargeOverload, .prechargeTimeout, .contactorError: Reason(.contactorFault, .contactor)
+      case .badContact: Reason(.contactDrop, .contactor, value: contactDrop, endsAt: ContactorSequence.contactDrop)
+      case .busbarHot: Reason(.busbarHot, .contactor)
+      case .feedbackLost: Reason(.feedbackLost, .contactor, fault: .stale)
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)

@@ -11,6 +11,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
   case voltageWindow
+  /// The contactor is not closed, or about to open.
+  case contactor
   /// High cell.
   case highCell
   /// Low cell.
@@ -42,6 +44,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
   public static let voltageWindow = Blocks(.voltageWindow)
+  /// The contactor is not closed, or about to open.
+  public static let contactor = Blocks(.contactor)
   /// High cell.
   public static let highCell = Blocks(.highCell)
   /// Low cell.
@@ -68,6 +72,7 @@ extension BMS {
     note(.mode, modes.mode != .on)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
+    note(.contactor, modes.mode == .on && !(direction == .charge ? contactor.allowsCharge : contactor.carries))
     note(.overcurrent, overcurrent[direction].isOpen)
     switch direction {
     case .charge:
@@ -97,6 +102,7 @@ extension BMS {
     case .mode: return modeReason
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
+    case .contactor: return contactorReason(judged)
     case .highCell: return cell(.highCell, judged.highestCell, until: Parameters.highCellResume)
     case .lowCell:
       return cell(protection.cell.isHard ? .veryLowCell : .lowCell, judged.lowestCell, until: LowCell.resume)
@@ -131,6 +137,19 @@ extension BMS {
     var reason = Reason(rule, .command)
     reason.endsAt = modes.offCause?.cellsEndAbove
     return reason
+  }
+
+  func contactorReason(_ judged: Judgement) -> Reason {
+    let rule: Rule =
+      switch contactor.phase {
+      case .open, .selfTest, .precharge, .closing: .contactorStarts
+      case .cooling: .prechargeCools
+      case .pending: .waitingForGroup
+      case .closed: .allowed
+      case .lead, .opening: .contactorOpens
+      case .failed: .contactorFault
+      }
+    return Reason(rule, .contactor)
   }
 
   func windowReason(_ judged: Judgement) -> Reason {

@@ -28,8 +28,11 @@ struct ContactFailure: Sendable {
   /// The direction that flows although it is forbidden.
   var direction: CurrentDirection? { discharge.isActive ? .discharge : charge.isActive ? .charge : nil }
 
-  /// For how long a forbidden discharge has been an error (OD-12).
-  var dischargeActiveFor: TimeSpan { discharge.isActive ? discharge.activeFor : .zero }
+  /// For how long a forbidden current has been an error (OD-12).
+  func activeFor(_ direction: CurrentDirection) -> TimeSpan {
+    let course = direction == .charge ? charge : discharge
+    return course.isActive ? course.activeFor : .zero
+  }
 
   mutating func evaluate(_ current: Double?, chargeAllowed: Bool, dischargeAllowed: Bool, elapsed: TimeSpan) {
     ContactFailure.judge(

@@ -147,6 +147,14 @@ public struct Inputs: Sendable {
   public var cells = CellTable()
   /// What the contactor says of itself.
   public var contactorFeedback = ContactFeedback.unassigned
+  /// What the second contactor of a model 1000 says of itself (R77).
+  public var secondContactorFeedback = ContactFeedback.unassigned
+  /// The busbar's thermal switch, closed while it is below 130 °C (R72).
+  public var thermalSwitch = ContactFeedback.unassigned
+  /// The other busbar's thermal switch.
+  public var secondThermalSwitch = ContactFeedback.unassigned
+  /// Whether the group lets this BMS join; true for a BMS alone.
+  public var mayJoin = true
   /// Voltage on the system side of the contactor, volts.
   public var systemVoltage = Measurement.unassigned
   /// The remote on/off terminals.
@@ -174,6 +182,8 @@ public enum InputRole: UInt8, Sendable, Hashable, CaseIterable {
   case command
   /// A setting.
   case setting
+  /// The contactor and its pre-charge.
+  case contactor
 
   /// The word used in reasons.
   public var name: String {
@@ -185,6 +195,7 @@ public enum InputRole: UInt8, Sendable, Hashable, CaseIterable {
     case .stateOfCharge: "state of charge"
     case .command: "command"
     case .setting: "setting"
+    case .contactor: "contactor"
     }
   }
 }

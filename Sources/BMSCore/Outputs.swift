@@ -14,6 +14,14 @@ public enum State: UInt8, Sendable {
   case shutdown = 12
   /// 14: standby.
   case standby = 14
+  /// 15: about to run, the contactor closes.
+  case goingToRun = 15
+  /// 16: pre-charging.
+  case precharging = 16
+  /// 17: contactor check.
+  case contactorCheck = 17
+  /// 18: waits for its group.
+  case pending = 18
 }
 
 /// The charge phase as its number on the GX bus (R346).
@@ -121,6 +129,14 @@ public struct Outputs: Sendable {
   public var isBusSilent: Bool { mode == .off }
   /// The state number.
   public var state = State.waiting
+  /// Close the contactors. Always false where there is none to command.
+  public var contactorCommand = false
+  /// Close the pre-charge switch.
+  public var prechargeCommand = false
+  /// Where the contactor sequence stands.
+  public var contactorPhase = ContactorPhase.open
+  /// What went wrong with contactor or pre-charge; nil when nothing did.
+  public var contactorFault: ContactorFault?
   /// The charge phase.
   public var chargePhase = ChargePhase.resting
 

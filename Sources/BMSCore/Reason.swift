@@ -49,6 +49,22 @@ public enum Rule: UInt8, Sendable, Hashable {
   case voltageBetweenWindows
   /// The battery voltage is outside 9...60 V (R206).
   case voltageNotAllowed
+  /// Self-test, pre-charge or closing (R20).
+  case contactorStarts
+  /// The pre-charge resistor cools before the next try (OD-18).
+  case prechargeCools
+  /// The group has not let this BMS join yet.
+  case waitingForGroup
+  /// The contactor opens; ATC leads by 2 s (R76).
+  case contactorOpens
+  /// Contactor or pre-charge failed (R66, R67, R73).
+  case contactorFault
+  /// A busbar's thermal switch is open (R72).
+  case busbarHot
+  /// The contactor is wired and nothing says where it is.
+  case feedbackLost
+  /// Both sides of the closed contactor are not at one voltage (R71).
+  case contactDrop
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).

@@ -1,0 +1,346 @@
+import MonotonicTime
+
+// Area D: self-test, pre-charge, closing, opening (R20, R21, R65-R77, OD-18, OD-21).
+//
+// The state is what feedback says, never what was commanded (design rule 7). The sequence comes after every protection
+// of the step and only ever closes on a request that all of them agreed to.
+
+/// Where the contactor sequence stands.
+public enum ContactorPhase: UInt8, Sendable, Hashable {
+  /// Open and nothing asks for more.
+  case open
+  /// Voltages and contacts are looked at (R21).
+  case selfTest
+  /// Waits for the group (state 18).
+  case pending
+  /// The load's capacitors are charged through the resistor.
+  case precharge
+  /// A try failed and the resistor cools (OD-18).
+  case cooling
+  /// Commanded, waiting for the feedback.
+  case closing
+  /// Closed.
+  case closed
+  /// About to open: ATC is open, the contactor follows (R76).
+  case lead
+  /// Commanded open, waiting for the feedback.
+  case opening
+  /// A fault that a restart only can end (R247).
+  case failed
+}
+
+/// What went wrong with contactor or pre-charge.
+public enum ContactorFault: UInt8, Sendable, Hashable {
+  /// E-B11: voltages or feedback could not be read in the self-test (R245).
+  case selfTest
+  /// E-B25: a short, or more energy than the resistor may take (R67, R68).
+  case prechargeOverload
+  /// E-B35: it took too long (R66).
+  case prechargeTimeout
+  /// E-B26: closed although commanded open (R73).
+  case welded
+  /// E-B26: open although commanded closed (R73, R77).
+  case stuckOpen
+}
+
+/// What a contact's feedback says now, and since when it can be judged.
+struct Feedback: Sendable, Equatable {
+  enum State: Sendable, Equatable {
+    /// No feedback is wired.
+    case unassigned
+    /// Wired, and nothing usable.
+    case unknown
+    case open
+    case closed
+  }
+
+  var state = State.unassigned
+  var taken = Instant.origin
+
+  init() {}
+
+  init(_ feedback: ContactFeedback, at now: Instant, within age: TimeSpan) {
+    taken = feedback.taken
+    switch feedback.validity {
+    case .unassigned: state = .unassigned
+    case .valid where ageOf(feedback.taken, at: now) < age: state = feedback.isClosed ? .closed : .open
+    case .valid, .waiting, .notAvailable, .sensorError, .outOfRange: state = .unknown
+    }
+  }
+}
+
+struct ContactorSequence: Sendable {
+  /// What a step of the sequence decides on.
+  struct View: Sendable {
+    /// Mode, data and protections agree that the contactor may be closed.
+    var isWanted = false
+    /// The group agrees (the join condition); true for a BMS alone.
+    var mayJoin = true
+    var battery: Double?
+    var system: Double?
+    /// When the system voltage was taken.
+    var systemTaken = Instant.origin
+    var current: Double?
+    var feedback = Feedback()
+    var secondFeedback = Feedback()
+  }
+
+  private(set) var phase = ContactorPhase.open
+  private(set) var fault: ContactorFault?
+  /// Joules in the pre-charge resistor.
+  private(set) var heat = 0.0
+  private var age = TimeSpan.zero
+  private var began = Instant.origin
+  private var tries = 0
+  private var tried: TimeSpan?
+  private var energy = 0.0
+  private var steadyFor: TimeSpan?
+  private var lastSystem: Double?
+  private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
+  private var commanded = Instant.origin
+  private var dropFor: TimeSpan?
+  private let wiring: Wiring
+
+  /// OD-18.
+  static let tries = 3
+  static let tryInterval = TimeSpan.seconds(30)
+  static let steady = TimeSpan.milliseconds(200)
+  static let shortAfter = TimeSpan.milliseconds(100)
+  static let shortShare = 0.05
+  /// OD-18 says "small": within a step of the battery voltage's share.
+  static let steadyShare = 0.01
+  /// OD-21: 100 ms to move and 100 ms of debounce.
+  static let moveTime = TimeSpan.milliseconds(100)
+  static let feedbackTime = TimeSpan.milliseconds(200)
+  /// R71.
+  static let contactDrop = 0.5
+  /// R76.
+  static let lead = TimeSpan.seconds(2)
+  /// Ours: opening waits for little current (a tenth of the rating), but not longer than this after the lead.
+  static let lowCurrentWait = TimeSpan.seconds(3)
+  static let lowCurrentShare = 0.1
+
+  init(_ wiring: Wiring) { self.wiring = wiring }
+
+  /// Nothing to command: what is asked for is so.
+  private var isSupervisor: Bool { wiring.contactors == .none }
+
+  /// The command to the contactors.
+  var closes: Bool {
+    switch phase {
+    case .closing, .closed, .lead: true
+    case .open, .selfTest, .pending, .precharge, .cooling, .opening, .failed: false
+    }
+  }
+
+  /// The command to the pre-charge switch; it stays on until the contacts carry.
+  var precharges: Bool { phase == .precharge || phase == .closing }
+
+  /// The main path is closed and verified.
+  var carries: Bool { isSupervisor || phase == .closed || phase == .lead }
+
+  /// Charging is possible; not in the lead before opening, when ATC is open already (R76).
+  var allowsCharge: Bool { isSupervisor || phase == .closed }
+
+  /// R61: the resistor is hot, so the BMS should not go to sleep yet.
+  var isHot: Bool { heat > 0 }
+
+  /// A restart (Off to On): faults are tried again (R246, R247).
+  mutating func restart() {
+    if phase == .failed { enter(.open, at: began) }
+    fault = nil
+    tries = 0
+    tried = nil
+  }
+
+  mutating func step(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
+    guard !isSupervisor else { return }
+    age += elapsed
+    if let since = tried { tried = since + elapsed }
+    heat = max(heat - wiring.precharge.energyLimit / ContactorSequence.tryInterval.seconds * elapsed.seconds, 0)
+    if let found = contactFault(view, elapsed) {
+      fail(found, at: now)
+      return
+    }
+    switch phase {
+    case .open:
+      if view.isWanted { enter(.selfTest, at: now) }
+    case .selfTest:
+      guard view.isWanted else { return enter(.open, at: now) }
+      selfTest(view, parameters, at: now)
+    case .pending:
+      guard view.isWanted else { return enter(.open, at: now) }
+      if view.mayJoin { beginPrecharge(at: now) }
+    case .cooling:
+      guard view.isWanted else { return enter(.open, at: now) }
+      if !isHot, (tried ?? .never) >= ContactorSequence.tryInterval { beginPrecharge(at: now) }
+    case .precharge:
+      guard view.isWanted else { return enter(.open, at: now) }
+      precharge(view, parameters, at: now, elapsed: elapsed)
+    case .closing:
+      guard view.isWanted else { return enter(.opening, at: now) }
+      if isVerified(view) {
+        enter(.closed, at: now)
+      } else if age >= parameters.measurementStale {
+        fail(.stuckOpen, at: now)
+      }
+    case .closed:
+      fault = nil
+      tries = 0
+      noteDrop(view, parameters, elapsed)
+      if !view.isWanted { enter(.lead, at: now) }
+    case .lead:
+      if view.isWanted {
+        enter(.closed, at: now)
+      } else if age >= ContactorSequence.lead, isCalm(view, parameters) {
+        enter(.opening, at: now)
+      }
+    case .opening:
+      if isVerified(view) {
+        enter(.open, at: now)
+      } else if age >= parameters.measurementStale {
+        fail(.welded, at: now)
+      }
+    case .failed: break
+    }
+  }
+
+  // MARK: The steps
+
+  private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
+    let contactsKnown =
+      view.feedback.state != .unknown && (wiring.contactors != .two || view.secondFeedback.state != .unknown)
+    if contactsKnown, view.battery != nil, view.system != nil {
+      guard age >= ContactorSequence.feedbackTime else { return }
+      if view.mayJoin { beginPrecharge(at: now) } else { enter(.pending, at: now) }
+    } else if age >= parameters.cellStale {
+      fail(.selfTest, at: now)
+    }
+  }
+
+  private mutating func beginPrecharge(at now: Instant) {
+    // R20: also after Pending and cooling nothing is commanded before the resistor may take a whole try.
+    guard !isHot, (tried ?? .never) >= ContactorSequence.tryInterval || tries == 0 else {
+      return enter(.cooling, at: now)
+    }
+    tries += 1
+    tried = .zero
+    energy = 0
+    steadyFor = nil
+    lastSystem = nil
+    enter(.precharge, at: now)
+  }
+
+  private mutating func precharge(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
+    let circuit = wiring.precharge
+    guard age < circuit.timeout else { return give(.prechargeTimeout, at: now) }
+    guard let battery = view.battery, let system = view.system, view.systemTaken > began else {
+      // A voltage from before says nothing about this try; the resistor is taken to be at its worst meanwhile.
+      return addEnergy(view.battery ?? 0, elapsed, at: now)
+    }
+    addEnergy(battery - system, elapsed, at: now)
+    guard phase == .precharge else { return }
+    let isShort =
+      view.systemTaken - began >= ContactorSequence.shortAfter
+      && system < battery * ContactorSequence.shortShare
+    if isShort { return give(.prechargeOverload, at: now) }  // R68
+    let isFlat = lastSystem.map { abs(system - $0) <= battery * ContactorSequence.steadyShare } ?? false
+    lastSystem = system
+    guard system >= battery * circuit.successShare, isFlat else {
+      steadyFor = nil
+      return
+    }
+    let steady = steadyFor.map { $0 + elapsed } ?? .zero
+    steadyFor = steady
+    if steady >= ContactorSequence.steady { enter(.closing, at: now) }
+  }
+
+  private mutating func addEnergy(_ volts: Double, _ elapsed: TimeSpan, at now: Instant) {
+    let joules = volts * volts / wiring.precharge.resistance * elapsed.seconds
+    energy += joules
+    heat += joules
+    if energy > wiring.precharge.energyLimit { give(.prechargeOverload, at: now) }  // R67
+  }
+
+  /// A try failed: after the third there is no other before a restart.
+  private mutating func give(_ found: ContactorFault, at now: Instant) {
+    fault = found
+    enter(tries < ContactorSequence.tries ? .cooling : .failed, at: now)
+  }
+
+  private mutating func fail(_ found: ContactorFault, at now: Instant) {
+    fault = found
+    enter(.failed, at: now)
+  }
+
+  private mutating func enter(_ next: ContactorPhase, at now: Instant) {
+    let before = closes
+    phase = next
+    if closes != before { commanded = now }
+    dropFor = nil
+    age = .zero
+    began = now
+    mismatchFor = (.zero, .zero)
+  }
+
+  // MARK: Contacts
+
+  /// R73, R77: each contactor follows its command within the feedback time, in every phase.
+  private mutating func contactFault(_ view: View, _ elapsed: TimeSpan) -> ContactorFault? {
+    guard phase != .failed else { return nil }
+    func isWrong(_ feedback: Feedback) -> Bool {
+      // What was reported before the contact could have moved says nothing about the command.
+      guard commanded == .origin || feedback.taken - commanded >= ContactorSequence.moveTime else { return false }
+      return switch feedback.state {
+      case .open: closes
+      case .closed: !closes
+      case .unassigned, .unknown: false
+      }
+    }
+    let wrong = (isWrong(view.feedback), wiring.contactors == .two && isWrong(view.secondFeedback))
+    mismatchFor.0 = wrong.0 ? mismatchFor.0 + elapsed : .zero
+    mismatchFor.1 = wrong.1 ? mismatchFor.1 + elapsed : .zero
+    guard max(mismatchFor.0, mismatchFor.1) >= ContactorSequence.feedbackTime else { return nil }
+    return closes ? .stuckOpen : .welded
+  }
+
+  /// Whether the contacts did as commanded: by feedback from after the command where there is one. Without feedback
+  /// opening cannot be seen, and closing shows in both sides being at one voltage.
+  private func isVerified(_ view: View) -> Bool {
+    let wanted: Feedback.State = closes ? .closed : .open
+    func isThere(_ feedback: Feedback) -> Bool? {
+      switch feedback.state {
+      case .unassigned: nil
+      case .unknown: false
+      case .open, .closed: feedback.state == wanted && feedback.taken >= commanded
+      }
+    }
+    let first = isThere(view.feedback)
+    let second = wiring.contactors == .two ? isThere(view.secondFeedback) : true
+    if first == false || second == false { return false }
+    if first == true, second == true { return true }
+    guard age >= ContactorSequence.feedbackTime else { return false }
+    guard closes else { return true }
+    guard let battery = view.battery, let system = view.system else { return false }
+    return abs(battery - system) <= ContactorSequence.contactDrop
+  }
+
+  /// W-B04 (R71). The two voltages are not taken at the same moment, so the drop must last as long as makes a voltage
+  /// stale.
+  var isContactBad: Bool { dropFor.map { $0 >= dropHold } ?? false }
+  private var dropHold = TimeSpan.seconds(2)
+
+  private mutating func noteDrop(_ view: View, _ parameters: Parameters, _ elapsed: TimeSpan) {
+    dropHold = parameters.measurementStale
+    guard let battery = view.battery, let system = view.system else { return }
+    let isDrop = quantised(abs(battery - system)) > ContactorSequence.contactDrop
+    dropFor = isDrop ? dropFor.map { $0 + elapsed } ?? .zero : nil
+  }
+
+  private func isCalm(_ view: View, _ parameters: Parameters) -> Bool {
+    guard age < ContactorSequence.lead + ContactorSequence.lowCurrentWait, let current = view.current else {
+      return true
+    }
+    return abs(current) <= parameters.rating * ContactorSequence.lowCurrentShare
+  }
+}

@@ -1,0 +1,33 @@
+import MonotonicTime
+
+// The contactor as the second line of defence (R74): current that ATC or ATD did not stop, while a cell is in danger.
+//
+// For discharge OD-12 gives the numbers: error 36 for 30 s more and a cell below 2.6 V. For charge no number is stated;
+// the same 30 s and the cell at 3.75 V (R104) are taken, because an alternator that cannot be stopped is the worse case.
+
+struct SecondLine: Sendable {
+  private(set) var holdsOpen: CurrentDirection?
+
+  /// OD-12.
+  static let delay = TimeSpan.seconds(30)
+
+  mutating func evaluate(_ contacts: ContactFailure, _ judged: Judgement, _ protection: Protection) {
+    if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,
+      cell < LowCell.hardLimit
+    {
+      holdsOpen = .discharge
+    } else if contacts.activeFor(.charge) >= SecondLine.delay, let cell = judged.highestCell?.value,
+      cell >= Parameters.highCell
+    {
+      holdsOpen = .charge
+    }
+    switch holdsOpen {
+    case .discharge: if !protection.lowCell { holdsOpen = nil }
+    case .charge: if !protection.highCell { holdsOpen = nil }
+    case nil: break
+    }
+  }
+
+  /// Somebody or a charger switched on again: tried anew.
+  mutating func restart() { holdsOpen = nil }
+}

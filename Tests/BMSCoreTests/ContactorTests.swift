@@ -1,0 +1,447 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+/// A BMS with a contactor, pre-charge resistor, load capacitors and a load. The contacts move 60 ms after the command.
+struct ContactorBench {
+  var rig: Rig
+  var farads = 0.05
+  var load = 1000.0
+  var resistance = 1.0
+  var system = 0.0
+  var isWelded = false
+  var isStuck = false
+  var isSecondStuck = false
+  var contact = false
+  var second = false
+  var hasFeedback = true
+  var hot = false
+  /// Volts across the closed contactor.
+  var drop = 0.0
+  /// A charger on the system side.
+  var charger: Double?
+  private var moving = TimeSpan.zero
+  /// Set when a contactor was commanded with less than 95 % on the system side, which must never happen.
+  var wasClosedEarly = false
+
+  init(_ settings: Settings = Settings(), contactors: Wiring.Contactors = .one, soc: Double = 90) {
+    var snapshot = Snapshot()
+    snapshot.isStateOfChargeKnown = true
+    snapshot.isStateOfChargeTrusted = true
+    snapshot.missing = settings[.batteryCapacity] * (1 - soc / 100)
+    snapshot.consumed = -snapshot.missing
+    snapshot.secondsSinceFullCharge = 0
+    rig = Rig(settings, wiring: Wiring(contactors: contactors), restoring: snapshot)
+    rig.period = .milliseconds(20)
+  }
+
+  @discardableResult
+  mutating func step(_ span: TimeSpan? = nil) -> Outputs {
+    rig.system = system
+    let next = rig.now + (span ?? rig.period)
+    if hasFeedback {
+      rig.inputs.contactorFeedback = ContactFeedback(isClosed: contact, at: next)
+      if rig.bms.wiring.contactors == .two {
+        rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: second, at: next)
+      }
+    }
+    rig.inputs.thermalSwitch = ContactFeedback(isClosed: !hot, at: next)
+    let wasCommanded = rig.out.contactorCommand
+    let out = rig.step(after: span)
+    if out.contactorCommand, !wasCommanded, system < 0.95 * (rig.voltage ?? 0) - 1e-6 { wasClosedEarly = true }
+    move(out, (span ?? rig.period))
+    return out
+  }
+
+  private mutating func move(_ out: Outputs, _ span: TimeSpan) {
+    moving = out.contactorCommand == contact ? .zero : moving + span
+    if moving >= .milliseconds(60) {
+      contact = isStuck ? false : isWelded ? true : out.contactorCommand
+      second = isSecondStuck ? false : out.contactorCommand
+    }
+    let battery = rig.voltage ?? 0
+    if contact {
+      system = battery - drop
+      return
+    }
+    let seconds = span.seconds / 20
+    for _ in 0..<20 {
+      let into = out.prechargeCommand ? (battery - system) / resistance : 0
+      system = max(system + (into - system / load) / farads * seconds, 0)
+    }
+    if let charger { system = max(system, charger) }
+  }
+
+  @discardableResult
+  mutating func run(_ span: TimeSpan, until met: (Outputs) -> Bool = { _ in false }) -> Bool {
+    let end = rig.now + span
+    while rig.now < end {
+      step()
+      if met(rig.out) { return true }
+    }
+    return false
+  }
+
+  static func closed(_ settings: Settings = Settings(), contactors: Wiring.Contactors = .one) -> ContactorBench {
+    var bench = ContactorBench(settings, contactors: contactors)
+    bench.run(.seconds(5)) { $0.state == .running }
+    bench.step()
+    return bench
+  }
+
+  var out: Outputs { rig.out }
+}
+
+@Suite("Contactor and pre-charge, area D")
+struct ContactorTests {
+  @Test("R20, R21, R62, R63, R65: contactor check 17, pre-charge 16, closing 15, running 9, in this order")
+  func order() {
+    var bench = ContactorBench()
+    var states: [State] = []
+    bench.run(.seconds(3)) {
+      if states.last != $0.state { states.append($0.state) }
+      return $0.state == .running
+    }
+    #expect(states == [.contactorCheck, .precharging, .goingToRun, .running])
+    #expect(bench.rig.now - (.origin + .seconds(1000)) < .seconds(2))
+    #expect(!bench.wasClosedEarly)
+    #expect(bench.out.contactorClosed == true && !bench.out.prechargeCommand)
+    #expect(bench.out.chargeAllowed && bench.out.dischargeAllowed && bench.out.limits.isAvailable)
+  }
+
+  @Test("R151: until the contactor is closed nothing is allowed and no limit exists")
+  func nothingBefore() {
+    var bench = ContactorBench()
+    bench.run(.seconds(3)) { out in
+      guard out.state != .running else { return true }
+      #expect(!out.chargeAllowed && !out.dischargeAllowed)
+      #expect(!out.limits.isAvailable && out.limits.chargeVoltage == nil)
+      return false
+    }
+    #expect(bench.out.state == .running)
+    #expect(bench.out.alarms.isEmpty)
+  }
+
+  @Test("A supervisor has nothing to command and runs at once")
+  func supervisor() {
+    let rig = Rig.resting()
+    #expect(rig.out.state == .running && rig.out.chargeAllowed)
+    #expect(!rig.out.contactorCommand && !rig.out.prechargeCommand)
+  }
+
+  @Test("R9, R69, OD-18: with 1 Ohm a load of 20 Ohm pre-charges, one of 18 Ohm is E-B35 and never closes")
+  func parallelLoad() {
+    #expect(Precharge().smallestLoad < 20 && Precharge().smallestLoad > 18)
+    var bench = ContactorBench()
+    bench.load = 20
+    #expect(bench.run(.seconds(6)) { $0.state == .running } == true)
+    #expect(!bench.wasClosedEarly)
+    bench = ContactorBench()
+    bench.load = 18
+    let closed = bench.run(.seconds(6)) { $0.contactorCommand }
+    #expect(!closed)
+    #expect(bench.out.contactorFault == .prechargeTimeout)
+    #expect(bench.out.alarms == [.prechargeTimeout])
+    #expect(Alarm.prechargeTimeout.definition.ledBlinks == 5)
+  }
+
+  @Test("R66, OD-18: the timeout is 5 s, and there are three tries 30 s apart; a restart begins anew")
+  func tries() throws {
+    var bench = ContactorBench()
+    bench.load = 18
+    var begins: [Instant] = []
+    var ends: [Instant] = []
+    var was = false
+    bench.run(.minutes(5)) {
+      if $0.prechargeCommand, !was { begins.append($0.nextDeadline) }
+      if !$0.prechargeCommand, was { ends.append($0.nextDeadline) }
+      was = $0.prechargeCommand
+      return false
+    }
+    #expect(begins.count == 3 && ends.count == 3)
+    for (begin, end) in zip(begins, ends) { #expect(end - begin == .seconds(5)) }
+    for (first, next) in zip(begins, begins.dropFirst()) { #expect(next - first == .seconds(30)) }
+    #expect(bench.out.state == .error && bench.out.contactorPhase == .failed)
+    #expect(bench.out.chargeReason.rule == .contactorFault)
+    bench.load = 1000
+    try bench.rig.bms.perform(.requestMode(.off, by: .app))
+    bench.step()
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    let runs = bench.run(.seconds(40)) { $0.state == .running }
+    #expect(runs && bench.out.alarms.isEmpty)
+  }
+
+  @Test("R67, R68: a short is E-B25 within 0.2 s, and the contactor is never commanded")
+  func short() {
+    var bench = ContactorBench()
+    bench.load = 0.01
+    bench.run(.seconds(2)) { $0.prechargeCommand }
+    let began = bench.rig.now
+    let ended = bench.run(.seconds(1)) { $0.contactorFault == .prechargeOverload }
+    #expect(ended && bench.rig.now - began <= .milliseconds(200))
+    let closed = bench.run(.minutes(3)) { $0.contactorCommand }
+    #expect(!closed && bench.out.contactorPhase == .failed)
+    #expect(bench.out.alarms == [.prechargeOverload])
+  }
+
+  @Test("R67: capacitors that take more than the resistor may are E-B25, not a timeout")
+  func energy() {
+    var bench = ContactorBench()
+    bench.farads = 10
+    let ended = bench.run(.seconds(6)) { $0.contactorFault != nil }
+    #expect(ended && bench.out.contactorFault == .prechargeOverload)
+  }
+
+  @Test("R78: without a system voltage the self-test ends in E-B11 after 5 s")
+  func selfTest() {
+    var bench = ContactorBench()
+    bench.run(.seconds(1)) { $0.state == .contactorCheck }
+    bench = ContactorBench()
+    bench.system = .nan
+    for _ in 0..<240 { bench.rig.step() }
+    #expect(bench.out.contactorFault == nil)
+    for _ in 0..<20 { bench.rig.step() }
+    #expect(bench.out.contactorFault == .selfTest)
+    #expect(bench.out.alarms.contains(.hardware))
+  }
+
+  @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")
+  func weldedAtStart() {
+    var bench = ContactorBench()
+    bench.isWelded = true
+    bench.contact = true
+    let commanded = bench.run(.minutes(2)) { $0.prechargeCommand || $0.contactorCommand }
+    #expect(!commanded)
+    #expect(bench.out.contactorFault == .welded && bench.out.alarms.contains(.contactorError))
+  }
+
+  @Test("R73, OD-21: one that welds while closed is found 200 ms after it should open, and never closed again")
+  func welds() throws {
+    var bench = ContactorBench.closed()
+    bench.isWelded = true
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.run(.seconds(3)) { !$0.contactorCommand }
+    let began = bench.rig.now
+    let found = bench.run(.seconds(3)) { $0.contactorFault == .welded }
+    #expect(found && bench.rig.now - began <= .milliseconds(320))
+    #expect(bench.out.contactorClosed == true, "the command is not the state")
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    let commanded = bench.run(.minutes(1)) { $0.prechargeCommand || $0.contactorCommand }
+    #expect(!commanded && bench.out.contactorFault == .welded)
+  }
+
+  @Test("R73: a contactor that does not close is E-B26 and commanded open")
+  func stuck() {
+    var bench = ContactorBench()
+    bench.isStuck = true
+    let found = bench.run(.seconds(4)) { $0.contactorFault == .stuckOpen }
+    #expect(found && !bench.out.contactorCommand && !bench.out.prechargeCommand)
+    #expect(!bench.out.chargeAllowed)
+  }
+
+  @Test("R73: one that drops out while running forbids both within 0.4 s")
+  func dropsOut() {
+    var bench = ContactorBench.closed()
+    bench.isStuck = true
+    bench.contact = false
+    let found = bench.run(.milliseconds(400)) { $0.contactorFault == .stuckOpen }
+    #expect(found && !bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+    #expect(bench.out.protectiveChange)
+  }
+
+  @Test("R77: with two contactors both must follow")
+  func two() {
+    var bench = ContactorBench.closed(contactors: .two)
+    #expect(bench.out.state == .running)
+    bench = ContactorBench(contactors: .two)
+    bench.isSecondStuck = true
+    let found = bench.run(.seconds(4)) { $0.contactorFault == .stuckOpen }
+    #expect(found && !bench.out.contactorCommand)
+  }
+
+  @Test("Without feedback the two voltages must agree; opening is not seen")
+  func withoutFeedback() throws {
+    var bench = ContactorBench()
+    bench.hasFeedback = false
+    #expect(bench.run(.seconds(3)) { $0.state == .running } == true)
+    #expect(bench.out.contactorClosed == nil)
+    bench = ContactorBench()
+    bench.hasFeedback = false
+    bench.drop = 0.6
+    #expect(bench.run(.seconds(5)) { $0.contactorFault == .stuckOpen } == true)
+  }
+
+  @Test("R76: Standby opens ATC and ATD at once and the contactor 2 s later, not sooner")
+  func lead() throws {
+    var bench = ContactorBench.closed()
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.step()
+    let began = bench.rig.now
+    #expect(!bench.out.chargeAllowed && bench.out.contactorCommand)
+    bench.run(.seconds(5)) { !$0.contactorCommand }
+    #expect(bench.rig.now - began == .seconds(2))
+    bench.run(.seconds(1))
+    #expect(bench.out.state == .standby && bench.out.contactorClosed == false)
+    try bench.rig.bms.perform(.requestMode(.on, by: .gx))
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true, "R65: from Standby through pre-charge")
+    #expect(!bench.wasClosedEarly)
+  }
+
+  @Test("Opening waits for less than a tenth of the rating, at most 3 s longer")
+  func lowCurrent() throws {
+    for (current, span) in [(-50.0, TimeSpan.seconds(2)), (-51, .seconds(5))] {
+      var bench = ContactorBench.closed()
+      bench.rig.current = current
+      try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+      bench.step()
+      let began = bench.rig.now
+      bench.run(.seconds(10)) { !$0.contactorCommand }
+      #expect(bench.rig.now - began == span, "\(current) A")
+    }
+  }
+
+  @Test("R72, R76, R203: at 130 °C charging stops at once, the contactor opens 2 s later, and closes again when cool")
+  func thermalSwitch() {
+    var bench = ContactorBench.closed()
+    bench.hot = true
+    bench.step()
+    #expect(bench.out.alarms.contains(.busbarHot))
+    #expect(!bench.out.chargeAllowed && bench.out.dischargeAllowed)
+    #expect(bench.out.chargeReason.rule == .contactorOpens)
+    let began = bench.rig.now
+    bench.run(.seconds(5)) { !$0.contactorCommand }
+    #expect(bench.rig.now - began == .seconds(2))
+    #expect(!bench.out.dischargeAllowed)
+    bench.run(.minutes(1))
+    #expect(bench.out.contactorClosed == false)
+    bench.hot = false
+    #expect(bench.run(.seconds(40)) { $0.state == .running } == true)
+  }
+
+  @Test("R71, R236: 0.50 V across the contactor is silent, 0.51 V warns after 2 s and changes nothing")
+  func drop() {
+    var bench = ContactorBench.closed()
+    bench.drop = 0.5
+    bench.run(.seconds(10))
+    #expect(bench.out.alarms.isEmpty)
+    bench.drop = 0.51
+    bench.run(.milliseconds(1_980))
+    #expect(bench.out.alarms.isEmpty)
+    bench.run(.milliseconds(100))
+    #expect(bench.out.alarms == [.badContact] && bench.out.chargeAllowed)
+    bench.drop = 0
+    bench.run(.milliseconds(100))
+    #expect(bench.out.alarms.isEmpty)
+  }
+
+  @Test("State 18: a member waits for its group and pre-charges only then")
+  func pending() {
+    var bench = ContactorBench()
+    bench.rig.inputs.mayJoin = false
+    let commanded = bench.run(.minutes(1)) { $0.prechargeCommand || $0.contactorCommand }
+    #expect(!commanded && bench.out.state == .pending && bench.out.mode == .on)
+    #expect(!bench.out.limits.isAvailable, "Z-7")
+    bench.rig.inputs.mayJoin = true
+    #expect(bench.run(.seconds(3)) { $0.state == .running } == true)
+  }
+
+  @Test("OD-20: lost cells open the contactor after 60 s and the 2 s lead, not sooner; it comes back by pre-charge")
+  func dataLost() {
+    var bench = ContactorBench.closed()
+    let last = bench.rig.now
+    (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+    bench.run(.minutes(2)) { !$0.contactorCommand }
+    #expect(bench.rig.now - last == .seconds(62))
+    bench.rig.cells(3.3, 3.3)
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+    #expect(!bench.wasClosedEarly)
+  }
+
+  @Test(
+    "R74, OD-12: discharge that ATD does not stop opens the contactor below 2.6 V 30 s after error 36, not at 2.6 V")
+  func secondLineDischarge() {
+    for (cell, opens) in [(2.59, true), (2.60, false)] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      bench.rig.cells(2.59, 3.3)
+      bench.step()
+      bench.rig.cells(cell, 3.3)
+      bench.rig.current = -20
+      bench.run(.milliseconds(10_200)) { $0.alarms.contains(.contactFailure) }
+      #expect(bench.out.alarms.contains(.contactFailure))
+      let began = bench.rig.now
+      let opened = bench.run(.minutes(2)) { !$0.contactorCommand }
+      #expect(opened == opens)
+      if opened { #expect(bench.rig.now - began >= .seconds(32) && bench.rig.now - began < .milliseconds(32_300)) }
+    }
+  }
+
+  @Test("R74: charge that ATC does not stop opens the contactor while a cell is at 3.75 V, not at 3.74 V")
+  func secondLineCharge() {
+    for (cell, opens) in [(3.75, true), (3.74, false)] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      bench.rig.cells(3.3, 3.75)
+      bench.rig.current = 20
+      bench.step()
+      bench.rig.cells(3.3, cell)
+      let opened = bench.run(.minutes(2)) { !$0.contactorCommand }
+      #expect(opened == opens)
+    }
+  }
+
+  @Test(
+    "R45, R51, R57, R58, R59, R65: an empty bank goes off after 5 min, a charger wakes it, ATC closes and ATD stays")
+  func emptyBank() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.voltage = 11.5
+    bench.rig.current = -5
+    bench.rig.cells(2.5, 3.0)
+    bench.step()
+    #expect(!bench.out.dischargeAllowed && bench.out.chargeAllowed)
+    #expect(bench.out.alarms.contains(.lowCell))
+    let began = bench.rig.now
+    bench.rig.current = 0
+    bench.run(.minutes(10)) { $0.mode == .off }
+    #expect(bench.rig.now - began == .minutes(5))
+    #expect(bench.out.offCause == .lowCell)
+    bench.run(.minutes(1))
+    #expect(bench.out.contactorClosed == false && bench.system < 11)
+    bench.charger = 13.8
+    bench.run(.seconds(1))
+    #expect(bench.out.mode == .off, "OD-7: 2 s")
+    bench.rig.period = .milliseconds(20)
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+    #expect(bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+    bench.rig.current = 10
+    bench.rig.cells(3.2, 3.3)
+    #expect(bench.step().dischargeAllowed, "R60, R93")
+  }
+
+  @Test("Whatever load, faults and requests come: never closed without pre-charge", arguments: 1...40)
+  func neverEarly(seed: Int) throws {
+    var random = InvariantTests.Random(state: UInt64(seed))
+    var bench = ContactorBench(contactors: seed % 2 == 0 ? .one : .two)
+    for _ in 0..<3000 {
+      if random.chance(200) { bench.load = [0.01, 5, 19, 20, 1000][Int.random(in: 0..<5, using: &random)] }
+      if random.chance(300) { bench.hot.toggle() }
+      if random.chance(400) { bench.isWelded.toggle() }
+      if random.chance(400) { bench.isStuck.toggle() }
+      if random.chance(200) {
+        let mode = Mode.allCases[Int.random(in: 0..<3, using: &random)]
+        try? bench.rig.bms.perform(.requestMode(mode, by: .app))
+      }
+      if random.chance(300) { bench.rig.voltage = bench.rig.voltage == nil ? 13.2 : nil }
+      if random.chance(200) { bench.rig.inputs.mayJoin.toggle() }
+      bench.step()
+      try #require(!bench.wasClosedEarly || bench.rig.voltage == nil)
+      try #require(!bench.out.chargeAllowed || bench.out.contactorPhase == .closed)
+      try #require(!bench.out.dischargeAllowed || bench.out.contactorCommand)
+      try #require(bench.out.mode == .on || !bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+      try #require(!bench.out.prechargeCommand || bench.out.mode == .on)
+      try #require(bench.out.limits.isAvailable || bench.out.limits.chargeVoltage == nil)
+    }
+  }
+}
