@@ -96,6 +96,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case busbarHot
   /// A contactor or thermal switch that is wired says nothing.
   case feedbackLost
+  /// W-B03.
+  case highBMSTemperature
   /// Cell voltages come late.
   case cellsLate
   /// Battery voltage comes late.
@@ -259,6 +261,12 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "a contactor or thermal switch that is wired says nothing", effect: "none",
         clearedWhen: "it is heard again", advice: "Check the module that reads it.",
         ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R72, R73, OD-20")
+    case .highBMSTemperature:
+      .init(
+        code: "W-B03", gxNumber: 101, severity: .warning, message: "High BMS temperature",
+        raisedWhen: "the BMS itself is at 75 °C or above", effect: "none", clearedWhen: "at 70 °C or below",
+        advice: "Reduce current and ventilate. Check that the fans turn.",
+        ledBlinks: 4, drivesRelay: false, isCompanion: false, source: "R115, R235, OD-5")
     case .cellsLate: .late("V-B11", "Cell voltages come late")
     case .voltageLate: .late("V-B12", "Battery voltage comes late")
     case .currentLate: .late("V-B13", "Battery current comes late")

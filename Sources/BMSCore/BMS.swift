@@ -46,6 +46,7 @@ public struct BMS: Sendable {
   var contactor: ContactorSequence
   private var contacts = ContactFailure()
   private var secondLine = SecondLine()
+  private var relay = Relay()
   private var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?
@@ -167,6 +168,8 @@ public struct BMS: Sendable {
     let judged = Judgement(inputs, parameters, at: now)
     if judged.temperature != nil { hasTemperature = true }
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
+    protection.evaluate(
+      bmsTemperature: inputs.bmsTemperature.usable(Plausible.temperature, at: now, within: parameters.cellStale))
     overcurrent.evaluate(judged.current, parameters, elapsed: elapsed)
     window.evaluate(judged.voltage, parameters, elapsed: elapsed)
     if detectedNominalVoltage == nil { detectedNominalVoltage = judged.voltage.flatMap(VoltageWindows.nominal(of:)) }
@@ -220,8 +223,9 @@ public struct BMS: Sendable {
     outputs.offIn = modes.offIn
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
+    indicate(inputs, elapsed: elapsed, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
-    outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision)
+    outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
     previous = outputs
     return outputs
   }
@@ -275,6 +279,16 @@ public struct BMS: Sendable {
     view.current = judged.current
     contactDrop = view.battery.flatMap { battery in view.system.map { abs(battery - $0) } }
     contactor.step(view, parameters, at: now, elapsed: elapsed)
+  }
+
+  private mutating func indicate(_ inputs: borrowing Inputs, elapsed: TimeSpan, into outputs: inout Outputs) {
+    relay.step(
+      outputs.alarms, mayAlternate: outputs.chargeAllowed && contactor.allowsCharge, mode: modes.mode, parameters,
+      elapsed: elapsed)
+    outputs.relayActive = relay.isActive
+    outputs.auxiliary = modes.mode != .off
+    outputs.statusPattern = statusPattern(outputs, isUpdating: inputs.isUpdating)
+    outputs.channelPattern = inputs.channelPattern(modes.mode)
   }
 
   private func state(_ data: Reason?, _ shutdown: Bool) -> State {
@@ -490,6 +504,7 @@ public struct BMS: Sendable {
     set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
     set(.badContact, contactor.isContactBad)
     set(.busbarHot, isBusbarHot)
+    set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
@@ -503,7 +518,6 @@ public struct BMS: Sendable {
       judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: requiresTemperature)
 
     outputs.alarms = active
-    outputs.relayActive = !active.isDisjoint(with: AlarmSet.relayDrivers)
     outputs.events.raised = active.subtracting(previous.alarms)
     outputs.events.cleared = previous.alarms.subtracting(active)
     guard !active.isEmpty || !outputs.events.cleared.isEmpty else { return }
@@ -547,6 +561,8 @@ public struct BMS: Sendable {
       case .hardware, .prechargeOverload, .prechargeTimeout, .contactorError: Reason(.contactorFault, .contactor)
       case .badContact: Reason(.contactDrop, .contactor, value: contactDrop, endsAt: ContactorSequence.contactDrop)
       case .busbarHot: Reason(.busbarHot, .contactor)
+      case .highBMSTemperature:
+        Reason(.highTemperature, .temperature, endsAt: Parameters.highBMSTemperatureResume)
       case .feedbackLost: Reason(.feedbackLost, .contactor, fault: .stale)
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
@@ -569,12 +585,5 @@ public struct BMS: Sendable {
     // The end of an absorption lowers CVL too, but protects nothing.
     return after < before
       && (outputs.chargeVoltageReason.rule == .dataLost || outputs.chargeVoltageReason.rule == .installerCap)
-  }
-}
-
-extension AlarmSet {
-  /// The alarms that drive the relay in Alarm mode.
-  static let relayDrivers: AlarmSet = Alarm.allCases.reduce(into: AlarmSet()) { set, alarm in
-    if alarm.definition.drivesRelay { set.insert(alarm) }
   }
 }

@@ -157,6 +157,14 @@ public struct Inputs: Sendable {
   public var mayJoin = true
   /// Voltage on the system side of the contactor, volts.
   public var systemVoltage = Measurement.unassigned
+  /// Temperature of the BMS itself, degrees Celsius (R115).
+  public var bmsTemperature = Measurement.unassigned
+  /// Whether the control channel is enabled (R209).
+  public var isControlEnabled = true
+  /// Whether a client is connected to it (R210).
+  public var hasControlClient = false
+  /// The program is being updated (R28).
+  public var isUpdating = false
   /// The remote on/off terminals.
   public var remote = RemoteTerminals()
   /// The program is about to leave: limits are withdrawn and everything is forbidden.

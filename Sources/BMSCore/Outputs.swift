@@ -176,7 +176,13 @@ public struct Outputs: Sendable {
   public var lowCellLevel = LowCellLevel.fine
   /// The alarms that are active.
   public var alarms: AlarmSet = []
-  /// The relay in Alarm mode, continuous (R127).
+  /// AUX: on in On and Standby (R33-R35, R98).
+  public var auxiliary = true
+  /// The status LED.
+  public var statusPattern = StatusPattern.orange
+  /// The Bluetooth LED.
+  public var channelPattern = ChannelPattern.flashing
+  /// The programmable relay (R126).
   public var relayActive = false
 
   /// Everything that forbids charging now.

@@ -19,6 +19,9 @@ struct Parameters: Sendable {
   static let highTemperatureResume = 45.0
   static let veryHighTemperature = 55.0
   static let veryHighTemperatureResume = 50.0
+  /// OD-5.
+  static let highBMSTemperature = 75.0
+  static let highBMSTemperatureResume = 70.0
   /// A reported state of charge begins the count while it is no older than this: six periods of 127506.
   static let reportedUntil = TimeSpan.seconds(9)
   /// OD-8.
@@ -41,6 +44,10 @@ struct Parameters: Sendable {
   let preAlarmRelease: Double
   /// R90.
   let stopsDischargeAtPreAlarm: Bool
+  /// R329, R330, R133.
+  let relayIsAlternator: Bool
+  let relayIsIntermittent: Bool
+  let relayOnWarning: Bool
   let minimumChargeTemperature: Double
   let temperatureRequired: Bool
   let currentReversed: Bool
@@ -91,6 +98,9 @@ struct Parameters: Sendable {
     preAlarmCell = settings[.preAlarmSignal] != 0 ? settings[.preAlarmVoltage] : settings[.lowCellVoltage]
     preAlarmRelease = quantised(preAlarmCell + LowCell.preAlarmHysteresis)
     stopsDischargeAtPreAlarm = settings[.dischargeLimitAtPreAlarm] != 0
+    relayIsAlternator = settings[.relayAlternator] != 0
+    relayIsIntermittent = settings[.relayIntermittent] != 0
+    relayOnWarning = settings[.relayOnWarning] != 0
     minimumChargeTemperature = settings[.minimumChargeTemperature]
     temperatureRequired = settings[.temperatureRequired] != 0
     currentReversed = settings[.currentReversed] != 0

@@ -12,6 +12,7 @@ struct Protection: Sendable {
   private(set) var veryHighTemperature = false
   private(set) var dischargeFloor: Bool
   private(set) var lowStateOfChargeWarning = false
+  private(set) var highBMSTemperature = false
   /// Charging is reduced after a low cell (OD-2).
   private(set) var isReduced: Bool
   private var warmSince: Instant?
@@ -86,6 +87,16 @@ struct Protection: Sendable {
       veryHighTemperature = true
     } else if isComplete, highest <= Parameters.veryHighTemperatureResume {
       veryHighTemperature = false
+    }
+  }
+
+  /// R115, R235, OD-5. A sensor that is lost keeps what it said last.
+  mutating func evaluate(bmsTemperature: Double?) {
+    guard let celsius = bmsTemperature else { return }
+    if celsius >= Parameters.highBMSTemperature {
+      highBMSTemperature = true
+    } else if celsius <= Parameters.highBMSTemperatureResume {
+      highBMSTemperature = false
     }
   }
 

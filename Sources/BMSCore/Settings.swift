@@ -22,6 +22,12 @@ public enum Setting: Int, CaseIterable, Sendable {
   case preAlarmVoltage
   /// R90, R91, R331.
   case dischargeLimitAtPreAlarm
+  /// R329: the relay is the alternator's ATC instead of the alarm relay.
+  case relayAlternator
+  /// R330.
+  case relayIntermittent
+  /// R133: warnings drive the alarm relay too.
+  case relayOnWarning
   /// R344.
   case minimumChargeTemperature
   /// R332.
@@ -82,6 +88,12 @@ public enum Setting: Int, CaseIterable, Sendable {
       .init("pre_alarm_voltage", .volts, 3.1, 2.6...3.15, "R343")
     case .dischargeLimitAtPreAlarm:
       .init("dcl_at_pre_alarm", .none, 0, 0...1, "R331", choices: [0, 1])
+    case .relayAlternator:
+      .init("relay_alternator_atc", .none, 0, 0...1, "R329", choices: [0, 1])
+    case .relayIntermittent:
+      .init("relay_intermittent", .none, 0, 0...1, "R330", choices: [0, 1])
+    case .relayOnWarning:
+      .init("relay_on_warning", .none, 0, 0...1, "R133", choices: [0, 1])
     case .minimumChargeTemperature:
       .init("minimum_charge_temperature", .celsius, 5, -10...20, "R344")
     case .absorptionTime:
