@@ -114,6 +114,48 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case currentLost
   /// Temperature is lost.
   case temperatureLost
+  /// W-D01.
+  case distributorALost
+  /// W-D02.
+  case distributorBLost
+  /// W-D03.
+  case distributorCLost
+  /// W-D04.
+  case distributorDLost
+  /// Two Distributors answer to one address (OD-16).
+  case distributorDuplicate
+  /// A-F01.
+  case fuse1
+  /// A-F02.
+  case fuse2
+  /// A-F03.
+  case fuse3
+  /// A-F04.
+  case fuse4
+  /// A-F05.
+  case fuse5
+  /// A-F06.
+  case fuse6
+  /// A-F07.
+  case fuse7
+  /// A-F08.
+  case fuse8
+  /// A-F09.
+  case fuse9
+  /// A-F10.
+  case fuse10
+  /// A-F11.
+  case fuse11
+  /// A-F12.
+  case fuse12
+  /// A-F13.
+  case fuse13
+  /// A-F14.
+  case fuse14
+  /// A-F15.
+  case fuse15
+  /// A-F16.
+  case fuse16
 
   /// The row of this alarm.
   public var definition: AlarmDefinition {
@@ -275,6 +317,19 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .voltageLost: .lost("V-B22", "Battery voltage lost")
     case .currentLost: .lost("V-B23", "Battery current lost")
     case .temperatureLost: .lost("V-B24", "Battery temperature lost")
+    case .distributorALost: .distributorLost("W-D01", "A", gxNumber: 221)
+    case .distributorBLost: .distributorLost("W-D02", "B", gxNumber: 222)
+    case .distributorCLost: .distributorLost("W-D03", "C", gxNumber: 223)
+    case .distributorDLost: .distributorLost("W-D04", "D", gxNumber: 224)
+    case .distributorDuplicate:
+      .init(
+        code: "V-D05", gxNumber: nil, severity: .warning, message: "Two Distributors with one address",
+        raisedWhen: "two modules answer to one address", effect: "no fuse of either is believed",
+        clearedWhen: "one answers", advice: "Give each its own address with its DIP switches.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R263, OD-16")
+    case .fuse1, .fuse2, .fuse3, .fuse4, .fuse5, .fuse6, .fuse7, .fuse8, .fuse9, .fuse10, .fuse11, .fuse12, .fuse13,
+      .fuse14, .fuse15, .fuse16:
+      .fuse(fuse ?? 0)
     }
   }
 }
@@ -303,6 +358,22 @@ extension AlarmDefinition {
       clearedWhen: "the current is lower; a contact that was opened is tried again after 5 minutes",
       advice: "Reduce the current. It is no fuse: a short circuit is cleared by fuses only.",
       ledBlinks: 8, drivesRelay: true, isCompanion: false, source: "R13, R197-R202, R241, OD-13, OD-22")
+  }
+
+  fileprivate static func distributorLost(_ code: String, _ name: String, gxNumber: Int) -> AlarmDefinition {
+    AlarmDefinition(
+      code: code, gxNumber: gxNumber, severity: .warning, message: "Communication with Distributor \(name) lost",
+      raisedWhen: "a Distributor that was heard is silent for 10 s", effect: "its fuses are not watched",
+      clearedWhen: "it answers again, or restart", advice: "Check the cable to the Distributor and its fuses.",
+      ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R239, R265, OD-15")
+  }
+
+  fileprivate static func fuse(_ number: Int) -> AlarmDefinition {
+    AlarmDefinition(
+      code: number < 10 ? "A-F0\(number)" : "A-F\(number)", gxNumber: 200 + number, severity: .alarm,
+      message: "Fuse blown", raisedWhen: "a Distributor reports the fuse blown", effect: "none",
+      clearedWhen: "the fuse is good again, or its name is emptied", advice: "Find out why before you replace it.",
+      ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "R253, R258, R265")
   }
 
   fileprivate static func lost(_ code: String, _ message: String) -> AlarmDefinition {

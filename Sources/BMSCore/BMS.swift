@@ -11,6 +11,8 @@ public enum Command: Sendable, Hashable {
   case setStateOfCharge(Double)
   /// The battery is full: synchronise to 100 % (R167).
   case synchronise
+  /// Begin the history anew, and nothing else (R190).
+  case clearHistory
   /// Another mode (R36, R37).
   case requestMode(Mode, by: ModeRequester)
 }
@@ -47,6 +49,10 @@ public struct BMS: Sendable {
   private var contacts = ContactFailure()
   private var secondLine = SecondLine()
   private var relay = Relay()
+  private var keeper: HistoryKeeper
+  var distributors = DistributorSupervision()
+  let fuseNames: FuseNames
+  let usedFuses: UInt16
   private var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?
@@ -56,6 +62,7 @@ public struct BMS: Sendable {
   private var started: Instant?
   private var last = Instant.origin
   private var wasComplete = false
+  private var hasRun = false
   /// A temperature was told once: from then on its loss forbids, required or not.
   private var hasTemperature: Bool
   private var dataLostSince: Instant?
@@ -68,10 +75,12 @@ public struct BMS: Sendable {
   /// - Parameters:
   ///   - settings: The settings in force.
   ///   - wiring: What there is to command; by default nothing.
+  ///   - fuseNames: The names of the Distributors' fuses.
   ///   - snapshot: What the last run left; a defective one counts as none (see ``Snapshot/defect``).
   ///   - afterUpdate: Whether the program changed since, which begins a full charge cycle (R139).
   public init(
-    settings: Settings = Settings(), wiring: Wiring = Wiring(), restoring snapshot: Snapshot? = nil,
+    settings: Settings = Settings(), wiring: Wiring = Wiring(), fuseNames: FuseNames = FuseNames(),
+    restoring snapshot: Snapshot? = nil,
     afterUpdate: Bool = false
   ) {
     let sound = snapshot?.defect == nil ? snapshot : nil
@@ -79,6 +88,9 @@ public struct BMS: Sendable {
     parameters = Parameters(settings)
     monitor = BatteryMonitor(restoring: sound)
     self.wiring = wiring
+    self.fuseNames = fuseNames
+    usedFuses = fuseNames.used
+    keeper = HistoryKeeper(restoring: sound)
     contactor = ContactorSequence(wiring)
     protection = Protection(restoring: sound)
     modes = ModeControl(restoring: sound)
@@ -110,6 +122,7 @@ public struct BMS: Sendable {
       } catch {
         throw .modeRefused(error)
       }
+    case .clearHistory: keeper.clear()
     case .synchronise:
       monitor.synchronise()
       commanded = SynchronisationRecord(
@@ -142,6 +155,7 @@ public struct BMS: Sendable {
     snapshot.detectedNominalVoltage = detectedNominalVoltage
     snapshot.mode = modes.mode.rawValue
     snapshot.offCause = modes.offCause?.rawValue
+    snapshot.history = keeper.history
     snapshot.preAlarmSeconds = protection.cell.preAlarmAge.seconds
     snapshot.highCell = protection.highCell
     snapshot.lowTemperature = protection.lowTemperature
@@ -151,6 +165,9 @@ public struct BMS: Sendable {
     snapshot.isReduced = protection.isReduced
     return snapshot
   }
+
+  /// What happened to the battery since the history was last cleared.
+  public var history: History { keeper.history }
 
   /// When this alarm was seen and what caused it.
   public func record(of alarm: Alarm) -> AlarmRecord { records[Int(alarm.rawValue)] }
@@ -214,6 +231,7 @@ public struct BMS: Sendable {
     )
     limit(judged, data, inputs.shutdown, at: now, into: &outputs)
     outputs.state = state(data, inputs.shutdown)
+    if outputs.state == .running { hasRun = true }
     outputs.contactorCommand = contactor.closes
     outputs.prechargeCommand = contactor.precharges
     outputs.contactorPhase = contactor.phase
@@ -221,8 +239,10 @@ public struct BMS: Sendable {
     outputs.mode = modes.mode
     outputs.offCause = modes.offCause
     outputs.offIn = modes.offIn
+    distributors.step(inputs.distributors, used: usedFuses, mode: modes.mode, at: now)
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
+    keeper.step(outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
     indicate(inputs, elapsed: elapsed, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
     outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
@@ -298,6 +318,8 @@ public struct BMS: Sendable {
     case .standby: return .standby
     case .on: break
     }
+    // R208: a voltage that fits nothing keeps a start from being one.
+    if data == nil, window.verdict != .inside { return hasRun ? .error : .waiting }
     if contactor.carries { return data == nil ? .running : wasComplete ? .error : .waiting }
     switch contactor.phase {
     case .open: return data != nil && wasComplete ? .error : .waiting
@@ -504,6 +526,17 @@ public struct BMS: Sendable {
     set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
     set(.badContact, contactor.isContactBad)
     set(.busbarHot, isBusbarHot)
+    let states = distributors.states
+    set(.distributorALost, states[0] == .communicationLost)
+    set(.distributorBLost, states[1] == .communicationLost)
+    set(.distributorCLost, states[2] == .communicationLost)
+    set(.distributorDLost, states[3] == .communicationLost)
+    for index in states.indices { set(.distributorDuplicate, states[index] == .duplicate) }
+    var blown = distributors.blown
+    while blown != 0 {
+      if let alarm = Alarm.fuse(blown.trailingZeroBitCount + 1) { active.insert(alarm) }
+      blown &= blown - 1
+    }
     set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
@@ -564,6 +597,10 @@ public struct BMS: Sendable {
       case .highBMSTemperature:
         Reason(.highTemperature, .temperature, endsAt: Parameters.highBMSTemperatureResume)
       case .feedbackLost: Reason(.feedbackLost, .contactor, fault: .stale)
+      case .distributorALost, .distributorBLost, .distributorCLost, .distributorDLost, .distributorDuplicate, .fuse1,
+        .fuse2, .fuse3, .fuse4, .fuse5, .fuse6, .fuse7, .fuse8, .fuse9, .fuse10, .fuse11, .fuse12, .fuse13, .fuse14,
+        .fuse15, .fuse16:
+        Reason(.distributor, .distributor)
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)

@@ -157,6 +157,8 @@ public struct Inputs: Sendable {
   public var mayJoin = true
   /// Voltage on the system side of the contactor, volts.
   public var systemVoltage = Measurement.unassigned
+  /// The Lynx Distributors A to D (R257).
+  public var distributors = InlineArray<4, DistributorReport>(repeating: DistributorReport())
   /// Temperature of the BMS itself, degrees Celsius (R115).
   public var bmsTemperature = Measurement.unassigned
   /// Whether the control channel is enabled (R209).
@@ -192,6 +194,8 @@ public enum InputRole: UInt8, Sendable, Hashable, CaseIterable {
   case setting
   /// The contactor and its pre-charge.
   case contactor
+  /// A Lynx Distributor.
+  case distributor
 
   /// The word used in reasons.
   public var name: String {
@@ -204,6 +208,7 @@ public enum InputRole: UInt8, Sendable, Hashable, CaseIterable {
     case .command: "command"
     case .setting: "setting"
     case .contactor: "contactor"
+    case .distributor: "Distributor"
     }
   }
 }

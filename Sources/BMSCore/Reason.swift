@@ -65,6 +65,8 @@ public enum Rule: UInt8, Sendable, Hashable {
   case feedbackLost
   /// Both sides of the closed contactor are not at one voltage (R71).
   case contactDrop
+  /// What a Distributor says, or that it says nothing (R265).
+  case distributor
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).

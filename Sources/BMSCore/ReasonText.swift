@@ -41,6 +41,7 @@ extension Reason: CustomStringConvertible {
     case .busbarHot: "a busbar is above 130 °C, until its switch closes"
     case .feedbackLost: "\(inputText)"
     case .contactDrop: "\(decimal(value ?? 0, places: 2)) V across the closed contactor, until at most \(end("V"))"
+    case .distributor: "as the Distributor says"
     case .fullCharge: "full charge cycle"
     case .resting: "resting"
     case .restingFollowsBattery: "resting, follows the battery\(at("V"))"

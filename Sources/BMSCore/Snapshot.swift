@@ -73,6 +73,9 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// Why it is off (R50); nil while it is not.
   public var offCause: UInt8?
 
+  /// The history (area J).
+  public var history = History()
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -96,6 +99,7 @@ public struct Snapshot: Sendable, Hashable, Codable {
       dischargeRetrySeconds ?? 0,
     ]
     if spans.contains(where: { $0 < 0 }) { return "a time is negative" }
+    if !history.isSound { return "a number of the history is impossible" }
     return nil
   }
 }
@@ -139,6 +143,7 @@ extension Snapshot {
     dischargeRetrySeconds = try values.decodeIfPresent(Double.self, forKey: .dischargeRetrySeconds)
     mode = try values.decode(UInt8.self, forKey: .mode)
     offCause = try values.decodeIfPresent(UInt8.self, forKey: .offCause)
+    history = try values.decode(History.self, forKey: .history)
     detectedNominalVoltage = try values.decodeIfPresent(Double.self, forKey: .detectedNominalVoltage)
   }
 }
