@@ -98,6 +98,10 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case feedbackLost
   /// W-B03.
   case highBMSTemperature
+  /// E-B119.
+  case settingsLost
+  /// GX #116.
+  case calibrationLost
   /// Cell voltages come late.
   case cellsLate
   /// Battery voltage comes late.
@@ -309,6 +313,18 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "the BMS itself is at 75 °C or above", effect: "none", clearedWhen: "at 70 °C or below",
         advice: "Reduce current and ventilate. Check that the fans turn.",
         ledBlinks: 4, drivesRelay: false, isCompanion: false, source: "R115, R235, OD-5")
+    case .settingsLost:
+      .init(
+        code: "E-B119", gxNumber: 119, severity: .error, message: "Settings lost",
+        raisedWhen: "the stored settings are damaged", effect: "charge and discharge forbidden",
+        clearedWhen: "reset to defaults", advice: "Reset to defaults and set the battery's values again.",
+        ledBlinks: 9, drivesRelay: true, isCompanion: false, source: "R29, R251")
+    case .calibrationLost:
+      .init(
+        code: "V-B17", gxNumber: 116, severity: .error, message: "Calibration lost",
+        raisedWhen: "the stored calibration is damaged", effect: "none; measurements are less exact",
+        clearedWhen: "service", advice: "Have the unit calibrated.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R30, R252")
     case .cellsLate: .late("V-B11", "Cell voltages come late")
     case .voltageLate: .late("V-B12", "Battery voltage comes late")
     case .currentLate: .late("V-B13", "Battery current comes late")

@@ -223,7 +223,7 @@ public struct BMS: Sendable {
       dataLostSince = now
     }
     moveContactor(judged, data, inputs, at: now, elapsed: elapsed)
-    permit(judged, data, inputs.shutdown, into: &outputs)
+    permit(judged, data, inputs, into: &outputs)
     // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
     contacts.evaluate(
       judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
@@ -241,7 +241,7 @@ public struct BMS: Sendable {
     outputs.offIn = modes.offIn
     distributors.step(inputs.distributors, used: usedFuses, mode: modes.mode, at: now)
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
-    raiseAlarms(judged, inputs.shutdown, at: now, runningFor: now - begin, into: &outputs)
+    raiseAlarms(judged, inputs, at: now, runningFor: now - begin, into: &outputs)
     keeper.step(outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
     indicate(inputs, elapsed: elapsed, into: &outputs)
     outputs.protectiveChange = isProtective(outputs)
@@ -290,7 +290,8 @@ public struct BMS: Sendable {
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : data == nil && window.verdict == .inside
     view.isWanted =
-      modes.mode == .on && !inputs.shutdown && !isBusbarHot && secondLine.holdsOpen == nil && mayCarry
+      modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil
+      && mayCarry
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
     view.system = inputs.systemVoltage.usable(
@@ -377,9 +378,13 @@ public struct BMS: Sendable {
       ?? (requiresTemperature ? reason(.temperature, judged.temperatureState) : nil)
   }
 
-  private func permit(_ judged: Judgement, _ data: Reason?, _ shutdown: Bool, into outputs: inout Outputs) {
-    outputs.chargeBlocks = blocks(.charge, data: data, isShutdown: shutdown)
-    outputs.dischargeBlocks = blocks(.discharge, data: data, isShutdown: shutdown)
+  private func permit(
+    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, into outputs: inout Outputs
+  ) {
+    let areSettingsLost = inputs.areSettingsLost
+    let shutdown = inputs.shutdown
+    outputs.chargeBlocks = blocks(.charge, data: data, isShutdown: shutdown, areSettingsLost: areSettingsLost)
+    outputs.dischargeBlocks = blocks(.discharge, data: data, isShutdown: shutdown, areSettingsLost: areSettingsLost)
     outputs.chargeAllowed = outputs.chargeBlocks.isEmpty
     outputs.dischargeAllowed = outputs.dischargeBlocks.isEmpty
     let stateOfCharge = outputs.stateOfCharge
@@ -494,8 +499,10 @@ public struct BMS: Sendable {
   /// Before the first complete data nothing is "lost" yet: sources are given the time after which they would be stale,
   /// so that a start raises no false alarm (dvcc-dbus.md F.3).
   private mutating func raiseAlarms(
-    _ judged: Judgement, _ shutdown: Bool, at now: Instant, runningFor running: TimeSpan, into outputs: inout Outputs
+    _ judged: Judgement, _ inputs: borrowing Inputs, at now: Instant, runningFor running: TimeSpan,
+    into outputs: inout Outputs
   ) {
+    let shutdown = inputs.shutdown
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
     set(.lowCell, protection.lowCell)
@@ -526,6 +533,8 @@ public struct BMS: Sendable {
     set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
     set(.badContact, contactor.isContactBad)
     set(.busbarHot, isBusbarHot)
+    set(.settingsLost, inputs.areSettingsLost)
+    set(.calibrationLost, inputs.isCalibrationLost)
     let states = distributors.states
     set(.distributorALost, states[0] == .communicationLost)
     set(.distributorBLost, states[1] == .communicationLost)
@@ -594,6 +603,7 @@ public struct BMS: Sendable {
       case .hardware, .prechargeOverload, .prechargeTimeout, .contactorError: Reason(.contactorFault, .contactor)
       case .badContact: Reason(.contactDrop, .contactor, value: contactDrop, endsAt: ContactorSequence.contactDrop)
       case .busbarHot: Reason(.busbarHot, .contactor)
+      case .settingsLost, .calibrationLost: Reason(.settingsLost, .setting)
       case .highBMSTemperature:
         Reason(.highTemperature, .temperature, endsAt: Parameters.highBMSTemperatureResume)
       case .feedbackLost: Reason(.feedbackLost, .contactor, fault: .stale)

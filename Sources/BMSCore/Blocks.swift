@@ -7,6 +7,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case shutdown
   /// Standby or Off (R119).
   case mode
+  /// The settings were lost (R29).
+  case settings
   /// A required input is missing, stale or impossible.
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
@@ -40,6 +42,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let shutdown = Blocks(.shutdown)
   /// Standby or Off.
   public static let mode = Blocks(.mode)
+  /// The settings were lost.
+  public static let settings = Blocks(.settings)
   /// A required input is missing, stale or impossible.
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
@@ -65,11 +69,12 @@ public struct Blocks: OptionSet, Sendable, Hashable {
 
 extension BMS {
   /// Everything that forbids a direction now.
-  func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool) -> Blocks {
+  func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool, areSettingsLost: Bool) -> Blocks {
     var blocks: Blocks = []
     func note(_ block: Block, _ holds: Bool) { if holds { blocks.insert(Blocks(block)) } }
     note(.shutdown, isShutdown)
     note(.mode, modes.mode != .on)
+    note(.settings, areSettingsLost)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
     note(.contactor, modes.mode == .on && !(direction == .charge ? contactor.allowsCharge : contactor.carries))
@@ -100,6 +105,7 @@ extension BMS {
     switch block {
     case .shutdown: return Reason(.shutdown, .command)
     case .mode: return modeReason
+    case .settings: return Reason(.settingsLost, .setting)
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .contactor: return contactorReason(judged)

@@ -165,6 +165,10 @@ public struct Inputs: Sendable {
   public var isControlEnabled = true
   /// Whether a client is connected to it (R210).
   public var hasControlClient = false
+  /// The stored settings were damaged: nothing is allowed on guessed ones (R29).
+  public var areSettingsLost = false
+  /// The stored calibration was damaged (R30).
+  public var isCalibrationLost = false
   /// The program is being updated (R28).
   public var isUpdating = false
   /// The remote on/off terminals.

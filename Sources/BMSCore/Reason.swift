@@ -21,6 +21,8 @@ public enum Rule: UInt8, Sendable, Hashable {
   case offAfterLowCell
   /// Off after the discharge floor without charge voltage (R53).
   case offAfterLowStateOfCharge
+  /// The stored settings were damaged (R29).
+  case settingsLost
   /// A required input is lost.
   case dataLost
   /// A required input has been lost for so long that limits are withdrawn (OD-20).

@@ -9,6 +9,7 @@ extension Reason: CustomStringConvertible {
     case .dataLost: "\(inputText), until good values arrive"
     case .withdrawn: "\(inputText) for too long, limits are withdrawn until good values arrive"
     case .shutdown: "the program is leaving"
+    case .settingsLost: "the stored settings are damaged, until they are reset"
     case .standby: "in standby, until switched on"
     case .offByRemote: "off, until the remote input is closed"
     case .offByCommand: "off, until switched on"

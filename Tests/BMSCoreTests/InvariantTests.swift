@@ -21,7 +21,7 @@ struct InvariantTests {
     var current: Instant?
     var cells = [Instant?](repeating: nil, count: 4)
     var values = [Double](repeating: 0, count: 4)
-    /// Since when each has been at 2.8 V or below without a break.
+    /// Since when each has been at 2.8 V or below without a break. A restart may lose the time of one step.
     var lowSince = [Instant?](repeating: nil, count: 4)
   }
 
@@ -68,6 +68,8 @@ struct InvariantTests {
       }
       if random.chance(5000) { try bms.perform(.setStateOfCharge(Double.random(in: 0...100, using: &random))) }
       if random.chance(5000) { inputs.shutdown.toggle() }
+      // A restart at any moment gives back nothing that was forbidden.
+      if random.chance(4000) { bms = BMS(settings: bms.settings, restoring: bms.snapshot) }
       let out = bms.step(inputs, at: now)
       if out.chargeAllowed { allowedSteps += 1 }
       for value in [out.limits.chargeVoltage ?? -1, out.limits.chargeCurrent, out.limits.dischargeCurrent] {
@@ -99,7 +101,7 @@ struct InvariantTests {
       if out.chargeAllowed { try #require(value < 3.75, "ATC with a cell at \(value), \(at)") }
       guard out.dischargeAllowed else { continue }
       try #require(value >= 2.6, "ATD with a cell at \(value), \(at)")
-      if let since = truth.lowSince[index] { try #require(now - since < .seconds(30), "ATD with a low cell, \(at)") }
+      if let since = truth.lowSince[index] { try #require(now - since < .seconds(31), "ATD with a low cell, \(at)") }
     }
   }
 }

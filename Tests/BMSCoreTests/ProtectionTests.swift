@@ -242,4 +242,18 @@ struct ProtectionTests {
     #expect(try at(16))
     #expect(try !at(16.1))
   }
+
+  @Test("R29, R251: lost settings allow nothing, whatever the defaults would; R30, R252: a lost calibration only warns")
+  func storageLost() {
+    var rig = Rig.resting()
+    rig.inputs.areSettingsLost = true
+    rig.step()
+    #expect(rig.out.chargeBlocks == .settings && rig.out.dischargeBlocks == .settings)
+    #expect(rig.out.alarms.contains(.settingsLost))
+    #expect(rig.out.statusPattern == .red(blinks: 9))
+    #expect(rig.out.chargeText == "charge forbidden: the stored settings are damaged, until they are reset")
+    rig.inputs.areSettingsLost = false
+    rig.inputs.isCalibrationLost = true
+    #expect(rig.step().chargeAllowed && rig.out.alarms == [.calibrationLost])
+  }
 }

@@ -44,4 +44,47 @@ struct SnapshotTests {
     later.preAlarmSeconds = .nan
     #expect(later.defect != nil)
   }
+
+  @Test("A damaged snapshot is refused whole, whatever number it is")
+  func defects() {
+    func isRefused(_ change: (inout Snapshot) -> Void) -> Bool {
+      var snapshot = Snapshot()
+      change(&snapshot)
+      return snapshot.defect != nil
+    }
+    #expect(!isRefused { _ in })
+    #expect(isRefused { $0.version = 0 })
+    #expect(isRefused { $0.mode = 7 })
+    #expect(isRefused { $0.offCause = 200 })
+    #expect(isRefused { $0.overcurrentSeconds = -1 })
+    #expect(isRefused { $0.chargeGraceSeconds = -1 })
+    #expect(isRefused { $0.dischargeGraceSeconds = .infinity })
+    #expect(isRefused { $0.chargeRetrySeconds = -1 })
+    #expect(isRefused { $0.dischargeRetrySeconds = .nan })
+    #expect(isRefused { $0.detectedNominalVoltage = .nan })
+    #expect(isRefused { $0.history.runningSeconds = .nan })
+    #expect(isRefused { $0.history.drawnAmpereHours = -1 })
+    #expect(isRefused { $0.history.chargedEnergy = .infinity })
+    #expect(isRefused { $0.history.lowestCell = .nan })
+    #expect(isRefused { $0.history.chargeCycles = -1 })
+    #expect(
+      isRefused {
+        $0.history.lastErrors = [ErrorEntry](repeating: ErrorEntry(code: "E-B36", gxNumber: 36, at: 0), count: 5)
+      })
+  }
+
+  @Test("Times longer than their rule are cut to it: a stored hour of grace or retry is not an hour")
+  func cut() {
+    var snapshot = Snapshot()
+    snapshot.dischargeRetrySeconds = 3600
+    snapshot.chargeGraceSeconds = 3600
+    snapshot.overcurrentSeconds = 36_000
+    snapshot.preAlarmSeconds = 3600
+    snapshot.preAlarm = true
+    let current = CurrentSupervision(restoring: snapshot)
+    #expect(current.discharge.retryIn == .minutes(5))
+    #expect(current.charge.graceUsed == .seconds(30))
+    #expect(current.budgetUsed == .minutes(5))
+    #expect(LowCell(restoring: snapshot).graceLeft == .zero)
+  }
 }
