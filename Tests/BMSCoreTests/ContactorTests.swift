@@ -110,6 +110,21 @@ struct ContactorTests {
     #expect(bench.out.chargeAllowed && bench.out.dischargeAllowed && bench.out.limits.isAvailable)
   }
 
+  @Test("OD-21: the self-test looks at the contacts for 200 ms; feedback 5 s old is none (OD-20)")
+  func selfTestTime() {
+    var bench = ContactorBench()
+    bench.run(.seconds(1)) { $0.state == .contactorCheck }
+    let began = bench.rig.now
+    bench.run(.seconds(1)) { $0.prechargeCommand }
+    #expect(bench.rig.now - began == .milliseconds(200))
+    let report = ContactFeedback(isClosed: true, at: .origin)
+    let old = Instant.origin + .seconds(5)
+    #expect(Feedback(report, at: old - .milliseconds(1), within: .seconds(5)).state == .closed)
+    #expect(Feedback(report, at: old, within: .seconds(5)).state == .unknown)
+    #expect(Feedback(.unassigned, at: old, within: .seconds(5)).state == .unassigned)
+    #expect(Feedback(.waiting, at: old, within: .seconds(5)).state == .unknown)
+  }
+
   @Test("R151: until the contactor is closed nothing is allowed and no limit exists")
   func nothingBefore() {
     var bench = ContactorBench()

@@ -130,26 +130,26 @@ struct CurrentTests {
     #expect(next.step().dischargeAllowed)
   }
 
-  @Test("R122, OD-11: with ATC open 1.0 A is silent, 1.1 A is error 36 after 10 s and for 10 s beyond its end")
+  @Test("R122, OD-11: with ATC open 1.0 A is silent, 1.01 A is error 36 after 10 s and for 10 s beyond its end")
   func chargeWithoutPermission() throws {
     var rig = try rig()
     rig.cells(3.3, 3.76)
     rig.current = 1
     #expect(!rig.run(.minutes(1)) { $0.alarms.contains(.contactFailure) })
-    rig.current = 1.1
+    rig.current = 1.01
     #expect(rig.step().alarms.contains(.contactFailure))
-    #expect("\(try #require(rig.bms.record(of: .contactFailure).cause))".hasPrefix("current at 1.1 A flows"))
+    #expect("\(try #require(rig.bms.record(of: .contactFailure).cause))".hasPrefix("current at 1.01 A flows"))
     rig.current = 1
     rig.step()
     #expect(!rig.run(.milliseconds(9_500)) { !$0.alarms.contains(.contactFailure) })
     #expect(!rig.step().alarms.contains(.contactFailure))
   }
 
-  @Test("R121, R123: with ATD open 1.5 A is silent, 1.6 A is error 36, but not before 10 s have passed")
+  @Test("R121, R123: with ATD open 1.5 A is silent, 1.51 A is error 36, but not before 10 s have passed")
   func dischargeWithoutPermission() throws {
     var rig = try rig((.preAlarm, 0))
     rig.cells(2.7, 3.3)
-    rig.current = -1.6
+    rig.current = -1.51
     rig.step()
     #expect(!rig.run(.milliseconds(9_500)) { $0.alarms.contains(.contactFailure) })
     #expect(rig.step().alarms.contains(.contactFailure))

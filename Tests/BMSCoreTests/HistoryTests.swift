@@ -62,6 +62,18 @@ struct HistoryTests {
     #expect(rig.bms.history.averageDischarge == -rig.bms.history.drawnAmpereHours)
   }
 
+  @Test("R161: 0.05 A counts as a discharge, 0.04 A does not")
+  func threshold() {
+    for (current, counts) in [(-0.05, true), (-0.04, false)] {
+      var rig = Rig.resting()
+      rig.period = .seconds(1)
+      rig.current = current
+      rig.run(.minutes(10))
+      #expect((rig.bms.history.drawnAmpereHours > 0) == counts)
+      #expect((rig.bms.history.dischargedEnergy > 0) == counts)
+    }
+  }
+
   @Test("R187, R193, Z-10: extremes are empty at first and take nothing that is not running")
   func extremes() {
     var rig = Rig()
