@@ -53,7 +53,7 @@ public struct BMS: Sendable {
   var distributors = DistributorSupervision()
   let fuseNames: FuseNames
   let usedFuses: UInt16
-  private var isBusbarHot = false
+  var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?
   var window = VoltageSupervision()

@@ -78,6 +78,8 @@ extension BMS {
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
     note(.contactor, modes.mode == .on && !(direction == .charge ? contactor.allowsCharge : contactor.carries))
+    // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
+    note(.contactor, isBusbarHot && wiring.contactors == .none)
     note(.overcurrent, overcurrent[direction].isOpen)
     switch direction {
     case .charge:
@@ -146,6 +148,7 @@ extension BMS {
   }
 
   func contactorReason(_ judged: Judgement) -> Reason {
+    if isBusbarHot { return Reason(.busbarHot, .contactor) }
     let rule: Rule =
       switch contactor.phase {
       case .open, .selfTest, .precharge, .closing: .contactorStarts

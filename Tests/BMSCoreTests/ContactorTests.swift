@@ -323,7 +323,7 @@ struct ContactorTests {
     bench.step()
     #expect(bench.out.alarms.contains(.busbarHot))
     #expect(!bench.out.chargeAllowed && bench.out.dischargeAllowed)
-    #expect(bench.out.chargeReason.rule == .contactorOpens)
+    #expect(bench.out.chargeReason.rule == .busbarHot)
     let began = bench.rig.now
     bench.run(.seconds(5)) { !$0.contactorCommand }
     #expect(bench.rig.now - began == .seconds(2))
@@ -332,6 +332,16 @@ struct ContactorTests {
     #expect(bench.out.contactorClosed == false)
     bench.hot = false
     #expect(bench.run(.seconds(40)) { $0.state == .running } == true)
+  }
+
+  @Test("R72: a supervisor that hears of a hot busbar forbids both directions")
+  func thermalSwitchOfSupervisor() {
+    var rig = Rig.resting()
+    rig.inputs.secondThermalSwitch = ContactFeedback(isClosed: false, at: rig.now)
+    rig.step()
+    #expect(!rig.out.chargeAllowed && !rig.out.dischargeAllowed && rig.out.alarms.contains(.busbarHot))
+    rig.inputs.secondThermalSwitch = ContactFeedback(isClosed: true, at: rig.now)
+    #expect(rig.step().chargeAllowed && rig.out.alarms.isEmpty)
   }
 
   @Test("R71, R236: 0.50 V across the contactor is silent, 0.51 V warns after 2 s and changes nothing")
