@@ -97,7 +97,8 @@ struct ContactorSequence: Sendable {
   private var steadyFor: TimeSpan?
   private var lastSystem: Double?
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
-  private var commanded = Instant.origin
+  /// Since when the command is what it is; nil before the first step.
+  private var commanded: Instant?
   private var dropFor: TimeSpan?
   private let wiring: Wiring
 
@@ -155,6 +156,8 @@ struct ContactorSequence: Sendable {
 
   mutating func step(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     guard !isSupervisor else { return }
+    // The first command of a run: a contact that a crash left closed is given its time to open.
+    if commanded == nil { commanded = now }
     age += elapsed
     if let since = tried { tried = since + elapsed }
     heat = max(heat - wiring.precharge.energyLimit / ContactorSequence.tryInterval.seconds * elapsed.seconds, 0)
@@ -208,9 +211,9 @@ struct ContactorSequence: Sendable {
   // MARK: The steps
 
   private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
-    let contactsKnown =
-      view.feedback.state != .unknown && (wiring.contactors != .two || view.secondFeedback.state != .unknown)
-    if contactsKnown, view.battery != nil, view.system != nil {
+    func isOpen(_ feedback: Feedback) -> Bool { feedback.state == .open || feedback.state == .unassigned }
+    let areOpen = isOpen(view.feedback) && (wiring.contactors != .two || isOpen(view.secondFeedback))
+    if areOpen, view.battery != nil, view.system != nil {
       guard age >= ContactorSequence.feedbackTime else { return }
       if view.mayJoin { beginPrecharge(at: now) } else { enter(.pending, at: now) }
     } else if age >= parameters.cellStale {
@@ -290,7 +293,7 @@ struct ContactorSequence: Sendable {
     guard phase != .failed else { return nil }
     func isWrong(_ feedback: Feedback) -> Bool {
       // What was reported before the contact could have moved says nothing about the command.
-      guard commanded == .origin || feedback.taken - commanded >= ContactorSequence.moveTime else { return false }
+      guard let commanded, feedback.taken - commanded >= ContactorSequence.moveTime else { return false }
       return switch feedback.state {
       case .open: closes
       case .closed: !closes
@@ -312,7 +315,7 @@ struct ContactorSequence: Sendable {
       switch feedback.state {
       case .unassigned: nil
       case .unknown: false
-      case .open, .closed: feedback.state == wanted && feedback.taken >= commanded
+      case .open, .closed: feedback.state == wanted && commanded.map { feedback.taken >= $0 } ?? false
       }
     }
     let first = isThere(view.feedback)

@@ -187,14 +187,14 @@ struct ContactorTests {
     #expect(runs && bench.out.alarms.isEmpty)
   }
 
-  @Test("R67, R68: a short is E-B25 within 0.2 s, and the contactor is never commanded")
+  @Test("R67, R68: a short is E-B25 after 0.1 s, and the contactor is never commanded")
   func short() {
     var bench = ContactorBench()
     bench.load = 0.01
     bench.run(.seconds(2)) { $0.prechargeCommand }
     let began = bench.rig.now
     let ended = bench.run(.seconds(1)) { $0.contactorFault == .prechargeOverload }
-    #expect(ended && bench.rig.now - began <= .milliseconds(200))
+    #expect(ended && bench.rig.now - began == .milliseconds(100))
     let closed = bench.run(.minutes(3)) { $0.contactorCommand }
     #expect(!closed && bench.out.contactorPhase == .failed)
     #expect(bench.out.alarms == [.prechargeOverload])
@@ -229,6 +229,15 @@ struct ContactorTests {
     let commanded = bench.run(.minutes(2)) { $0.prechargeCommand || $0.contactorCommand }
     #expect(!commanded)
     #expect(bench.out.contactorFault == .welded && bench.out.alarms.contains(.contactorError))
+  }
+
+  @Test("R24: after a crash with the contact still closed the first command opens it, and that is no weld")
+  func closedAtStart() {
+    var bench = ContactorBench()
+    bench.contact = true
+    bench.system = 13.2
+    let runs = bench.run(.seconds(4)) { $0.state == .running || $0.contactorFault != nil }
+    #expect(runs && bench.out.contactorFault == nil && bench.out.contactorClosed == true)
   }
 
   @Test("R73, OD-21: one that welds while closed is found 200 ms after it should open, and never closed again")
@@ -344,13 +353,13 @@ struct ContactorTests {
     #expect(rig.step().chargeAllowed && rig.out.alarms.isEmpty)
   }
 
-  @Test("R71, R236: 0.50 V across the contactor is silent, 0.51 V warns after 2 s and changes nothing")
+  @Test("R71, R236: 0.50 V across the contactor is silent, 0.501 V warns after 2 s and changes nothing")
   func drop() {
     var bench = ContactorBench.closed()
     bench.drop = 0.5
     bench.run(.seconds(10))
     #expect(bench.out.alarms.isEmpty)
-    bench.drop = 0.51
+    bench.drop = 0.501
     bench.run(.milliseconds(1_980))
     #expect(bench.out.alarms.isEmpty)
     bench.run(.milliseconds(100))
