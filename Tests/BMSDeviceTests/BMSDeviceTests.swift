@@ -114,6 +114,29 @@ struct BMSDeviceTests {
     #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
   }
 
+  @Test("a low cell that was not announced is a warning for 30 s, then it stops discharging (R84, R92)")
+  func announcedLowCell() throws {
+    var bench = Bench.running()
+    bench.lowest = 2.80
+    bench.advance(.seconds(29))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    let alarms = try #require(bench.register(BMSAlarmsRegister.self))
+    #expect(alarms[.lowCellVoltage] == .warning)
+    #expect(alarms[.loadDisconnect] == .warning)
+    bench.advance(.seconds(2))
+    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
+    #expect(try #require(bench.register(BMSAlarmsRegister.self))[.lowCellVoltage] == .alarm)
+  }
+
+  @Test("an empty battery without a contactor to open goes on telling chargers what they may do")
+  func emptySupervised() throws {
+    var bench = Bench.running()
+    bench.lowest = 2.80
+    bench.advance(.seconds(400))
+    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: bench.now - .seconds(2))).limit == .value(20))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+
   @Test("a battery that falls silent: forbidden after 2 s, CVL gone after 60 s, back with the battery (OD-20)")
   func silence() throws {
     var bench = Bench.running()

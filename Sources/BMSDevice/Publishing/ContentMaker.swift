@@ -28,11 +28,11 @@ struct ContentMaker {
     case .chargeVoltageLimit:
       register(ChargeVoltageLimit()) { $0.limit = Reading(outputs.limits.chargeVoltage) }
     case .chargeCurrentLimit:
-      register(ChargeCurrentLimit()) { $0.limit = .value(outputs.limits.chargeCurrent) }
+      register(ChargeCurrentLimit()) { $0.limit = current(outputs.limits.chargeCurrent, outputs) }
     case .dischargeVoltageLimit:
       register(DischargeVoltageLimit()) { $0.limit = Reading(outputs.limits.lowVoltage) }
     case .dischargeCurrentLimit:
-      register(DischargeCurrentLimit()) { $0.limit = .value(outputs.limits.dischargeCurrent) }
+      register(DischargeCurrentLimit()) { $0.limit = current(outputs.limits.dischargeCurrent, outputs) }
     case .state:
       register(BMSStateRegister()) { $0.state = .value(Int(outputs.state.rawValue)) }
     case .alarms: register(BMSAlarmsRegister()) { fill(&$0, outputs) }
@@ -44,6 +44,11 @@ struct ContentMaker {
     case .manufacturerFrame: .frame(ManufacturerFrame(name: "vecand").frame)
     case .productFrame: .frame(ProductFrame(product: 0, version: Version.pair, capacity: capacity).frame)
     }
+  }
+
+  /// A limit of current; not available while the BMS is not running (R151).
+  private func current(_ limit: Double, _ outputs: Outputs) -> Reading<Double> {
+    outputs.limits.isAvailable ? .value(limit) : .notAvailable
   }
 
   private func register<R: Register>(_ register: R, _ fill: (inout R) -> Void) -> Content {
@@ -89,13 +94,14 @@ struct ContentMaker {
 
   private func fill(_ register: inout BMSAlarmsRegister, _ outputs: Outputs) {
     let alarms = outputs.alarms
-    register[.lowCellVoltage] = alarms.contains(.lowCell) ? .alarm : .fine
-    register[.batteryCable] = alarms.hasLostData ? .alarm : alarms.hasLateData ? .warning : .fine
-    register[.loadDisconnect] = alarms.contains(.loadDisconnected) ? .alarm : .fine
-    register[.lowStateOfCharge] =
-      alarms.contains(.lowStateOfCharge) ? .alarm : alarms.contains(.lowStateOfChargeWarning) ? .warning : .fine
-    register[.highTemperature] =
-      alarms.contains(.veryHighTemperature) ? .alarm : alarms.contains(.highTemperature) ? .warning : .fine
+    register[.lowCellVoltage] = alarms.level(warning: [.preAlarm], alarm: [.lowCell])
+    register[.highCurrent] = alarms.level(
+      warning: [.highChargeCurrentWarning, .highDischargeCurrentWarning],
+      alarm: [.highChargeCurrent, .highDischargeCurrent])
+    register[.batteryCable] = alarms.level(warning: AlarmSet.lateData, alarm: AlarmSet.lostData)
+    register[.loadDisconnect] = alarms.level(warning: [.loadWillDisconnect], alarm: [.loadDisconnected])
+    register[.lowStateOfCharge] = alarms.level(warning: [.lowStateOfChargeWarning], alarm: [.lowStateOfCharge])
+    register[.highTemperature] = alarms.level(warning: [.highTemperature], alarm: [.veryHighTemperature])
   }
 
   private func fill(_ register: inout BMSContactsRegister, _ outputs: Outputs) {
@@ -123,7 +129,11 @@ struct ContentMaker {
     var frame = AlarmsFrame()
     frame[.general] = alarms.hasAlarm ? .alarm : .fine
     frame[.highVoltage] = alarms.contains(.highCell) ? .alarm : .fine
-    frame[.lowVoltage] = alarms.contains(.lowCell) ? .alarm : .fine
+    frame[.lowVoltage] = alarms.contains(.lowCell) ? .alarm : alarms.contains(.preAlarm) ? .warning : .fine
+    frame[.highChargeCurrent] =
+      alarms.contains(.highChargeCurrent) ? .alarm : alarms.contains(.highChargeCurrentWarning) ? .warning : .fine
+    frame[.highDischargeCurrent] =
+      alarms.contains(.highDischargeCurrent) ? .alarm : alarms.contains(.highDischargeCurrentWarning) ? .warning : .fine
     frame[.highTemperature] = alarms.contains(.veryHighTemperature) ? .alarm : .fine
     frame[.highChargeTemperature] = alarms.contains(.highTemperature) ? .alarm : .fine
     frame[.lowChargeTemperature] = alarms.contains(.lowTemperature) ? .alarm : .fine
@@ -137,6 +147,11 @@ extension AlarmSet {
   static let lostData: AlarmSet = [.cellsLost, .voltageLost, .currentLost, .temperatureLost]
   /// Inputs that come late.
   static let lateData: AlarmSet = [.cellsLate, .voltageLate, .currentLate, .temperatureLate]
+
+  /// The level of a condition that some entries warn of and others report.
+  func level(warning: AlarmSet, alarm: AlarmSet) -> AlarmLevel {
+    !isDisjoint(with: alarm) ? .alarm : !isDisjoint(with: warning) ? .warning : .fine
+  }
 
   var hasLostData: Bool { !isDisjoint(with: Self.lostData) }
   var hasLateData: Bool { !isDisjoint(with: Self.lateData) }
