@@ -1,4 +1,5 @@
 import BMSCore
+import BMSDevice
 import NMEA2000
 import Testing
 
@@ -99,5 +100,30 @@ struct ConfigurationTests {
   func wrongShape() {
     #expect(problems("bus = 3") == ["line 1: bus: is an integer, expected a table, as [bus]"])
     #expect(problems("[bus.interface]\nx = 1").first?.contains("expected text in quotes") == true)
+  }
+
+  /// The sample is the manual of the file: it may neither fall behind the table of settings nor promise what is not there.
+  @Test("the sample file names every setting with its default, and every key in it is known")
+  func sample() throws {
+    let file = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Config/vecand.toml"
+    let text = try TextFile.read(file)
+    #expect(try Configuration(text: text, file: file).interface == "can0")
+    // All examples switched on: a key is what stands before an equals sign behind "# ".
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> Substring in
+      let body = line.drop { $0 == "#" }.drop { $0 == " " }
+      let key = body.prefix { $0.isLowercase || $0 == "_" || $0.isNumber }
+      let isKey = !key.isEmpty && body.dropFirst(key.count).hasPrefix(" = ")
+      return line.hasPrefix("# ") && (isKey || body.hasPrefix("[inputs")) ? body : line
+    }
+    let everything = lines.joined(separator: "\n")
+    let configuration = try Configuration(text: everything, file: file)
+    for setting in Setting.allCases {
+      #expect(everything.contains("\n\(setting.definition.key) = "), "\(setting.definition.key) is not in the sample")
+      #expect(
+        configuration.device.settings[setting] == DeviceConfiguration.standardSettings[setting],
+        "\(setting.definition.key) is not shown with its default")
+    }
+    #expect(configuration.device.monitor != nil)
+    #expect(configuration.device.cells?.expectedCells == 4)
   }
 }
