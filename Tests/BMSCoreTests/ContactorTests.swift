@@ -240,6 +240,15 @@ struct ContactorTests {
     #expect(runs && bench.out.contactorFault == nil && bench.out.contactorClosed == true)
   }
 
+  @Test("With feedback the contactor counts as closed as soon as it says so, before 200 ms")
+  func closesByFeedback() {
+    var bench = ContactorBench()
+    bench.run(.seconds(3)) { $0.state == .goingToRun }
+    let began = bench.rig.now
+    bench.run(.seconds(1)) { $0.state == .running }
+    #expect(bench.rig.now - began < .milliseconds(200))
+  }
+
   @Test("R73, OD-21: one that welds while closed is found 200 ms after it should open, and never closed again")
   func welds() throws {
     var bench = ContactorBench.closed()

@@ -317,7 +317,7 @@ struct ModeTests {
     #expect(!run(nil, 0.5), "nobody sees it")
     detector = ChargeVoltage()
     #expect(!run(12.5, 10), "C-1: 0.5 V above the battery is not above it")
-    #expect(run(12.51, 2.5))
+    #expect(run(12.501, 2.5))
     #expect(run(11.71, 1, closed: true))
     #expect(!run(11.7, 1, closed: true))
     #expect(run(13, 1, closed: true, current: -0.05))
