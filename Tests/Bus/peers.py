@@ -838,6 +838,14 @@ class Vecand:
     def log_lines(self) -> list[str]:
         return self.log_path.read_text(errors="replace").splitlines()
 
+    def wait_said(self, text: str, timeout: float = 30) -> None:
+        """Until the log has a line with this text."""
+        deadline = time.monotonic() + timeout
+        while not any(text in line for line in self.log_lines()):
+            self.assert_alive()
+            assert time.monotonic() < deadline, f'no "{text}" within {timeout} s, the log ends:\n{self.log_tail()}'
+            time.sleep(0.1)
+
     def log_tail(self, lines: int = 15) -> str:
         return "\n".join(self.log_lines()[-lines:]) or "(empty)"
 
