@@ -36,20 +36,24 @@ struct Decode: ParsableCommand {
     } catch {
       throw Failure(error.description)
     }
-    Self.explain(decoder.report, decoder.fastPackets)
+    Self.explain(decoder.report, decoder.fastPackets, incompleteTransfers: decoder.incompleteTransfers)
   }
 
-  private static func explain(_ report: CaptureDecoder.Report, _ packets: FastPacketAssembler.Statistics) {
+  private static func explain(
+    _ report: CaptureDecoder.Report, _ packets: FastPacketAssembler.Statistics, incompleteTransfers: Int
+  ) {
     if let (line, fault) = report.firstFault {
       complain("\(plural(report.brokenLines, "line")) not understood, first: line \(line): \(fault)")
     }
     let ignored = [
       (report.standardFrames, "with an 11-bit identifier (not NMEA 2000)"), (report.remoteFrames, "remote"),
       (report.errorFrames, "that report an error of the controller"), (report.flexibleDataRateFrames, "of CAN FD"),
+      (report.strayTransportFrames, "of the transport protocol without its message"),
     ].filter { $0.0 > 0 }
     for (count, kind) in ignored { complain("\(plural(count, "frame")) \(kind) left out") }
     let lost = packets.incomplete + packets.evicted
     if lost > 0 { complain("\(plural(lost, "fast packet")) incomplete") }
+    if incompleteTransfers > 0 { complain("\(plural(incompleteTransfers, "transport protocol message")) incomplete") }
     if packets.refusedLengths > 0 {
       complain("\(plural(packets.refusedLengths, "fast packet")) with an impossible length")
     }

@@ -11,6 +11,16 @@ struct TransportListener: Sendable {
   /// T2 and T3 of J1939-21, the longest that either side waits for the other.
   static let ageLimit = TimeSpan.milliseconds(1250)
 
+  /// What a packet was.
+  enum Packet {
+    /// The last that its message lacked.
+    case last
+    /// One of a message that still lacks others, or one that was there already.
+    case part
+    /// One of no message that was announced: it says nothing.
+    case stray
+  }
+
   private struct Session: Sendable {
     var isOpen = false
     var source: UInt8 = 0
@@ -20,6 +30,7 @@ struct TransportListener: Sendable {
     var missing = 0
     /// Bit n is set when packet n + 1 is held.
     var held = InlineArray<4, UInt64>(repeating: 0)
+    var opened = Instant.origin
     var lastHeard = Instant.origin
   }
 
@@ -28,6 +39,11 @@ struct TransportListener: Sendable {
     repeating: [UInt8](repeating: 0, count: ISOTransport.Limits.length + 7), count: sessionCount)
   /// Messages that were begun and never became whole.
   private(set) var incomplete = 0
+
+  /// Forgets what is under way, as between two captures.
+  mutating func removeAll() {
+    for index in sessions.indices { giveUp(index) }
+  }
 
   /// Forgets what is under way from or to an address whose holder changed.
   mutating func reset(_ address: UInt8) {
@@ -64,31 +80,31 @@ struct TransportListener: Sendable {
     return true
   }
 
-  /// Takes a frame of 60160; hands the message that it completes to `deliver`.
+  /// Takes a frame of 60160; hands the message that it completes to `deliver`, with the time it was announced.
   mutating func receiveData(
     _ payload: CANPayload, from source: UInt8, to destination: UInt8, at now: Instant,
-    deliver: (PGN, RawSpan) -> Void
-  ) -> Bool {
-    guard let index = session(from: source, to: destination) else { return false }
+    deliver: (PGN, RawSpan, Instant) -> Void
+  ) -> Packet {
+    guard let index = session(from: source, to: destination) else { return .stray }
     guard now - sessions[index].lastHeard <= Self.ageLimit else {
       giveUp(index)
-      return false
+      return .stray
     }
     let number = Int(payload[0]) - 1
     let offset = number * 7
     let size = sessions[index].size
-    guard number >= 0, offset < size, payload.count > min(7, size - offset) else { return false }
+    guard number >= 0, offset < size, payload.count > min(7, size - offset) else { return .stray }
     sessions[index].lastHeard = now
     let bit: UInt64 = 1 << UInt64(number & 63)
-    guard sessions[index].held[number >> 6] & bit == 0 else { return false }
+    guard sessions[index].held[number >> 6] & bit == 0 else { return .part }
     sessions[index].held[number >> 6] |= bit
     for place in 0..<7 { buffers[index][offset + place] = payload[place + 1] }
     sessions[index].missing -= 1
-    guard sessions[index].missing == 0 else { return false }
+    guard sessions[index].missing == 0 else { return .part }
     sessions[index].isOpen = false
     let bytes = buffers[index]
-    deliver(sessions[index].pgn, bytes.span.bytes.extracting(first: size))
-    return true
+    deliver(sessions[index].pgn, bytes.span.bytes.extracting(first: size), sessions[index].opened)
+    return .last
   }
 
   private mutating func open(_ pgn: PGN, size: Int, from source: UInt8, to destination: UInt8, at now: Instant) {
@@ -101,7 +117,7 @@ struct TransportListener: Sendable {
     giveUp(index)
     sessions[index] = Session(
       isOpen: true, source: source, destination: destination, pgn: pgn, size: size, missing: (size + 6) / 7,
-      lastHeard: now)
+      opened: now, lastHeard: now)
   }
 
   private mutating func giveUp(_ index: Int) {

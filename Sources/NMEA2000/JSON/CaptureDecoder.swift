@@ -24,6 +24,8 @@ public struct CaptureDecoder: ~Copyable {
     public var errorFrames = 0
     /// CAN FD frames, which this bus does not have.
     public var flexibleDataRateFrames = 0
+    /// Frames of the transport protocol (60416, 60160) that belong to no message.
+    public var strayTransportFrames = 0
   }
 
   /// Lines longer than this are broken: the longest that candump writes has some 140 characters.
@@ -35,10 +37,13 @@ public struct CaptureDecoder: ~Copyable {
   public private(set) var report = Report()
   /// What happened to fast packets.
   public var fastPackets: FastPacketAssembler.Statistics { assembler.statistics }
+  /// Messages of the transport protocol that were begun and never became whole.
+  public var incompleteTransfers: Int { transfers.incomplete }
 
   private let writer: MessageWriter
   private let isFastPacket: [Bool]
   private var assembler = FastPacketAssembler()
+  private var transfers = TransportListener()
   private var clock = WallClockText()
   /// The beginning of a line whose end has not come yet.
   private var pending: [UInt8] = []
@@ -85,9 +90,10 @@ public struct CaptureDecoder: ~Copyable {
     }
   }
 
-  /// Takes the last line when it has no line end.
+  /// Takes the last line when it has no line end. What is under way stays incomplete.
   public mutating func finish() {
     if !pending.isEmpty { finishPending() }
+    dropUnderWay()
   }
 
   private mutating func finishPending() {
@@ -120,6 +126,11 @@ public struct CaptureDecoder: ~Copyable {
     if report.firstFault == nil { report.firstFault = (report.lines, fault) }
   }
 
+  private mutating func dropUnderWay() {
+    assembler.removeAll()
+    transfers.removeAll()
+  }
+
   private mutating func decode(line: Span<UInt8>) {
     report.lines &+= 1
     switch CandumpLine(line) {
@@ -129,7 +140,7 @@ public struct CaptureDecoder: ~Copyable {
       case .remote: report.remoteFrames += 1
       case .error: report.errorFrames += 1
       }
-    case .comment: assembler.removeAll()
+    case .comment: dropUnderWay()
     case .empty: break
     case .canFD: report.flexibleDataRateFrames += 1
     case .broken(let fault): note(fault)
@@ -143,6 +154,10 @@ public struct CaptureDecoder: ~Copyable {
       return
     }
     guard isFastPacket[Int(header.pgn.rawValue)] else {
+      if header.pgn == NetworkPGN.transportControl || header.pgn == NetworkPGN.transportData {
+        decodeTransport(frame, header, microseconds)
+        return
+      }
       var bits = frame.payload.bits.littleEndian
       withUnsafeBytes(of: &bits) { buffer in
         let span = RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: buffer[..<frame.payload.count]))
@@ -151,11 +166,43 @@ public struct CaptureDecoder: ~Copyable {
       report.messages &+= 1
       return
     }
-    // Microseconds of the log as the monotonic time of the messages: a log has no other clock.
-    let instant = Instant(nanoseconds: (microseconds ?? 0).multipliedReportingOverflow(by: 1000).partialValue)
+    let instant = Self.instant(microseconds)
     let isComplete: Void? = assembler.receive(frame, at: instant) { payload in
       writer.write(payload, header, microseconds: microseconds, clock: &clock, to: &text)
     }
     if isComplete != nil { report.messages &+= 1 }
+  }
+
+  /// Frames of the transport protocol are shown as the message that they carry, at the time of its announcement, as
+  /// canboat does it.
+  private mutating func decodeTransport(
+    _ frame: CANDataFrame, _ header: MessageIdentifier, _ microseconds: Int64?
+  ) {
+    let instant = Self.instant(microseconds)
+    guard header.pgn == NetworkPGN.transportData else {
+      let isUnderstood = transfers.receiveControl(
+        frame.payload, from: header.source, to: header.destination, at: instant)
+      if !isUnderstood { report.strayTransportFrames &+= 1 }
+      return
+    }
+    let packet = transfers.receiveData(frame.payload, from: header.source, to: header.destination, at: instant) {
+      pgn, payload, announced in
+      var message = header
+      message.pgn = pgn
+      writer.write(
+        payload, message, microseconds: microseconds.map { _ in announced.nanoseconds / 1000 }, clock: &clock, to: &text
+      )
+    }
+    switch packet {
+    case .last: report.messages &+= 1
+    case .part: break
+    case .stray: report.strayTransportFrames &+= 1
+    }
+  }
+
+  /// Microseconds of the log as the monotonic time of the messages: a log has no other clock.
+  @inline(__always)
+  private static func instant(_ microseconds: Int64?) -> Instant {
+    Instant(nanoseconds: (microseconds ?? 0).multipliedReportingOverflow(by: 1000).partialValue)
   }
 }

@@ -17,6 +17,15 @@ public final class MessageWriter {
   private let directory: [UInt16]
   /// PGNs with a name, as the value of a field.
   private let namedPGNs: [UInt32: Piece]
+
+  /// As the value of a field canboat names a PGN that several messages share by the first of its definitions, even
+  /// where that is the message of one maker (canboat 8.0.0, PGN List).
+  private static let firstOfSeveral: [UInt32: String] = [
+    60416: "ISO Transport Protocol, Connection Management - Request To Send",
+    61184: "Seatalk: Wireless Keypad Light Control",
+    129808: "DSC Distress Call Information",
+  ]
+
   /// Device functions with a name, by class and function.
   private let functionNames: [UInt32: Piece]
   /// Fields as the values of other fields, by PGN, number and that field's name.
@@ -61,6 +70,7 @@ public final class MessageWriter {
     for (pgn, definitions) in Catalogue.definitions where !pgn.isProprietary {
       if let name = definitions.first?.name { names[pgn.rawValue] = name }
     }
+    if style == .json { names.merge(Self.firstOfSeveral, uniquingKeysWith: { $1 }) }
     namedPGNs = names.reduce(into: [:]) { named, entry in
       named[entry.key] = pieces.add(
         style == .json ? "{\"value\":\(entry.key),\"name\":\"\(entry.value)\"}" : "\(entry.key) (\(entry.value))")

@@ -58,16 +58,16 @@ public struct BusListener: Sendable {
       return isUnderstood ? .part : .malformed
     case NetworkPGN.transportData:
       var product: ProductDescription?
-      let isComplete = transport.receiveData(
+      let packet = transport.receiveData(
         frame.payload, from: identifier.source, to: identifier.destination, at: now
-      ) { pgn, payload in
+      ) { pgn, payload, _ in
         let message = MessageIdentifier(
           priority: identifier.priority, pgn: pgn, source: identifier.source, destination: identifier.destination)
         if pgn == NetworkPGN.productInformation { product = Self.product(payload) }
         deliver(MessageHeader(message, at: now, transport: .isoTransport, sender: sender), payload)
       }
       if let product { devices.describe(product, of: identifier.source) }
-      return isComplete ? .delivered : .part
+      return packet == .last ? .delivered : .part
     default:
       break
     }
