@@ -63,7 +63,7 @@ let package = Package(
     .executableTarget(
       name: "vecan-benchmark",
       dependencies: [
-        "CAllocationCount", "CANBus", "MonotonicTime", "NMEA2000",
+        "BMSCore", "BatterySimulator", "CAllocationCount", "CANBus", "MonotonicTime", "NMEA2000",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

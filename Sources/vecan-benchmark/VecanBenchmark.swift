@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// Measures the codec in memory and makes logs to measure the tools with.
+/// Measures the codec, the core and the plant in memory, and makes logs to measure the tools with.
 @main
 struct VecanBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "vecan-benchmark", abstract: "Measures decoding and encoding.",
-    subcommands: [Generate.self, Run.self], defaultSubcommand: Run.self)
+    commandName: "vecan-benchmark", abstract: "Measures decoding, encoding and deciding.",
+    subcommands: [Core.self, Digest.self, Generate.self, Run.self, Year.self], defaultSubcommand: Run.self)
 }
