@@ -20,7 +20,8 @@ public struct Instant: Hashable, Comparable, Sendable {
   }
 
   /// The origin itself.
-  public static let origin = Instant(nanoseconds: 0)
+  @inlinable
+  public static var origin: Instant { Instant(nanoseconds: 0) }
 
   /// Whether `left` comes before `right`.
   @inlinable

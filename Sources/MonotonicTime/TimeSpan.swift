@@ -11,10 +11,12 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   }
 
   /// No time at all.
-  public static let zero = TimeSpan(nanoseconds: 0)
+  @inlinable
+  public static var zero: TimeSpan { TimeSpan(nanoseconds: 0) }
 
   /// Longer than any program run: the length of a timer that never ends.
-  public static let never = TimeSpan(nanoseconds: .max)
+  @inlinable
+  public static var never: TimeSpan { TimeSpan(nanoseconds: .max) }
 
   /// A span of whole microseconds, saturating.
   @inlinable
