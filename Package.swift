@@ -94,7 +94,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "BMSCoreTests", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
+    .testTarget(
+      name: "BMSCoreTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"], swiftSettings: strict),
     .testTarget(
       name: "BatterySimulatorTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"],
       swiftSettings: strict),

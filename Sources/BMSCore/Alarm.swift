@@ -118,6 +118,24 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case currentLost
   /// Temperature is lost.
   case temperatureLost
+  /// The cells do not add up to the pack.
+  case cellsAgainstPack
+  /// They differ so much that a cell may be hidden.
+  case cellsContradictPack
+  /// A cell voltage does not change although it must.
+  case cellsStuck
+  /// A cell voltage changed faster than it can.
+  case cellsJump
+  /// The battery voltage does not change although it must.
+  case voltageStuck
+  /// The battery voltage changed faster than it can.
+  case voltageJump
+  /// The current does not change although it must.
+  case currentStuck
+  /// Current and voltage move in opposite directions.
+  case currentSign
+  /// A temperature changed faster than it can.
+  case temperatureJump
   /// W-D01.
   case distributorALost
   /// W-D02.
@@ -333,6 +351,56 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .voltageLost: .lost("V-B22", "Battery voltage lost")
     case .currentLost: .lost("V-B23", "Battery current lost")
     case .temperatureLost: .lost("V-B24", "Battery temperature lost")
+    case .cellsAgainstPack:
+      .init(
+        code: "V-B31", gxNumber: nil, severity: .warning, message: "Cells do not add up to the battery voltage",
+        raisedWhen: "their sum differs by more than 50 mV a cell, and 0.2 mV a cell and ampere, for 30 s",
+        effect: "none yet", clearedWhen: "within the limit for 10 s",
+        advice: "Measure battery and cells by hand. Check nominal_voltage, sense wires and links.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "sum of cells against pack, our numbers")
+    case .cellsContradictPack:
+      .init(
+        code: "V-B32", gxNumber: 32, severity: .error, message: "Cells contradict the battery voltage",
+        raisedWhen: "their sum differs by more than twice the limit of V-B31 for 60 s",
+        effect: "charge forbidden while the pack is higher, discharge while it is lower",
+        clearedWhen: "within the limit for 10 s",
+        advice: "A cell may be higher or lower than it says. Measure battery and cells by hand.",
+        ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "sum of cells against pack, our numbers")
+    case .cellsStuck:
+      .init(
+        code: "V-B33", gxNumber: 32, severity: .error, message: "Cell voltage stuck",
+        raisedWhen: "unchanged over three changes of load that moved every cell by 50 mV",
+        effect: "charge and discharge forbidden", clearedWhen: "it changes",
+        advice: "Check the cell's sense wire and the module that reads it; restart the module.",
+        ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "stuck sensor, our numbers")
+    case .cellsJump:
+      .init(
+        code: "V-B34", gxNumber: 32, severity: .error, message: "Cell voltage jumps",
+        raisedWhen: "two reports within 5 s differ by more than 1.5 V",
+        effect: "charge and discharge forbidden", clearedWhen: "10 s without a jump",
+        advice: "Check the cell's sense wire.",
+        ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "rate, our numbers")
+    case .voltageStuck:
+      .implausible(
+        "V-B35", "Battery voltage stuck", "unchanged over three changes of 0.5 C", "it changes",
+        "Check the module that reads the battery voltage.")
+    case .voltageJump:
+      .implausible(
+        "V-B36", "Battery voltage jumps", "two reports within 5 s differ by more than 1.5 V a cell",
+        "10 s without a jump", "Check the voltage sense wires and their fuse.")
+    case .currentStuck:
+      .implausible(
+        "V-B37", "Battery current stuck", "unchanged over three changes of load seen in the voltage", "it changes",
+        "Check the shunt and its wires, and whether a load or charger bypasses it (R179).")
+    case .currentSign:
+      .implausible(
+        "V-B38", "Direction of the current is doubtful",
+        "current and voltage moved in opposite directions at three changes of load", "they move in one direction",
+        "A load must show a negative current (R81). Check the shunt's side and current_reversed.")
+    case .temperatureJump:
+      .implausible(
+        "V-B39", "Temperature jumps", "two reports within 5 s differ by more than 20 K", "60 s without a jump",
+        "Check the temperature sensor and its cable.")
     case .distributorALost: .distributorLost("W-D01", "A", gxNumber: 221)
     case .distributorBLost: .distributorLost("W-D02", "B", gxNumber: 222)
     case .distributorCLost: .distributorLost("W-D03", "C", gxNumber: 223)
@@ -357,6 +425,15 @@ extension AlarmDefinition {
       raisedWhen: "the last good value is older than the warning limit", effect: "none yet",
       clearedWhen: "a good value arrives", advice: "Check the bus load and the sender's interval.",
       ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "OD-20")
+  }
+
+  fileprivate static func implausible(
+    _ code: String, _ message: String, _ raised: String, _ cleared: String, _ advice: String
+  ) -> AlarmDefinition {
+    AlarmDefinition(
+      code: code, gxNumber: nil, severity: .warning, message: message, raisedWhen: raised,
+      effect: "none; the cells protect the battery", clearedWhen: cleared, advice: advice,
+      ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "plausibility, our numbers")
   }
 
   fileprivate static func highCurrentWarning(_ message: String, gxNumber: Int) -> AlarmDefinition {
@@ -403,10 +480,10 @@ extension AlarmDefinition {
   }
 }
 
-/// A set of alarms in one word, so that keeping and comparing them allocates nothing.
+/// A set of alarms in one number, so that keeping and comparing them allocates nothing.
 public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral {
   /// One bit for each alarm, by its raw value.
-  public private(set) var bits: UInt64 = 0
+  public private(set) var bits: UInt128 = 0
 
   /// The set of these alarms.
   public init(arrayLiteral alarms: Alarm...) {
@@ -417,10 +494,10 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
   public init() {}
 
   /// Adds an alarm.
-  public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt64(alarm.rawValue) }
+  public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt128(alarm.rawValue) }
 
   /// Whether the alarm is in the set.
-  public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt64(alarm.rawValue) != 0 }
+  public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt128(alarm.rawValue) != 0 }
 
   /// Whether no alarm is in the set.
   public var isEmpty: Bool { bits == 0 }
@@ -435,6 +512,13 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
     return result
   }
 
+  /// The alarms that are in both sets.
+  public func intersection(_ other: AlarmSet) -> AlarmSet {
+    var result = self
+    result.bits &= other.bits
+    return result
+  }
+
   /// Whether both have no alarm in common.
   public func isDisjoint(with other: AlarmSet) -> Bool { bits & other.bits == 0 }
 
@@ -443,7 +527,7 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
 
   /// Walks over the set bits.
   public struct Iterator: IteratorProtocol, Sendable {
-    var bits: UInt64
+    var bits: UInt128
 
     /// The next alarm.
     public mutating func next() -> Alarm? {

@@ -57,6 +57,7 @@ public struct BMS: Sendable {
   private var isFeedbackLost = false
   private var contactDrop: Double?
   var window = VoltageSupervision()
+  var plausibility = Plausibility()
   private var detectedNominalVoltage: Double?
   private var charge: ChargeControl
   private var started: Instant?
@@ -182,7 +183,8 @@ public struct BMS: Sendable {
     last = now
 
     var outputs = Outputs()
-    let judged = Judgement(inputs, parameters, at: now)
+    var judged = Judgement(inputs, parameters, at: now)
+    plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
     if judged.temperature != nil { hasTemperature = true }
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
     protection.evaluate(
@@ -535,6 +537,15 @@ public struct BMS: Sendable {
     set(.busbarHot, isBusbarHot)
     set(.settingsLost, inputs.areSettingsLost)
     set(.calibrationLost, inputs.isCalibrationLost)
+    set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
+    set(.cellsContradictPack, plausibility.contradiction != nil)
+    set(.cellsStuck, plausibility.isCellStuck)
+    set(.cellsJump, plausibility.isCellJump)
+    set(.voltageStuck, plausibility.isVoltageStuck)
+    set(.voltageJump, plausibility.isVoltageJump)
+    set(.currentStuck, plausibility.isCurrentStuck)
+    set(.currentSign, plausibility.isSignWrong)
+    set(.temperatureJump, plausibility.isTemperatureJump)
     let states = distributors.states
     set(.distributorALost, states[0] == .communicationLost)
     set(.distributorBLost, states[1] == .communicationLost)
@@ -551,7 +562,8 @@ public struct BMS: Sendable {
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
       set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
-      set(lost, isRequired && !state.isUsable && !isStarting)
+      let isNamed = state.fault == .stuck || state.fault == .jump  // by an alarm of its own
+      set(lost, isRequired && !state.isUsable && !isStarting && !isNamed)
     }
     data(judged.cellState, .cellsLate, .cellsLost)
     data(judged.voltageState, .voltageLate, .voltageLost)
@@ -613,6 +625,14 @@ public struct BMS: Sendable {
         Reason(.distributor, .distributor)
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
+      case .cellsAgainstPack, .cellsContradictPack: sumReason
+      case .cellsStuck: Reason(.dataLost, .cells, fault: .stuck, place: plausibility.stuckPlace)
+      case .cellsJump: Reason(.dataLost, .cells, fault: .jump, place: judged.cellState.place)
+      case .voltageStuck: Reason(.dataLost, .batteryVoltage, fault: .stuck, value: judged.voltage)
+      case .voltageJump: Reason(.dataLost, .batteryVoltage, fault: .jump, value: judged.voltage)
+      case .currentStuck: Reason(.dataLost, .current, fault: .stuck, value: judged.current)
+      case .currentSign: Reason(.currentSign, .current, value: judged.current)
+      case .temperatureJump: Reason(.dataLost, .temperature, fault: .jump, value: judged.temperature)
       case .cellsLate, .cellsLost: data(.cells, judged.cellState)
       case .voltageLate, .voltageLost: data(.batteryVoltage, judged.voltageState)
       case .currentLate, .currentLost: data(.current, judged.currentState)

@@ -13,6 +13,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
   case voltageWindow
+  /// The cells contradict the battery voltage, so that a cell may be hidden.
+  case contradiction
   /// The contactor is not closed, or about to open.
   case contactor
   /// High cell.
@@ -48,6 +50,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
   public static let voltageWindow = Blocks(.voltageWindow)
+  /// The cells contradict the battery voltage.
+  public static let contradiction = Blocks(.contradiction)
   /// The contactor is not closed, or about to open.
   public static let contactor = Blocks(.contactor)
   /// High cell.
@@ -77,6 +81,7 @@ extension BMS {
     note(.settings, areSettingsLost)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
+    note(.contradiction, plausibility.contradiction == direction)
     note(.contactor, modes.mode == .on && !(direction == .charge ? contactor.allowsCharge : contactor.carries))
     // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
     note(.contactor, isBusbarHot && wiring.contactors == .none)
@@ -110,6 +115,7 @@ extension BMS {
     case .settings: return Reason(.settingsLost, .setting)
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
+    case .contradiction: return sumReason
     case .contactor: return contactorReason(judged)
     case .highCell: return cell(.highCell, judged.highestCell, until: Parameters.highCellResume)
     case .lowCell:
@@ -170,6 +176,10 @@ extension BMS {
       case .notAllowed: .voltageNotAllowed
       }
     return Reason(rule, .batteryVoltage, value: judged.voltage)
+  }
+
+  var sumReason: Reason {
+    Reason(.cellsAgainstPack, .cells, value: plausibility.difference, endsAt: plausibility.limit)
   }
 
   func preAlarmReason(_ judged: Judgement) -> Reason {

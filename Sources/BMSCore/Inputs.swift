@@ -36,6 +36,8 @@ public struct CellTable: Sendable {
   struct Entry: Sendable {
     var value = Double.nan
     var taken = Instant.origin
+    /// When it took on this value.
+    var changed = Instant.origin
     var validity = Validity.waiting
   }
 
@@ -45,6 +47,8 @@ public struct CellTable: Sendable {
 
   /// For each battery one bit for each cell that ever reported.
   var known = InlineArray<21, UInt32>(repeating: 0)
+  /// The last report that differs from the one before by more than a cell can change.
+  var lastJump: (at: Instant, place: CellPlace)?
   /// Empty until the first report, then one for each possible place.
   var entries: [Entry] = []
 
@@ -63,11 +67,17 @@ public struct CellTable: Sendable {
   /// Takes in one cell voltage. Values no cell can have (R82: hard range 0...5 V) and not a number are kept out.
   public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
     let index = markKnown(place)
-    guard volts.isFinite, Plausible.cellVoltage.contains(quantised(volts)) else {
+    let value = quantised(volts)
+    guard volts.isFinite, Plausible.cellVoltage.contains(value) else {
       entries[index].validity = .outOfRange
       return
     }
-    entries[index] = Entry(value: quantised(volts), taken: instant, validity: .valid)
+    let before = entries[index]
+    if abs(value - before.value) > Parameters.cellJump, instant - before.taken <= Parameters.jumpWindow {
+      lastJump = (instant, place)
+    }
+    let changed = value == before.value ? before.changed : instant
+    entries[index] = Entry(value: value, taken: instant, changed: changed, validity: .valid)
   }
 
   /// Takes in a report without a value about one cell.
@@ -89,6 +99,21 @@ public struct CellTable: Sendable {
     if !entry.value.isNaN { measurement.report(entry.value, at: entry.taken) }
     if entry.validity != .waiting { measurement.report(entry.validity) }
     return measurement
+  }
+
+  /// The first cell that goes on reporting and has not changed since.
+  func firstUnchanged(since: Instant, at now: Instant) -> Int? {
+    for battery in known.indices {
+      var bits = known[battery]
+      while bits != 0 {
+        let index = battery * (CellPlace.lastCell + 1) + bits.trailingZeroBitCount
+        bits &= bits - 1
+        let entry = entries[index]
+        guard entry.validity == .valid, ageOf(entry.taken, at: now) < Parameters.eventHold else { continue }
+        if entry.changed <= since { return index }
+      }
+    }
+    return nil
   }
 
   private mutating func markKnown(_ place: CellPlace) -> Int {
@@ -237,6 +262,10 @@ public enum InputFault: UInt8, Sendable, Hashable {
   case sensorError
   /// The value cannot be true.
   case outOfRange
+  /// The value does not change although it must have.
+  case stuck
+  /// The value changed faster than it can.
+  case jump
 
   /// Whether the input may still be decided on.
   public var isUsable: Bool { self == .none || self == .late }
@@ -253,6 +282,8 @@ public enum InputFault: UInt8, Sendable, Hashable {
     case .notAvailable: "not available"
     case .sensorError: "reported faulty by their sensor"
     case .outOfRange: "out of range"
+    case .stuck: "stuck: unchanged over three changes of load"
+    case .jump: "changed faster than they can"
     }
   }
 }

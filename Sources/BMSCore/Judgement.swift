@@ -34,6 +34,8 @@ extension InputFault {
     case .unassigned: 6
     case .sensorError: 7
     case .outOfRange: 8
+    case .jump: 9
+    case .stuck: 10
     }
   }
 }
@@ -47,6 +49,10 @@ struct Judgement: Sendable {
   var temperature: Double?
   var lowestTemperature: PlacedValue?
   var highestTemperature: PlacedValue?
+
+  /// Sum and number of the cells of a complete table; 0 cells where there is none.
+  var cellSum = 0.0
+  var cellCount = 0
 
   var voltageState = RoleState()
   var currentState = RoleState()
@@ -127,9 +133,13 @@ struct Judgement: Sendable {
         } else {
           cellState.age = max(cellState.age, age)
         }
-        if fault.isUsable { noteCell(entry.value, index) }
+        if fault.isUsable {
+          noteCell(entry.value, index)
+          cellSum += entry.value
+        }
       }
     }
+    cellCount = count
     if count < cells.expectedCount {
       cellState.worsen(count == 0 ? .neverSeen : .incomplete, age: .never, place: nil)
     }

@@ -33,7 +33,39 @@ struct Parameters: Sendable {
   static let peukertHours = 20.0
   static let currentThreshold = 0.05
 
+  // Plausibility. All ours, chosen so that a healthy bank stays at least twice away from each.
+
+  /// Sum of cells against pack: 10 mV of each cell's sensor, 0.5 % of the pack's (17 mV a cell), doubled.
+  static let sumPerCell = 0.05
+  /// Ohms a cell for links, cables and fuses between cell and pack sensor: three times a good bank's.
+  static let sumResistance = 0.0002
+  /// A load that comes and goes puts cells and pack at different moments for one report, not for so long.
+  static let sumWarns = TimeSpan.seconds(30)
+  static let sumForbids = TimeSpan.seconds(60)
+  static let sumClears = TimeSpan.seconds(10)
+  /// 1200 A of change through 50 Ah cells (1 mOhm by battery-physics.md) moves a cell by 1.2 V; real banks of that
+  /// rating have a tenth. What a broken sense wire shows is the whole cell, 3 V.
+  static let cellJump = 1.5
+  /// Two reports further apart than a stale one say nothing about speed.
+  static let jumpWindow = TimeSpan.seconds(5)
+  static let jumpHold = TimeSpan.seconds(10)
+  /// Kelvin: a battery's mass takes minutes for one.
+  static let temperatureJump = 20.0
+  static let temperatureJumpHold = TimeSpan.seconds(60)
+  /// A change of load, in volts a cell: five steps of the coarsest cell report (10 mV).
+  static let eventPerCell = 0.05
+  static let eventWindow = TimeSpan.seconds(10)
+  /// Twice the age at which a cell is stale, so that every cell that is heard was sampled after the change.
+  static let eventHold = TimeSpan.seconds(10)
+  /// A change of current that a pack must show, in C: 25 mV a cell at 50 mOhm times Ah.
+  static let eventRate = 0.5
+  /// A change of current that has a sign, in C.
+  static let signRate = 0.05
+  static let signEvents = 3
+
   let nominal: Double
+  /// Cells in series.
+  let cells: Double
   let capacity: Double
   let lowCell: Double
   /// Whether low cells are announced (R86).
@@ -92,6 +124,7 @@ struct Parameters: Sendable {
   init(_ settings: Settings) {
     let factor = settings.bankFactor
     nominal = settings[.nominalVoltage]
+    cells = Double(settings.cellsInSeries)
     capacity = settings[.batteryCapacity]
     lowCell = settings[.lowCellVoltage]
     preAlarm = settings[.preAlarm] != 0

@@ -69,6 +69,10 @@ public enum Rule: UInt8, Sendable, Hashable {
   case contactDrop
   /// What a Distributor says, or that it says nothing (R265).
   case distributor
+  /// The cells do not add up to the pack.
+  case cellsAgainstPack
+  /// Current and voltage move in opposite directions (R81).
+  case currentSign
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).

@@ -43,6 +43,10 @@ extension Reason: CustomStringConvertible {
     case .feedbackLost: "\(inputText)"
     case .contactDrop: "\(decimal(value ?? 0, places: 2)) V across the closed contactor, until at most \(end("V"))"
     case .distributor: "as the Distributor says"
+    case .cellsAgainstPack:
+      "the battery voltage differs from the sum of its cells by \(decimal(value ?? 0, places: 2)) V, "
+        + "until by at most \(end("V")) for 10 s"
+    case .currentSign: "current\(at("A")) and voltage move in opposite directions, until they agree"
     case .fullCharge: "full charge cycle"
     case .resting: "resting"
     case .restingFollowsBattery: "resting, follows the battery\(at("V"))"

@@ -60,7 +60,7 @@ struct SettingsTests {
     // The two directions of a high current share a code and differ in the GX number (R201).
     let codes = Set(Alarm.allCases.map { "\($0.definition.code) \($0.definition.gxNumber ?? 0)" })
     #expect(codes.count == Alarm.allCases.count)
-    #expect(Alarm.allCases.count <= UInt64.bitWidth)
+    #expect(Alarm.allCases.count <= UInt128.bitWidth)
     #expect(Setting.allCases.count <= 40, "what the settings have room for")
     for alarm in Alarm.allCases {
       let row = alarm.definition

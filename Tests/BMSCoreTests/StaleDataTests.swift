@@ -111,7 +111,7 @@ struct StaleDataTests {
   @Test("The impossible forbids at once: 5.1 V cell, not a number, negative bank, swapped extremes")
   func implausible() throws {
     var rig = Rig.resting()
-    rig.cells(3.3, 5.0)
+    rig.cells(3.3, 4.7)
     #expect(rig.step().chargeReason.rule == .highCell)
     rig.cells(3.3, 5.1)
     #expect(rig.step().dischargeReason.fault == .outOfRange)
