@@ -106,11 +106,11 @@ struct BatteryMonitor: Sendable {
   }
 
   private mutating func average(_ current: Double?, _ elapsed: TimeSpan) {
-    guard let current, current <= Parameters.currentThreshold else {
+    guard let current, current < Parameters.currentThreshold else {
       averageDischarge = 0  // Z-6: starts from zero after a charge
       return
     }
-    let discharge = current < -Parameters.currentThreshold ? -current : 0
+    let discharge = current <= -Parameters.currentThreshold ? -current : 0  // R161, as it is counted
     if decay.seconds != elapsed.seconds {
       decay = (elapsed.seconds, 1 - exponential(-elapsed.seconds / BatteryMonitor.averagingSeconds))
     }
@@ -119,7 +119,7 @@ struct BatteryMonitor: Sendable {
 
   /// Time to the discharge floor (R172-R175).
   mutating func timeToGo(_ judged: Judgement, _ parameters: Parameters) -> TimeSpan? {
-    guard let current = judged.current, current <= Parameters.currentThreshold,
+    guard let current = judged.current, current < Parameters.currentThreshold,
       let stateOfCharge = stateOfCharge(parameters)
     else { return nil }
     let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
