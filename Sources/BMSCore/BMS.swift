@@ -33,6 +33,10 @@ public enum CommandError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 }
 
+// The parts of a step are mutating also where they only read, and take what is large as `inout` or as a local of the
+// step: the compiler copies all of a large value for a call that is not (2.5 kB of BMS, more than a dozen times: half of
+// a step).
+
 /// A software Lynx Smart BMS: measurements in, permissions, limits and alarms out.
 public struct BMS: Sendable {
   /// The settings in force.
@@ -182,6 +186,7 @@ public struct BMS: Sendable {
     started = begin
     last = now
 
+    let parameters = parameters
     var outputs = Outputs()
     var judged = Judgement(inputs, parameters, at: now)
     plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
@@ -209,7 +214,7 @@ public struct BMS: Sendable {
     commanded = nil
     let stateOfCharge = monitor.stateOfCharge(parameters)
     protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
-    changeMode(judged, inputs, at: now, elapsed: elapsed)
+    changeMode(judged, inputs, parameters, at: now, elapsed: elapsed)
     charge.step(
       judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
       events: &outputs.events)
@@ -224,14 +229,14 @@ public struct BMS: Sendable {
     } else if dataLostSince == nil {
       dataLostSince = now
     }
-    moveContactor(judged, data, inputs, at: now, elapsed: elapsed)
+    moveContactor(judged, data, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, data, inputs, into: &outputs)
     // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
     contacts.evaluate(
       judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
       dischargeAllowed: outputs.dischargeAllowed || !contactor.carries, elapsed: elapsed
     )
-    limit(judged, data, inputs.shutdown, at: now, into: &outputs)
+    limit(judged, data, inputs.shutdown, parameters, at: now, into: &outputs)
     outputs.state = state(data, inputs.shutdown)
     if outputs.state == .running { hasRun = true }
     outputs.contactorCommand = contactor.closes
@@ -244,9 +249,9 @@ public struct BMS: Sendable {
     distributors.step(inputs.distributors, used: usedFuses, mode: modes.mode, at: now)
     dateReasons(of: &outputs, at: now, isFirst: isFirst)
     raiseAlarms(judged, inputs, at: now, runningFor: now - begin, into: &outputs)
-    keeper.step(outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
-    indicate(inputs, elapsed: elapsed, into: &outputs)
-    outputs.protectiveChange = isProtective(outputs)
+    keeper.step(&outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
+    indicate(inputs, parameters, elapsed: elapsed, into: &outputs)
+    outputs.protectiveChange = isProtective(&outputs)
     outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
     previous = outputs
     return outputs
@@ -254,7 +259,7 @@ public struct BMS: Sendable {
 
   /// Only after the protections of this step: no mode can skip them, and what they found decides.
   private mutating func changeMode(
-    _ judged: Judgement, _ inputs: borrowing Inputs, at now: Instant, elapsed: TimeSpan
+    _ judged: Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
     chargeVoltage.evaluate(
       system: inputs.systemVoltage.usable(Plausible.batteryVoltage, at: now, within: parameters.measurementStale),
@@ -275,7 +280,8 @@ public struct BMS: Sendable {
 
   /// The contactor follows what every rule before it agreed to.
   private mutating func moveContactor(
-    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, at now: Instant, elapsed: TimeSpan
+    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    elapsed: TimeSpan
   ) {
     secondLine.evaluate(contacts, judged, protection)
     let switches = (
@@ -304,17 +310,19 @@ public struct BMS: Sendable {
     contactor.step(view, parameters, at: now, elapsed: elapsed)
   }
 
-  private mutating func indicate(_ inputs: borrowing Inputs, elapsed: TimeSpan, into outputs: inout Outputs) {
+  private mutating func indicate(
+    _ inputs: borrowing Inputs, _ parameters: Parameters, elapsed: TimeSpan, into outputs: inout Outputs
+  ) {
     relay.step(
       outputs.alarms, mayAlternate: outputs.chargeAllowed && contactor.allowsCharge, mode: modes.mode, parameters,
       elapsed: elapsed)
     outputs.relayActive = relay.isActive
     outputs.auxiliary = modes.mode != .off
-    outputs.statusPattern = statusPattern(outputs, isUpdating: inputs.isUpdating)
+    outputs.statusPattern = statusPattern(outputs.state, outputs.alarms, isUpdating: inputs.isUpdating)
     outputs.channelPattern = inputs.channelPattern(modes.mode)
   }
 
-  private func state(_ data: Reason?, _ shutdown: Bool) -> State {
+  private mutating func state(_ data: Reason?, _ shutdown: Bool) -> State {
     if shutdown { return .shutdown }
     switch modes.mode {
     case .off: return .shutdown
@@ -336,7 +344,7 @@ public struct BMS: Sendable {
     }
   }
 
-  private func report(
+  private mutating func report(
     _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: borrowing Inputs, at now: Instant,
     into outputs: inout Outputs
   ) {
@@ -370,7 +378,7 @@ public struct BMS: Sendable {
   private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
 
   /// The first required input that is lost, as a reason; nil when all are usable.
-  private func dataReason(_ judged: Judgement) -> Reason? {
+  private mutating func dataReason(_ judged: Judgement) -> Reason? {
     func reason(_ role: InputRole, _ state: RoleState) -> Reason? {
       state.isUsable
         ? nil : Reason(wasComplete ? .dataLost : .waitingForData, role, fault: state.fault, place: state.place)
@@ -380,7 +388,7 @@ public struct BMS: Sendable {
       ?? (requiresTemperature ? reason(.temperature, judged.temperatureState) : nil)
   }
 
-  private func permit(
+  private mutating func permit(
     _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, into outputs: inout Outputs
   ) {
     let areSettingsLost = inputs.areSettingsLost
@@ -389,18 +397,22 @@ public struct BMS: Sendable {
     outputs.dischargeBlocks = blocks(.discharge, data: data, isShutdown: shutdown, areSettingsLost: areSettingsLost)
     outputs.chargeAllowed = outputs.chargeBlocks.isEmpty
     outputs.dischargeAllowed = outputs.dischargeBlocks.isEmpty
-    let stateOfCharge = outputs.stateOfCharge
-    func why(_ blocks: Blocks, _ direction: CurrentDirection) -> Reason {
-      blocks.first.map { reason($0, direction, judged, data: data, stateOfCharge: stateOfCharge) } ?? Reason(.allowed)
-    }
-    outputs.chargeReason = why(outputs.chargeBlocks, .charge)
-    outputs.dischargeReason = why(outputs.dischargeBlocks, .discharge)
+    outputs.chargeReason = why(outputs.chargeBlocks, .charge, judged, data, outputs.stateOfCharge)
+    outputs.dischargeReason = why(outputs.dischargeBlocks, .discharge, judged, data, outputs.stateOfCharge)
   }
 
-  private func limit(
-    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
+  private mutating func why(
+    _ blocks: Blocks, _ direction: CurrentDirection, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?
+  ) -> Reason {
+    guard let block = blocks.first else { return Reason(.allowed) }
+    return reason(block, direction, judged, data: data, stateOfCharge: stateOfCharge)
+  }
+
+  private mutating func limit(
+    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
+    into outputs: inout Outputs
   ) {
-    limitVoltage(judged, data, shutdown, at: now, into: &outputs)
+    limitVoltage(judged, data, shutdown, parameters, at: now, into: &outputs)
     outputs.limits.isAvailable = modes.mode == .on && contactor.carries  // R151
     if outputs.chargeAllowed {
       var amperes = parameters.capacity  // R148: 1 A per Ah
@@ -441,15 +453,16 @@ public struct BMS: Sendable {
 
   /// CVL. When data is lost it falls to the resting voltage, which is a constant: a GX forwards CCL 0 only while a CVL
   /// exists. It is withdrawn when data stays lost (OD-20), and before there was any.
-  private func limitVoltage(
-    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, at now: Instant, into outputs: inout Outputs
+  private mutating func limitVoltage(
+    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
+    into outputs: inout Outputs
   ) {
     if shutdown {
       outputs.chargeVoltageReason = Reason(.shutdown, .command)
       return
     }
     guard modes.mode == .on else {
-      outputs.chargeVoltageReason = modeReason  // R151
+      outputs.chargeVoltageReason = modeReason()  // R151
       return
     }
     guard contactor.carries else {
@@ -478,7 +491,7 @@ public struct BMS: Sendable {
       rule, rule == .installerCap ? .setting : .batteryVoltage, value: judged.voltage)
   }
 
-  private func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
+  private mutating func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
     var age = max(judged.cellState.age, judged.voltageState.age, judged.currentState.age)
     if requiresTemperature { age = max(age, judged.temperatureState.age) }
     // An input that goes on sending the impossible has no age: then the time since the loss counts.
@@ -486,7 +499,7 @@ public struct BMS: Sendable {
     return age >= parameters.withdrawn
   }
 
-  private func dateReasons(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
+  private mutating func dateReasons(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
     func date(_ reason: inout Reason, _ old: Reason) {
       let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
       reason.since = isSame && !isFirst ? old.since : now
@@ -586,7 +599,7 @@ public struct BMS: Sendable {
     for alarm in outputs.events.cleared { records[Int(alarm.rawValue)].isActive = false }
   }
 
-  private func cause(of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, at now: Instant) -> Reason {
+  private mutating func cause(of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, at now: Instant) -> Reason {
     func data(_ role: InputRole, _ state: RoleState) -> Reason {
       Reason(.dataLost, role, fault: state.fault, place: state.place)
     }
@@ -642,7 +655,7 @@ public struct BMS: Sendable {
     return reason
   }
 
-  private func isProtective(_ outputs: Outputs) -> Bool {
+  private mutating func isProtective(_ outputs: inout Outputs) -> Bool {
     if previous.chargeAllowed, !outputs.chargeAllowed { return true }
     if previous.dischargeAllowed, !outputs.dischargeAllowed { return true }
     if outputs.limits.chargeCurrent < previous.limits.chargeCurrent { return true }

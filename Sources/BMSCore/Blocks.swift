@@ -73,7 +73,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
 
 extension BMS {
   /// Everything that forbids a direction now.
-  func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool, areSettingsLost: Bool) -> Blocks {
+  mutating func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool, areSettingsLost: Bool) -> Blocks
+  {
     var blocks: Blocks = []
     func note(_ block: Block, _ holds: Bool) { if holds { blocks.insert(Blocks(block)) } }
     note(.shutdown, isShutdown)
@@ -100,7 +101,7 @@ extension BMS {
   }
 
   /// Why a direction is forbidden by this cause.
-  func reason(
+  mutating func reason(
     _ block: Block, _ direction: CurrentDirection, _ judged: Judgement, data: Reason?, stateOfCharge: Double?
   ) -> Reason {
     func cell(_ rule: Rule, _ cell: PlacedValue?, until volts: Double) -> Reason {
@@ -111,7 +112,7 @@ extension BMS {
     }
     switch block {
     case .shutdown: return Reason(.shutdown, .command)
-    case .mode: return modeReason
+    case .mode: return modeReason()
     case .settings: return Reason(.settingsLost, .setting)
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
@@ -138,7 +139,7 @@ extension BMS {
     }
   }
 
-  var modeReason: Reason {
+  mutating func modeReason() -> Reason {
     let rule: Rule =
       switch (modes.mode, modes.offCause) {
       case (.on, _): .allowed
@@ -153,7 +154,7 @@ extension BMS {
     return reason
   }
 
-  func contactorReason(_ judged: Judgement) -> Reason {
+  mutating func contactorReason(_ judged: Judgement) -> Reason {
     if isBusbarHot { return Reason(.busbarHot, .contactor) }
     let rule: Rule =
       switch contactor.phase {
@@ -167,7 +168,7 @@ extension BMS {
     return Reason(rule, .contactor)
   }
 
-  func windowReason(_ judged: Judgement) -> Reason {
+  mutating func windowReason(_ judged: Judgement) -> Reason {
     let rule: Rule =
       switch window.verdict {
       case .inside: .allowed
@@ -182,7 +183,7 @@ extension BMS {
     Reason(.cellsAgainstPack, .cells, value: plausibility.difference, endsAt: plausibility.limit)
   }
 
-  func preAlarmReason(_ judged: Judgement) -> Reason {
+  mutating func preAlarmReason(_ judged: Judgement) -> Reason {
     Reason(
       .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
       endsAt: parameters.preAlarmRelease)

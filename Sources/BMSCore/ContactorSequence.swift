@@ -124,9 +124,11 @@ struct ContactorSequence: Sendable {
   init(_ wiring: Wiring) { self.wiring = wiring }
 
   /// Nothing to command: what is asked for is so.
+  @inline(__always)
   private var isSupervisor: Bool { wiring.contactors == .none }
 
   /// The command to the contactors.
+  @inline(__always)
   var closes: Bool {
     switch phase {
     case .closing, .closed, .lead: true
@@ -135,15 +137,19 @@ struct ContactorSequence: Sendable {
   }
 
   /// The command to the pre-charge switch; it stays on until the contacts carry.
+  @inline(__always)
   var precharges: Bool { phase == .precharge || phase == .closing }
 
   /// The main path is closed and verified.
+  @inline(__always)
   var carries: Bool { isSupervisor || phase == .closed || phase == .lead }
 
   /// Charging is possible; not in the lead before opening, when ATC is open already (R76).
+  @inline(__always)
   var allowsCharge: Bool { isSupervisor || phase == .closed }
 
   /// R61: the resistor is hot, so the BMS should not go to sleep yet.
+  @inline(__always)
   var isHot: Bool { heat > 0 }
 
   /// A restart (Off to On): faults are tried again (R246, R247).
@@ -330,6 +336,7 @@ struct ContactorSequence: Sendable {
 
   /// W-B04 (R71). The two voltages are not taken at the same moment, so the drop must last as long as makes a voltage
   /// stale.
+  @inline(__always)
   var isContactBad: Bool { dropFor.map { $0 >= dropHold } ?? false }
   private var dropHold = TimeSpan.seconds(2)
 

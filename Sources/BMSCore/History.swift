@@ -93,7 +93,7 @@ struct HistoryKeeper: Sendable {
   init(restoring snapshot: Snapshot?) { history = snapshot?.history ?? History() }
 
   mutating func step(
-    _ outputs: Outputs, synchronisation: SynchronisationRecord?, _ parameters: Parameters, elapsed: TimeSpan
+    _ outputs: inout Outputs, synchronisation: SynchronisationRecord?, _ parameters: Parameters, elapsed: TimeSpan
   ) {
     history.runningSeconds += elapsed.seconds
     integrate(min(elapsed, parameters.measurementStale))
@@ -102,7 +102,7 @@ struct HistoryKeeper: Sendable {
     if let percent = outputs.stateOfCharge { countCycles(percent) }
     noteDischarge(outputs.consumed, synchronisation)
     let isRunning = outputs.state == .running
-    if isRunning { noteExtremes(outputs) }
+    if isRunning { noteExtremes(&outputs) }
     if wasRunning, outputs.state == .error { history.errorShutdowns += 1 }
     wasRunning = isRunning
     for alarm in outputs.events.raised {
@@ -150,7 +150,7 @@ struct HistoryKeeper: Sendable {
   }
 
   /// R187: only what is good and running; real units keep the 0.70 V of a power-up for ever.
-  private mutating func noteExtremes(_ outputs: Outputs) {
+  private mutating func noteExtremes(_ outputs: inout Outputs) {
     func note(_ value: Double?, _ lowest: inout Double?, _ highest: inout Double?) {
       guard let value else { return }
       lowest = min(lowest ?? value, value)

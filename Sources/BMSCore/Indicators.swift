@@ -100,17 +100,17 @@ struct LEDPriority: Sendable {
 
 extension BMS {
   /// R213-R232. Off is dark whatever is wrong; then what is wrong; then where the BMS stands.
-  func statusPattern(_ outputs: Outputs, isUpdating: Bool) -> StatusPattern {
+  mutating func statusPattern(_ state: State, _ alarms: AlarmSet, isUpdating: Bool) -> StatusPattern {
     if isUpdating { return .alternating }
-    if outputs.mode == .off {
+    if modes.mode == .off {
       switch contactor.phase {
       case .open, .failed: return contactor.isHot ? .orangeBlinking : .off
       case .selfTest, .pending, .precharge, .cooling, .closing, .closed, .lead, .opening:
         return wiring.contactors == .none ? .off : .orange
       }
     }
-    if let blinks = LEDPriority.table.blinks(outputs.alarms) { return .red(blinks: blinks) }
-    switch outputs.state {
+    if let blinks = LEDPriority.table.blinks(alarms) { return .red(blinks: blinks) }
+    switch state {
     case .waiting, .error, .shutdown, .contactorCheck, .goingToRun, .pending: return .orange
     case .precharging: return contactor.phase == .cooling ? .orangeBlinking : .greenBlinking
     case .running: return .green
