@@ -28,7 +28,6 @@ public struct BMSDevice: Sendable {
   private var cellState = SenderState.unwired
   private var keepAliveHeard: Instant?
   private var outboxRefused: UInt64 = 0
-  private var hasJoined = false
   /// Whether the claim is decided. Until then nothing but the claim is sent, 11-bit frames included.
   private var isOnBus = false
 
@@ -113,12 +112,7 @@ public struct BMSDevice: Sendable {
 
   /// The link carries frames: claims an address; after an interruption the same NAME claims the same address again.
   public mutating func join(at now: Instant) {
-    if hasJoined {
-      node.restart(at: now)
-    } else {
-      node.start(at: now)
-    }
-    hasJoined = true
+    node.start(at: now)
     isOnBus = false
   }
 

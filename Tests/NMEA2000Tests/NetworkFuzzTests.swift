@@ -121,7 +121,7 @@ import Testing
     #expect(node.statistics.contestsWon > 100)
     #expect(node.statistics.malformed > 1000)
     node.stop(at: now)
-    node.restart(at: now)
+    node.start(at: now)
     now += .seconds(1)
     for _ in 0..<10 { node.tick(at: now) }
     #expect(node.address != nil || node.isWithoutAddress || node.claim.contestedAddress != nil)

@@ -312,7 +312,7 @@ import Testing
     bus.log = []
     bus.run(.seconds(100))
     #expect(bus.log.isEmpty)
-    bus.nodes[0].restart(at: bus.now)
+    bus.nodes[0].start(at: bus.now)
     bus.run(.milliseconds(600))
     #expect(bus.nodes[0].address == 23)
     #expect(bus.sent(127508).isEmpty)

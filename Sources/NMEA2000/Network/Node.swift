@@ -165,21 +165,17 @@ public struct Node: Sendable {
 
   // MARK: - The bus comes and goes
 
-  /// Goes on the bus: asks who is there, claims, and is ready after at most 0.6 s on a quiet bus.
+  /// Goes on the bus, for the first time or after the interface came back: asks who is there, claims the address held
+  /// before if there was one, and is ready after at most 0.5 s on a quiet bus. Whatever waited is dropped.
   public mutating func start(at now: Instant) {
     silence()
     perform(claim.start(at: now), at: now)
   }
 
-  /// The interface came back: claims again with the address held before. Whatever waited is dropped.
-  public mutating func restart(at now: Instant) {
-    start(at: now)
-  }
-
   /// The interface is gone, the controller is off the bus, or the program ends: sends nothing any more.
   ///
   /// A claim that never left the machine claims nothing, and the node cannot see that: its owner must stop it when the
-  /// link goes and restart it when it is back.
+  /// link goes and start it when it is back.
   public mutating func stop(at now: Instant) {
     silence()
     claim.stop()
