@@ -26,7 +26,7 @@ extension Reason: CustomStringConvertible {
     case .highTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or below"
     case .dischargeFloor: "state of charge\(at("%")), until \(end("%"))"
     case .overcurrent:
-      endsIn.map { "too much current for too long, tried again in \(decimal($0.seconds, places: 0)) s" }
+      endsIn.map { "too much current for too long, tried again in \($0.seconds.text(0)) s" }
         ?? "current\(at("A")), until at \(end("A")) or below"
     case .contactFailure: "current\(at("A")) flows although its contact is open, until it is gone for 10 s"
     case .wrongSystemVoltage:
@@ -41,10 +41,10 @@ extension Reason: CustomStringConvertible {
     case .contactorFault: "contactor or pre-charge failed, until switched off and on again"
     case .busbarHot: "a busbar is above 130 °C, until its switch closes"
     case .feedbackLost: "\(inputText)"
-    case .contactDrop: "\(decimal(value ?? 0, places: 2)) V across the closed contactor, until at most \(end("V"))"
+    case .contactDrop: "\((value ?? 0).text(upTo: 2)) V across the closed contactor, until at most \(end("V"))"
     case .distributor: "as the Distributor says"
     case .cellsAgainstPack:
-      "the battery voltage differs from the sum of its cells by \(decimal(value ?? 0, places: 2)) V, "
+      "the battery voltage differs from the sum of its cells by \((value ?? 0).text(upTo: 2)) V, "
         + "until by at most \(end("V")) for 10 s"
     case .currentSign: "current\(at("A")) and voltage move in opposite directions, until they agree"
     case .fullCharge: "full charge cycle"
@@ -66,9 +66,9 @@ extension Reason: CustomStringConvertible {
 
   private func placeText(_ other: String) -> String { place.map { "\($0)" } ?? other }
 
-  private func at(_ unit: String) -> String { value.map { " at \(decimal($0, places: 2)) \(unit)" } ?? "" }
+  private func at(_ unit: String) -> String { value.map { " at \($0.text(upTo: 2)) \(unit)" } ?? "" }
 
-  private func end(_ unit: String) -> String { endsAt.map { "\(decimal($0, places: 2)) \(unit)" } ?? "its limit" }
+  private func end(_ unit: String) -> String { endsAt.map { "\($0.text(upTo: 2)) \(unit)" } ?? "its limit" }
 }
 
 extension Outputs {

@@ -213,12 +213,12 @@ public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
       let row = setting.definition
       let unit = row.unit == .none ? "" : " \(row.unit.rawValue)"
       if !row.choices.isEmpty {
-        let choices = row.choices.map { decimal($0) }.joined(separator: ", ")
-        return "\(row.key) = \(decimal(value)) is refused: one of \(choices)\(unit) (\(row.source))"
+        let choices = row.choices.map { $0.text(upTo: 3) }.joined(separator: ", ")
+        return "\(row.key) = \(value.text(upTo: 3)) is refused: one of \(choices)\(unit) (\(row.source))"
       }
       let whole = row.isWhole ? "whole numbers " : ""
-      return "\(row.key) = \(decimal(value)) is refused: \(whole)from \(decimal(row.range.lowerBound)) to "
-        + "\(decimal(row.range.upperBound))\(unit) (\(row.source))"
+      return "\(row.key) = \(value.text(upTo: 3)) is refused: \(whole)from \(row.range.lowerBound.text(upTo: 3)) to "
+        + "\(row.range.upperBound.text(upTo: 3))\(unit) (\(row.source))"
     case .contradiction(.lowStateOfChargeWarning, .dischargeFloor):
       return "low_soc_warning is refused below discharge_floor (R321)"
     case .contradiction(.preAlarmVoltage, .lowCellVoltage):
@@ -289,19 +289,4 @@ public struct Settings: Sendable, Equatable {
   public static func == (left: Settings, right: Settings) -> Bool {
     Setting.allCases.allSatisfy { left[$0] == right[$0] }
   }
-}
-
-/// A number as people write it: at most three decimals, no trailing zeros. Without Foundation and its locales.
-func decimal(_ value: Double, places: Int = 3) -> String {
-  guard value.isFinite, abs(value) < 1e12 else { return "\(value)" }
-  var scale = 1
-  for _ in 0..<places { scale *= 10 }
-  let scaled = Int((abs(value) * Double(scale)).rounded())
-  let sign = value < 0 && scaled != 0 ? "-" : ""
-  let whole = scaled / scale
-  var fraction = String(scaled % scale)
-  if scaled % scale == 0 { return "\(sign)\(whole)" }
-  fraction = String(repeating: "0", count: places - fraction.count) + fraction
-  while fraction.hasSuffix("0") { fraction.removeLast() }
-  return "\(sign)\(whole).\(fraction)"
 }

@@ -193,11 +193,11 @@ struct SettingsTableTests {
 
   @Test("Numbers in texts: three decimals, rounded, and no trailing zero")
   func decimals() {
-    #expect(decimal(0) == "0" && decimal(1000) == "1000" && decimal(-12.5) == "-12.5")
-    #expect(decimal(0.001) == "0.001" && decimal(0.0004) == "0" && decimal(0.0005) == "0.001")
-    #expect(decimal(3.05, places: 1) == "3.1" && decimal(300.4, places: 0) == "300")
-    #expect(decimal(10.01, places: 2) == "10.01")
-    #expect(decimal(999_999_999_999) == "999999999999" && decimal(1e12) == "1000000000000.0")
-    #expect(decimal(.infinity) == "inf" && decimal(.nan) == "nan")
+    #expect(0.0.text(upTo: 3) == "0" && 1000.0.text(upTo: 3) == "1000" && (-12.5).text(upTo: 3) == "-12.5")
+    #expect(0.001.text(upTo: 3) == "0.001" && 0.0004.text(upTo: 3) == "0" && 0.0005.text(upTo: 3) == "0.001")
+    #expect(3.05.text(upTo: 1) == "3.1" && 300.4.text(upTo: 0) == "300")
+    #expect(10.01.text(upTo: 2) == "10.01")
+    #expect(999_999_999_999.0.text(upTo: 3) == "999999999999" && 1e15.text(upTo: 3) == "1000000000000000.0")
+    #expect(Double.infinity.text(upTo: 3) == "inf" && Double.nan.text(upTo: 3) == "nan")
   }
 }

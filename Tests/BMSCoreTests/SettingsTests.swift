@@ -71,11 +71,19 @@ struct SettingsTests {
 
   @Test("Numbers in texts")
   func decimals() {
-    #expect(decimal(3.76) == "3.76")
-    #expect(decimal(3.6) == "3.6")
-    #expect(decimal(-0.05) == "-0.05")
-    #expect(decimal(-0.0001) == "0")
-    #expect(decimal(12) == "12")
-    #expect(decimal(2.9999) == "3")
+    #expect(3.76.text(upTo: 3) == "3.76")
+    #expect(3.6.text(upTo: 3) == "3.6")
+    #expect((-0.05).text(upTo: 3) == "-0.05")
+    #expect((-0.0001).text(upTo: 3) == "0")
+    #expect(12.0.text(upTo: 3) == "12")
+    #expect(2.9999.text(upTo: 3) == "3")
+    #expect(100.0.text(upTo: 0) == "100")
+    #expect(3.6.text(2) == "3.60")
+    #expect((-0.004).text(2) == "0.00")
+    #expect(0.05.text(2) == "0.05")
+    #expect(12.5.text(0) == "13")
+    #expect(Double.nan.text(2) == "nan")
+    #expect(1e300.text(upTo: 3) == "1e+300")
+    #expect(1e17.text(3) == "1e+17")
   }
 }

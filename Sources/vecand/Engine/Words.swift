@@ -1,21 +1,6 @@
 import BMSCore
 
-// Numbers and names as people read them. Without Foundation, whose formatters cost 7 MB of memory.
-
-extension Double {
-  /// The number with so many decimals.
-  func text(_ decimals: Int) -> String {
-    guard isFinite, magnitude < 1e15 else { return "\(self)" }
-    var scale = 1.0
-    for _ in 0..<decimals { scale *= 10 }
-    let steps = Int((magnitude * scale).rounded())
-    let whole = steps / Int(scale)
-    let sign = self < 0 && steps > 0 ? "-" : ""
-    if decimals == 0 { return "\(sign)\(whole)" }
-    let fraction = String(steps % Int(scale))
-    return "\(sign)\(whole).\(String(repeating: "0", count: decimals - fraction.count))\(fraction)"
-  }
-}
+// Quantities and names as people read them.
 
 extension Double? {
   /// Volts, or that there are none.
