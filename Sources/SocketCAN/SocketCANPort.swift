@@ -48,6 +48,8 @@ public final class SocketCANPort: CANTransport {
   private var socketDrops: UInt32 = 0
   private var nextOpening: Instant?
   private var wallClock = WallClock()
+  /// The clock as ``receive(into:limit:)`` read it, for the wait that follows.
+  private var lastLook: Instant?
   private var receiveTime = ReceiveTime(start: .origin)
 
   /// Opens `interface`, or waits for it to appear.
@@ -96,6 +98,12 @@ public final class SocketCANPort: CANTransport {
   /// Appends what has arrived, oldest first, at most `limit` frames.
   @discardableResult
   public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
+    let looked = look(into: &frames, limit: limit)
+    lastLook = looked
+    return looked
+  }
+
+  private func look(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
     var room = limit
     var looked: Instant?
     while room > 0, socket >= 0 {
@@ -183,8 +191,12 @@ public final class SocketCANPort: CANTransport {
 
   /// Waits for a frame, a change of the interface or the wakeup descriptor, at most until `deadline`. A signal ends the
   /// wait early.
+  ///
+  /// The wait is counted from the last ``receive(into:limit:)`` if that was since the last wait: what the caller did in
+  /// between makes it that much longer, and one reading of the clock serves a whole turn.
   public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
-    let start = now
+    let start = lastLook ?? now
+    lastLook = nil
     var end = deadline
     if socket < 0, let nextOpening { end = min(end, nextOpening) }
     let span = max(0, (end - start).nanoseconds)

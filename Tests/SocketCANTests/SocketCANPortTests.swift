@@ -184,6 +184,18 @@ struct SocketCANPortTests {
     #expect(receiver.counters.received == 2)
   }
 
+  @Test func aWaitIsCountedFromTheLastLookOnceAndNotForEver() throws {
+    let port = try SocketCANPort(interface: name)
+    var frames: [ReceivedFrame] = []
+    let look = port.receive(into: &frames, limit: 1)
+    let deadline = look + .milliseconds(410)
+    #expect(port.wait(until: look + .milliseconds(400), wakeup: nil) == [])
+    #expect(port.wait(until: deadline, wakeup: nil) == [])
+    #expect(port.now >= deadline)
+    // Had the second wait been counted from the look as well, it would have lasted 410 ms.
+    #expect(port.now < look + .milliseconds(800))
+  }
+
   @Test func whatTheKernelDropsInAFloodIsCounted() throws {
     let sender = try SocketCANPort(interface: name)
     let receiver = try SocketCANPort(interface: name, receiveBufferBytes: 4_096)
