@@ -28,6 +28,8 @@ final class Engine {
   private var isOnBus = false
   private var reportedLosses = Losses()
   private var nextLossReport = Instant.origin
+  private var reportedForged: UInt64 = 0
+  private var nextForgedReport = Instant.origin
   private var nextStatus = Instant.origin
 
   init(
@@ -129,6 +131,12 @@ final class Engine {
     if now >= nextStatus {
       nextStatus = now + statusInterval
       report(.status(device.status(at: now), transport.link))
+    }
+    let forged = transport.counters.errorFramesForged
+    if forged != reportedForged, now >= nextForgedReport {
+      reportedForged = forged
+      nextForgedReport = now + Self.lossReportInterval
+      report(.forgedErrorFrames(forged))
     }
     let losses = Losses(transport.counters, queue)
     if losses != reportedLosses, now >= nextLossReport {

@@ -12,6 +12,8 @@ enum EngineReport: Sendable {
   case link(LinkEvent)
   /// Frames were lost since the last such report.
   case losses(TransportCounters, expired: UInt64, overflowed: UInt64)
+  /// A program on this machine wrote error frames since the last such report; so many since the start.
+  case forgedErrorFrames(UInt64)
   /// What a restart must not forget changed.
   case stored(StoredNode)
   /// How things are, about once a second.

@@ -124,6 +124,12 @@ struct EventLog {
         frames lost since the start: \(counters.kernelDrops) dropped by the kernel, \(counters.canFDRefused) CAN FD \
         refused, \(counters.malformed) malformed, \(expired) not sent in time, \(overflowed) messages found no room
         """)
+    case .forgedErrorFrames(let count):
+      logger.warning(
+        """
+        \(count) error frames since the start were written by a program on this machine and not believed; find it \
+        (candump -e -x shows them as TX) and stop it, or give it an interface of its own
+        """)
     case .status, .stored: break
     case .ended: logger.notice("left the bus")
     }
