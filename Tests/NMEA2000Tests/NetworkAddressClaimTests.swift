@@ -72,12 +72,12 @@ import Testing
     }
   }
 
-  @Test("A quiet start asks from 254, claims the preferred address within 253 ms and is ready 265 ms later")
+  @Test("A quiet start asks from 254, claims the preferred address within 203 ms and is ready 265 ms later")
   func start() throws {
     for seed in UInt64(0)..<200 {
       var driver = Driver(seed: seed)
       driver.start()
-      driver.run(.milliseconds(600))
+      driver.run(.milliseconds(468))
       #expect(driver.requests.count == 1)
       #expect(driver.requests.first?.source == 254)
       #expect(driver.requests.first?.destination == 255)
@@ -85,8 +85,8 @@ import Testing
       #expect(driver.claims.count == 1)
       #expect(first.source == 22)
       #expect(first.name == Self.ours.rawValue)
-      #expect(first.at >= Self.at(100))
-      #expect(first.at <= Self.at(253))
+      #expect(first.at >= Self.at(50))
+      #expect(first.at <= Self.at(203))
       #expect(driver.claim.address == 22)
       #expect(driver.events == [.addressClaimed(22)])
     }
@@ -110,7 +110,7 @@ import Testing
       var driver = Driver(seed: seed)
       driver.start()
       driver.run(.seconds(1))
-      let delay = try #require(driver.claims.first).at - Self.at(100)
+      let delay = try #require(driver.claims.first).at - Self.at(50)
       #expect(delay.nanoseconds % 600_000 == 0)
       #expect(delay >= .zero && delay <= .milliseconds(153))
       delays.insert(delay.nanoseconds)
@@ -122,7 +122,7 @@ import Testing
   func waits() throws {
     var driver = Driver()
     driver.start()
-    driver.run(.milliseconds(253))
+    driver.run(.milliseconds(203))
     let claimed = try #require(driver.claims.first).at
     driver.run(to: claimed + .milliseconds(264))
     #expect(driver.claim.address == nil)

@@ -5,8 +5,8 @@ public import MonotonicTime
 ///
 /// What is ours to choose, and why:
 ///
-/// - **Start.** We ask everyone for 60928 from 254, listen 100 ms plus the random delay of 0...153 ms, claim, and wait
-///   250 ms: ready after at most 518 ms. Asking costs one frame and shows taken addresses, so that a start throws nobody
+/// - **Start.** We ask everyone for 60928 from 254, listen 50 ms plus the random delay of 0...153 ms, claim, and wait
+///   250 ms: ready after at most 468 ms. Asking costs one frame and shows taken addresses, so that a start throws nobody
 ///   off an address; we contest a higher NAME only when nothing else is free.
 /// - **Winning** is answered at once, but claims are at least 50 ms apart. One that comes too early is answered when the
 ///   50 ms are over, still well inside the contender's 250 ms.
@@ -44,11 +44,12 @@ public struct AddressClaim: Sendable {
 
   /// The times of this state machine.
   enum Timing {
-    /// How long answers to our first request are waited for: 20 nodes answer in 20 frames, 11 ms at 250 kbit/s.
-    static let listen = TimeSpan.milliseconds(100)
+    /// How long answers to our first request are waited for, before the random delay: 50 nodes answer in 50 frames,
+    /// 27 ms at 250 kbit/s. Who is slower is not harmed: it defends its address by its NAME as ever. (Peers ask and wait
+    /// 1,000 ms, or do not ask at all and wait 200 ms.)
+    static let listen = TimeSpan.milliseconds(50)
     /// J1939-81: after a claim nothing else for 250 ms. They begin when the claim is on the wire, which on a busy bus and
-    /// machine is a queue later than it
-    /// was decided: 15 ms are 28 full frames.
+    /// machine is a queue later than it was decided: 15 ms are 28 full frames.
     static let wait = TimeSpan.milliseconds(265)
     /// The least distance of two claims.
     static let spacing = TimeSpan.milliseconds(50)
