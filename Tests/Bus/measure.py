@@ -12,7 +12,29 @@ from pathlib import Path
 
 import peers
 
-FRAMES_PER_SECOND = 200
+# What a boat's bus carries, as (PGN, sender, frames a second): 200 with the battery's own 8 and the daemon's. Of these
+# the daemon reads the batteries and chargers; the rest is for plotters and pilots.
+TRAFFIC = [
+    (127250, 1, 10),  # heading
+    (127251, 1, 10),  # rate of turn
+    (127257, 1, 10),  # attitude
+    (129025, 2, 10),  # position
+    (129026, 2, 10),  # course and speed over ground
+    (129029, 2, 7),  # position in seven frames
+    (129540, 2, 10),  # satellites in view
+    (130306, 3, 20),  # wind
+    (128259, 4, 5),  # speed through water
+    (128267, 4, 5),  # depth
+    (127488, 5, 20),  # engine, rapid
+    (127489, 5, 8),  # engine, dynamic
+    (129038, 6, 10),  # AIS
+    (129039, 6, 10),
+    (127245, 7, 20),  # rudder
+    (127508, 8, 4),  # another battery
+    (127506, 8, 4),
+    (61184, 9, 10),  # registers of a charger
+]
+FRAMES_PER_SECOND = sum(rate for _, _, rate in TRAFFIC) + 8
 # Goals of the project: 1 % of a core and 20 MiB on this bus, ready 600 ms after its start on a quiet one.
 GOALS = {"cpu_percent": 1.0, "resident_mib": 20.0, "ready_ms": 600.0}
 
@@ -23,6 +45,33 @@ def ready_milliseconds(vecand: peers.Vecand) -> float:
     claim = vecand.wait_claimed(20)
     status = vecand.wait_pgn(peers.BATTERY_STATUS, 20, vecand.started_mark)
     return 1000 * (min(claim.time + 0.250, status.time) - vecand.started_at)
+
+
+class Traffic:
+    """cangen, one for each line of a list."""
+
+    def __init__(self, interface: str, lines: list[tuple[int, int, int]]):
+        self._senders = [
+            subprocess.Popen(
+                ["cangen", interface, "-g", str(1000 / rate), "-e", "-L", "8"]
+                + ["-I", f"{peers.identifier(pgn, source):X}"],
+                stdout=subprocess.DEVNULL,
+            )
+            for pgn, source, rate in lines
+        ]
+
+    def stop(self) -> None:
+        for sender in self._senders:
+            peers.end(sender)
+
+
+def cpu_percent(seconds: int, processes: dict[str, int]) -> dict[str, float]:
+    """The share of one core that each process takes, by its name here."""
+    time.sleep(3)
+    before, begin = {name: peers.cpu_seconds(pid) for name, pid in processes.items()}, time.monotonic()
+    time.sleep(seconds)
+    span = time.monotonic() - begin
+    return {name: 100 * (peers.cpu_seconds(pid) - before[name]) / span for name, pid in processes.items()}
 
 
 def main() -> int:
@@ -53,17 +102,15 @@ def main() -> int:
         results["ready_ms"] = sorted(starts)[len(starts) // 2]
         battery = peers.Battery(interface)
         vecand.wait_limits_given()
-        # 127508 of a stranger: a frame the daemon must look at and then leave alone.
-        load = subprocess.Popen(
-            ["cangen", interface, "-g", str(1000 // FRAMES_PER_SECOND), "-I", "19F21410", "-e", "-L", "8"],
-            stdout=subprocess.DEVNULL,
-        )
-        time.sleep(3)
-        cpu, begin = vecand.cpu_seconds(), time.monotonic()
-        time.sleep(seconds)
-        results["cpu_percent"] = 100 * (vecand.cpu_seconds() - cpu) / (time.monotonic() - begin)
+        # For scale: candump, which hears all of it and writes it nowhere; and a bus of nothing but what the daemon reads.
+        candump = subprocess.Popen(["candump", interface], stdout=subprocess.DEVNULL)
+        for name, lines in (("cpu_percent", TRAFFIC), ("all_read_cpu_percent", [(peers.BATTERY_STATUS, 16, 192)])):
+            traffic = Traffic(interface, lines)
+            shares = cpu_percent(seconds, {name: vecand.process.pid, f"candump_{name}": candump.pid})
+            results |= shares
+            traffic.stop()
+        peers.end(candump)
         results["resident_mib"] = vecand.resident_bytes() / (1 << 20)
-        peers.end(load)
         battery.stop()
         vecand.close()
     recorder.stop()

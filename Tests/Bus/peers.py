@@ -858,10 +858,8 @@ class Vecand:
         return int(found.group(1)) * 1024
 
     def cpu_seconds(self) -> float:
-        """utime + stime of /proc/PID/stat."""
         assert self.process is not None
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -876,6 +874,12 @@ class Vecand:
     def close(self) -> None:
         self.stop()
         self._log.close()
+
+
+def cpu_seconds(pid: int) -> float:
+    """utime + stime of /proc/PID/stat."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def positive(value: int) -> bool:
