@@ -28,6 +28,8 @@ public struct BMSDevice: Sendable {
   private var cellState = SenderState.unwired
   private var keepAliveHeard: Instant?
   private var outboxRefused: UInt64 = 0
+  /// The address that the filters were last made for: nil before the first, `.some(nil)` for those without an address.
+  private var filteredAddress: UInt8??
   /// Whether the claim is decided. Until then nothing but the claim is sent, 11-bit frames included.
   private var isOnBus = false
 
@@ -152,6 +154,13 @@ public struct BMSDevice: Sendable {
   /// Takes the oldest event; nil when there is none.
   public mutating func nextEvent() -> DeviceEvent? {
     events.isEmpty ? nil : events.removeFirst()
+  }
+
+  /// The frames that the device has to hear from now on; nil when that is what it was the last time.
+  public mutating func takeFilters() -> [CANFilter]? {
+    if let filteredAddress, filteredAddress == node.address { return nil }
+    filteredAddress = .some(node.address)
+    return node.filters + [CANFilter(BatteryFrameID.keepAlive)]
   }
 
   /// The device now.

@@ -30,6 +30,10 @@ public protocol CANTransport: AnyObject {
 
   /// The changes of the link since the last call, oldest first; each change once.
   func takeEvents() -> [LinkEvent]
+
+  /// Keeps all frames away that pass none of these filters, from now on. Error frames always pass, and what waits
+  /// already may still come.
+  func hear(_ filters: [CANFilter])
 }
 
 extension CANTransport {

@@ -7,6 +7,7 @@ public final class InMemoryTransport: CANTransport {
   private let pause: (Instant) -> Instant
   private var monitor: LinkMonitor
   private var reports: [CANErrorFrame] = []
+  private var filters: [CANFilter]?
 
   /// The virtual time; ``wait(until:wakeup:)`` moves it on.
   public private(set) var now: Instant
@@ -56,6 +57,17 @@ public final class InMemoryTransport: CANTransport {
     reports.removeFirst(reported.count)
     let before = frames.count
     bus.receive(for: node, until: now, into: &frames, limit: limit - reported.count)
+    if let filters {
+      var kept = before
+      for index in before..<frames.count {
+        guard let identifier = frames[index].frame.identifier, filters.contains(where: { $0.passes(identifier) }) else {
+          continue
+        }
+        frames[kept] = frames[index]
+        kept += 1
+      }
+      frames.removeLast(frames.count - kept)
+    }
     counters.received += UInt64(frames.count - before)
     return now
   }
@@ -91,4 +103,7 @@ public final class InMemoryTransport: CANTransport {
 
   /// The changes of the link.
   public func takeEvents() -> [LinkEvent] { monitor.takeEvents(at: now) }
+
+  /// Keeps away what passes none of these filters.
+  public func hear(_ filters: [CANFilter]) { self.filters = filters }
 }

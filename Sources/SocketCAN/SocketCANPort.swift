@@ -5,20 +5,6 @@ internal import CSocketCAN
 internal import Glibc
 public import MonotonicTime
 
-/// Which frames the kernel lets through: those with `identifier & mask == filter.identifier & mask`.
-public struct CANFilter: Hashable, Sendable {
-  /// The identifier, with its kind: an 11-bit filter passes no 29-bit frame and the other way round.
-  public var identifier: CANIdentifier
-  /// The bits of the identifier that matter. All by default.
-  public var mask: UInt32
-
-  /// A filter; by default for exactly one identifier.
-  public init(_ identifier: CANIdentifier, mask: UInt32 = 0x1FFF_FFFF) {
-    self.identifier = identifier
-    self.mask = mask
-  }
-}
-
 /// A CAN interface of the kernel as a transport.
 ///
 /// The interface may be absent, go down, vanish and come back: the port follows it by itself and tells each change once.
@@ -37,7 +23,7 @@ public final class SocketCANPort: CANTransport {
   /// What has passed and what was lost.
   public private(set) var counters = TransportCounters()
 
-  private let filters: [CANFilter]?
+  private var filters: [CANFilter]?
   private let receiveBufferBytes: Int32
   private let watch: InterfaceWatch
   private let buffers = MessageBuffers(count: batch, frameBytes: frameBytes, controlBytes: controlBytes)
@@ -231,6 +217,17 @@ public final class SocketCANPort: CANTransport {
     return reasons
   }
 
+  /// Lets the kernel pass only these frames on, at most 512 filters.
+  ///
+  /// The kernel installs the new filters before it removes the old ones: what passes both is not missed. If it has no
+  /// memory for them, the socket is opened anew and the link says so: a node that is half deaf must not go on as if.
+  public func hear(_ filters: [CANFilter]) {
+    guard filters != self.filters else { return }
+    self.filters = filters
+    guard socket >= 0 else { return }
+    do throws(SocketCANError) { try setFilters() } catch { fail(error) }
+  }
+
   // MARK: - Frames
 
   /// The frame in a receive buffer: `can_id` with its flag bits, length, data. Nil for what is not a classic frame.
@@ -339,10 +336,14 @@ public final class SocketCANPort: CANTransport {
       receiveTime.queueWasEmpty(at: now)
       if facts.isUp { monitor.interfaceIsUp(at: now) } else { monitor.interfaceIsDown(at: now) }
     } catch {
-      closeSocket()
-      nextOpening = now + Self.openRetry
-      monitor.interfaceIsAbsent(at: now, because: error.description)
+      fail(error)
     }
+  }
+
+  private func fail(_ error: SocketCANError) {
+    closeSocket()
+    nextOpening = now + Self.openRetry
+    monitor.interfaceIsAbsent(at: now, because: error.description)
   }
 
   private static func openSocket(_ interface: String) throws(SocketCANError) -> Int32 {
@@ -360,6 +361,10 @@ public final class SocketCANPort: CANTransport {
     // The form with 64-bit seconds on every machine. A kernel before 5.1 has none: then the time of the poll is used.
     try? set(SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1 as Int32, "get receive times")
     try? set(SOL_SOCKET, SO_RCVBUF, receiveBufferBytes, "enlarge the receive buffer")
+    try setFilters()
+  }
+
+  private func setFilters() throws(SocketCANError) {
     guard let filters else { return }
     let list = filters.map { filter in
       let kind = UInt32(CAN_EFF_FLAG)

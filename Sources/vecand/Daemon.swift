@@ -1,7 +1,5 @@
 import ArgumentParser
 import BMSDevice
-import CANBus
-import CANBusBMS
 import Logging
 import MonotonicTime
 import NMEA2000
@@ -13,12 +11,6 @@ struct Daemon {
   let configuration: Configuration
   let logLevel: Logger.Level
 
-  /// What the kernel lets through: all of NMEA 2000, because a node must know who holds which address, and of the 11-bit
-  /// frames the one that the device reads. A second BMS on the bus then wakes nobody.
-  static let filters = [
-    CANFilter(.extended(0), mask: 0), CANFilter(BatteryFrameID.keepAlive, mask: 0x7FF),
-  ]
-
   func run() async throws {
     var logger = Logger(label: "vecand") { JournalLogHandler(label: $0) }
     logger.logLevel = logLevel
@@ -29,7 +21,7 @@ struct Daemon {
     for remark in configuration.remarks { logger.warning("\(remark)") }
     let transport: SocketCANPort
     do {
-      transport = try SocketCANPort(interface: interface, filters: Self.filters)
+      transport = try SocketCANPort(interface: interface)
     } catch {
       Report.error("\(error)")
       throw ExitCode.failure

@@ -184,6 +184,22 @@ struct SocketCANPortTests {
     #expect(receiver.counters.received == 2)
   }
 
+  @Test func filtersCanChangeOnAnOpenPortAndErrorFramesPassThemAll() throws {
+    let sender = try SocketCANPort(interface: name)
+    let receiver = try SocketCANPort(interface: name)
+    let narrow = [CANFilter(.extended(0x00EE_0000), mask: 0x3FF_0000), CANFilter(.extended(7), mask: 0xFF)]
+    receiver.hear(narrow)
+    let all = [frame(0x18EE_FF50), frame(0x19F2_1450), frame(0x19F2_1407)]
+    #expect(sender.send(all).accepted == 3)
+    #expect(received(receiver, count: 2).map(\.frame) == [all[0], all[2]])
+    receiver.hear([.allExtended])
+    #expect(sender.send(all).accepted == 3)
+    #expect(received(receiver, count: 3).map(\.frame) == all)
+    #expect(receiver.counters.received == 5)
+    #expect(receiver.link == .up)
+    #expect(receiver.takeEvents().filter { $0.state != .up }.isEmpty)
+  }
+
   @Test func aWaitIsCountedFromTheLastLookOnceAndNotForEver() throws {
     let port = try SocketCANPort(interface: name)
     var frames: [ReceivedFrame] = []

@@ -64,6 +64,7 @@ final class Engine {
       now = transport.receive(into: &received, limit: Self.batchSize)
       for frame in received { device.receive(frame, at: now) }
       device.run(at: now)
+      if let filters = device.takeFilters() { transport.hear(filters) }
       send()
     } while received.count == Self.batchSize
     reportEvents(at: now)
