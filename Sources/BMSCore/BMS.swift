@@ -51,7 +51,8 @@ public struct BMS: Sendable {
   var overcurrent: CurrentSupervision
   var contactor: ContactorSequence
   private var contacts = ContactFailure()
-  private var secondLine = SecondLine()
+  private var secondLine: SecondLine
+  private var updateFailsFor = TimeSpan.zero
   private var relay = Relay()
   private var keeper: HistoryKeeper
   var distributors = DistributorSupervision()
@@ -82,21 +83,22 @@ public struct BMS: Sendable {
   ///   - wiring: What there is to command; by default nothing.
   ///   - fuseNames: The names of the Distributors' fuses.
   ///   - snapshot: What the last run left; a defective one counts as none (see ``Snapshot/defect``).
+  ///   - unseen: How long ago the snapshot was made, by a clock that ran meanwhile; nil when nobody knows.
   ///   - afterUpdate: Whether the program changed since, which begins a full charge cycle (R139).
   public init(
     settings: Settings = Settings(), wiring: Wiring = Wiring(), fuseNames: FuseNames = FuseNames(),
-    restoring snapshot: Snapshot? = nil,
-    afterUpdate: Bool = false
+    restoring snapshot: Snapshot? = nil, unseenFor unseen: TimeSpan? = nil, afterUpdate: Bool = false
   ) {
     let sound = snapshot?.defect == nil ? snapshot : nil
     self.settings = settings
     parameters = Parameters(settings)
-    monitor = BatteryMonitor(restoring: sound)
+    monitor = BatteryMonitor(restoring: sound, unseenFor: unseen, parameters)
     self.wiring = wiring
     self.fuseNames = fuseNames
     usedFuses = fuseNames.used
     keeper = HistoryKeeper(restoring: sound)
-    contactor = ContactorSequence(wiring)
+    contactor = ContactorSequence(wiring, restoring: sound, unseenFor: unseen)
+    secondLine = SecondLine(restoring: sound)
     protection = Protection(restoring: sound)
     modes = ModeControl(restoring: sound)
     overcurrent = CurrentSupervision(restoring: sound)
@@ -129,7 +131,7 @@ public struct BMS: Sendable {
       }
     case .clearHistory: keeper.clear()
     case .synchronise:
-      monitor.synchronise()
+      monitor.synchronise(parameters)
       commanded = SynchronisationRecord(
         cause: .commanded, before: before, after: 100, voltage: previous.voltage, current: previous.current)
     }
@@ -144,6 +146,7 @@ public struct BMS: Sendable {
     snapshot.missing = monitor.missing
     snapshot.uncountedSeconds = monitor.uncountedSeconds
     snapshot.secondsSinceSynchronisation = monitor.secondsSinceSynchronisation
+    snapshot.uncertainAmpereHours = monitor.uncertainty
     snapshot.isFullCharge = charge.isFullCharge
     snapshot.absorbedSeconds = charge.absorbedSeconds
     snapshot.secondsSinceFullCharge = charge.secondsSinceFullCharge
@@ -160,6 +163,10 @@ public struct BMS: Sendable {
     snapshot.detectedNominalVoltage = detectedNominalVoltage
     snapshot.mode = modes.mode.rawValue
     snapshot.offCause = modes.offCause?.rawValue
+    snapshot.emptySeconds = modes.emptyFor?.seconds
+    snapshot.isContactorClosed = wiring.contactors != .none && contactor.phase == .closed
+    snapshot.prechargeHeat = contactor.heat
+    snapshot.heldOpen = secondLine.holdsOpen?.rawValue
     snapshot.history = keeper.history
     snapshot.preAlarmSeconds = protection.cell.preAlarmAge.seconds
     snapshot.highCell = protection.highCell
@@ -205,7 +212,7 @@ public struct BMS: Sendable {
     }
     let before = monitor.stateOfCharge(parameters)
     if monitor.step(judged, parameters, at: now, elapsed: elapsed) {
-      monitor.synchronise()
+      monitor.synchronise(parameters)
       outputs.events.synchronised = SynchronisationRecord(
         cause: .charged, before: before, after: 100, voltage: judged.voltage, current: judged.current)
     } else if let commanded {
@@ -229,6 +236,7 @@ public struct BMS: Sendable {
     } else if dataLostSince == nil {
       dataLostSince = now
     }
+    updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
     moveContactor(judged, data, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, data, inputs, into: &outputs)
     // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
@@ -240,6 +248,7 @@ public struct BMS: Sendable {
     outputs.state = state(data, inputs.shutdown)
     if outputs.state == .running { hasRun = true }
     outputs.contactorCommand = contactor.closes
+    outputs.contactorIsLeft = contactor.isLeft
     outputs.prechargeCommand = contactor.precharges
     outputs.contactorPhase = contactor.phase
     outputs.contactorFault = contactor.fault
@@ -273,6 +282,9 @@ public struct BMS: Sendable {
     if previous.mode != .on, modes.mode == .on { restartContactor() }
   }
 
+  /// R25: a retry within the time keeps everything as it is.
+  var hasUpdateFailed: Bool { updateFailsFor >= Parameters.updateGrace }
+
   private mutating func restartContactor() {
     contactor.restart()
     secondLine.restart()
@@ -283,7 +295,10 @@ public struct BMS: Sendable {
     _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
     elapsed: TimeSpan
   ) {
-    secondLine.evaluate(contacts, judged, protection)
+    let isStopped =
+      protection.lowCell || protection.veryHighTemperature || protection.dischargeFloor || overcurrent.discharge.isOpen
+      || plausibility.contradiction == .discharge
+    secondLine.evaluate(contacts, judged, protection, isDischargeStopped: isStopped, parameters)
     let switches = (
       Feedback(inputs.thermalSwitch, at: now, within: parameters.cellStale),
       Feedback(inputs.secondThermalSwitch, at: now, within: parameters.cellStale)
@@ -296,10 +311,12 @@ public struct BMS: Sendable {
       switches.0.state == .unknown || switches.1.state == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
-    let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : data == nil && window.verdict == .inside
+    let isReady = data == nil && window.verdict == .inside
+    let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : isReady || contactor.mayTakeOver(parameters)
+    view.isComplete = isReady
     view.isWanted =
       modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil
-      && mayCarry
+      && !hasUpdateFailed && mayCarry
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
     view.system = inputs.systemVoltage.usable(
@@ -334,7 +351,7 @@ public struct BMS: Sendable {
     if contactor.carries { return data == nil ? .running : wasComplete ? .error : .waiting }
     switch contactor.phase {
     case .open: return data != nil && wasComplete ? .error : .waiting
-    case .selfTest: return .contactorCheck
+    case .selfTest, .takeover: return .contactorCheck
     case .pending: return .pending
     case .precharge, .cooling: return .precharging
     case .closing: return .goingToRun
@@ -370,6 +387,8 @@ public struct BMS: Sendable {
     }
     outputs.stateOfCharge = stateOfCharge
     outputs.isStateOfChargeTrusted = monitor.isTrusted
+    outputs.stateOfChargeAge = monitor.secondsSinceSynchronisation.map { TimeSpan(seconds: $0) }
+    outputs.stateOfChargeError = monitor.stateOfChargeError(parameters)
     if stateOfCharge != nil { outputs.consumed = monitor.consumed }
     outputs.chargePhase = charge.phase
     outputs.detectedNominalVoltage = detectedNominalVoltage

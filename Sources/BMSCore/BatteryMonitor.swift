@@ -4,6 +4,10 @@ import MonotonicTime
 //
 // Two counts run side by side (R170): `consumed` is raw with 99 % on charge, `missing` is what the state of charge
 // lacks, enlarged by Peukert on discharge. On charge both shrink in proportion and reach full together (R171).
+//
+// Beside them a bound of the error is counted in ampere-hours. It begins with what a synchronisation can be wrong by and
+// grows until the next (battery-physics.md section 12): gain of the shunt times throughput, offset times time, the
+// efficiency's error times charge, Peukert's whole addition on discharge, and one capacity per hour while nobody looked.
 
 struct BatteryMonitor: Sendable {
   private(set) var isKnown: Bool
@@ -16,6 +20,8 @@ struct BatteryMonitor: Sendable {
   private(set) var uncountedSeconds: Double
   /// Seconds since the last synchronisation; nil before the first.
   private(set) var secondsSinceSynchronisation: Double?
+  /// How much the count may be wrong, ampere-hours; nil when nobody can say.
+  private(set) var uncertainty: Double?
 
   private var chargedSince: Instant?
   private var lastCurrent: Double?
@@ -29,13 +35,22 @@ struct BatteryMonitor: Sendable {
   /// R174.
   static let longestTimeToGo = 864_000.0
 
-  init(restoring snapshot: Snapshot?) {
+  /// - Parameter unseen: for how long nobody counted before this start; nil when that is not known.
+  init(restoring snapshot: Snapshot?, unseenFor unseen: TimeSpan?, _ parameters: Parameters) {
     isKnown = snapshot?.isStateOfChargeKnown ?? false
     isTrusted = snapshot?.isStateOfChargeTrusted ?? false
     consumed = min(snapshot?.consumed ?? 0, 0)
     missing = max(snapshot?.missing ?? 0, 0)
     uncountedSeconds = max(snapshot?.uncountedSeconds ?? 0, 0)
     secondsSinceSynchronisation = snapshot?.secondsSinceSynchronisation
+    uncertainty = snapshot?.uncertainAmpereHours
+    if let unseen, unseen >= .zero {
+      uncertainty? += parameters.unseenRate * unseen.hours
+      uncountedSeconds += unseen.seconds
+      if let since = secondsSinceSynchronisation { secondsSinceSynchronisation = since + unseen.seconds }
+    } else {
+      uncertainty = nil
+    }
   }
 
   func stateOfCharge(_ parameters: Parameters) -> Double? {
@@ -49,6 +64,14 @@ struct BatteryMonitor: Sendable {
     consumed = -missing
     isKnown = true
     isTrusted = true
+    uncertainty = parameters.capacity * Parameters.setUncertainty
+  }
+
+  /// By how much the state of charge may be wrong, percent points either way; nil while it is not trusted, and after a
+  /// time nobody knows the length of.
+  func stateOfChargeError(_ parameters: Parameters) -> Double? {
+    guard isKnown, isTrusted, let uncertainty else { return nil }
+    return min(100 * uncertainty / parameters.capacity, 100)
   }
 
   /// Begins to count from what an outside monitor reports. Not trusted (R182): nobody here saw it full.
@@ -58,7 +81,8 @@ struct BatteryMonitor: Sendable {
   }
 
   /// Full: 100 % and nothing consumed (R162, R167).
-  mutating func synchronise() {
+  mutating func synchronise(_ parameters: Parameters) {
+    uncertainty = parameters.capacity * Parameters.synchronisedUncertainty
     missing = 0
     consumed = 0
     isKnown = true
@@ -84,17 +108,22 @@ struct BatteryMonitor: Sendable {
     let bounded = min(elapsed, parameters.measurementStale)
     guard let held = lastCurrent, current != nil else {
       uncountedSeconds += elapsed.seconds
+      uncertainty? += parameters.unseenRate * elapsed.hours
       return
     }
     uncountedSeconds += (elapsed - bounded).seconds
+    uncertainty? += parameters.unseenRate * (elapsed - bounded).hours + Parameters.shuntOffset * bounded.hours
     guard isKnown, abs(held) >= Parameters.currentThreshold else { return }  // R161
     let charge = held * bounded.hours
     if charge < 0 {
+      let factor = peukert.factor(-held, parameters.capacity)
       consumed += charge
-      missing = min(missing - charge * peukert.factor(-held, parameters.capacity), parameters.capacity)
+      missing = min(missing - charge * factor, parameters.capacity)
+      uncertainty? -= charge * (Parameters.shuntGain + factor - 1)
     } else {
       let counted = charge * Parameters.chargeEfficiency  // R159
       let left = consumed + counted
+      uncertainty? += charge * (Parameters.shuntGain + Parameters.efficiencyError)
       if left >= 0 {
         consumed = 0
         missing = 0
@@ -150,7 +179,7 @@ struct BatteryMonitor: Sendable {
     guard held >= parameters.chargedDetection else { return false }
     // While it stays full it is full again in every step, but it is news only once.
     let isNews = held - elapsed < parameters.chargedDetection
-    if !isNews { synchronise() }
+    if !isNews { synchronise(parameters) }
     return isNews
   }
 }

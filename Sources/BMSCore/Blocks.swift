@@ -9,6 +9,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case mode
   /// The settings were lost (R29).
   case settings
+  /// An update failed and was not repeated (R25).
+  case update
   /// A required input is missing, stale or impossible.
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
@@ -46,6 +48,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let mode = Blocks(.mode)
   /// The settings were lost.
   public static let settings = Blocks(.settings)
+  /// An update failed and was not repeated.
+  public static let update = Blocks(.update)
   /// A required input is missing, stale or impossible.
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
@@ -80,6 +84,7 @@ extension BMS {
     note(.shutdown, isShutdown)
     note(.mode, modes.mode != .on)
     note(.settings, areSettingsLost)
+    note(.update, hasUpdateFailed)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
     note(.contradiction, plausibility.contradiction == direction)
@@ -114,6 +119,7 @@ extension BMS {
     case .shutdown: return Reason(.shutdown, .command)
     case .mode: return modeReason()
     case .settings: return Reason(.settingsLost, .setting)
+    case .update: return Reason(.updateFailed, .command)
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .contradiction: return sumReason
@@ -145,6 +151,7 @@ extension BMS {
       case (.on, _): .allowed
       case (.standby, _): .standby
       case (.off, .remote): .offByRemote
+      case (.off, .error): .offAfterError
       case (.off, .softSwitch), (.off, nil): .offByCommand
       case (.off, .lowCell): .offAfterLowCell
       case (.off, .lowStateOfCharge): .offAfterLowStateOfCharge
@@ -158,7 +165,7 @@ extension BMS {
     if isBusbarHot { return Reason(.busbarHot, .contactor) }
     let rule: Rule =
       switch contactor.phase {
-      case .open, .selfTest, .precharge, .closing: .contactorStarts
+      case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
       case .cooling: .prechargeCools
       case .pending: .waitingForGroup
       case .closed: .allowed

@@ -34,6 +34,11 @@ struct ContactFailure: Sendable {
     return course.isActive ? course.activeFor : .zero
   }
 
+  /// For how long a contact has been open (R75); zero while it is closed.
+  func openFor(_ direction: CurrentDirection) -> TimeSpan {
+    (direction == .charge ? charge : discharge).openFor ?? .zero
+  }
+
   mutating func evaluate(_ current: Double?, chargeAllowed: Bool, dischargeAllowed: Bool, elapsed: TimeSpan) {
     ContactFailure.judge(
       current.map { $0 > ContactFailure.chargeLimit }, isOpen: !chargeAllowed, elapsed, &charge)

@@ -4,11 +4,20 @@ import MonotonicTime
 //
 // The state is what feedback says, never what was commanded (design rule 7). The sequence comes after every protection
 // of the step and only ever closes on a request that all of them agreed to.
+//
+// A restart (R24) keeps a contactor closed when all of this holds: the snapshot says that it was closed, the snapshot is
+// at most 120 s old (R25; older, or nobody knows, is no restart but a start), the feedback says that it is closed, and
+// within a minute (OD-20) all data is complete, nothing forbids and both sides are at one voltage. Until the feedback
+// was heard no command is given at all. Nothing is pre-charged, because nothing was opened; ATC and ATD come back with
+// the first complete data, not before. In every other case a contact that is found closed is opened and the start begins
+// with the self-test.
 
 /// Where the contactor sequence stands.
 public enum ContactorPhase: UInt8, Sendable, Hashable {
   /// Open and nothing asks for more.
   case open
+  /// A restart looks at a contactor that the run before left closed (R24).
+  case takeover
   /// Voltages and contacts are looked at (R21).
   case selfTest
   /// Waits for the group (state 18).
@@ -76,6 +85,8 @@ struct ContactorSequence: Sendable {
     var isWanted = false
     /// The group agrees (the join condition); true for a BMS alone.
     var mayJoin = true
+    /// Every required input is there.
+    var isComplete = true
     var battery: Double?
     var system: Double?
     /// When the system voltage was taken.
@@ -100,6 +111,8 @@ struct ContactorSequence: Sendable {
   /// Since when the command is what it is; nil before the first step.
   private var commanded: Instant?
   private var dropFor: TimeSpan?
+  /// In ``ContactorPhase/takeover``: the feedback says closed, so closed is the command.
+  private var holds = false
   private let wiring: Wiring
 
   /// OD-18.
@@ -121,7 +134,19 @@ struct ContactorSequence: Sendable {
   static let lowCurrentWait = TimeSpan.seconds(3)
   static let lowCurrentShare = 0.1
 
-  init(_ wiring: Wiring) { self.wiring = wiring }
+  init(_ wiring: Wiring, restoring snapshot: Snapshot? = nil, unseenFor unseen: TimeSpan? = nil) {
+    self.wiring = wiring
+    // It cools while nobody counts, but nobody knows for how long: as hot as it was.
+    heat = snapshot?.prechargeHeat ?? 0
+    guard let snapshot, snapshot.isContactorClosed, let unseen, .zero...Parameters.updateGrace ~= unseen else { return }
+    if wiring.contactors != .none { phase = .takeover }
+  }
+
+  /// No command is given yet.
+  var isLeft: Bool { phase == .takeover && !holds }
+
+  /// What a restart may keep without complete data, and for how long (OD-20).
+  func mayTakeOver(_ parameters: Parameters) -> Bool { phase == .takeover && age < parameters.withdrawn }
 
   /// Nothing to command: what is asked for is so.
   @inline(__always)
@@ -132,6 +157,7 @@ struct ContactorSequence: Sendable {
   var closes: Bool {
     switch phase {
     case .closing, .closed, .lead: true
+    case .takeover: holds
     case .open, .selfTest, .pending, .precharge, .cooling, .opening, .failed: false
     }
   }
@@ -174,6 +200,7 @@ struct ContactorSequence: Sendable {
     switch phase {
     case .open:
       if view.isWanted { enter(.selfTest, at: now) }
+    case .takeover: takeOver(view, parameters, at: now)
     case .selfTest:
       guard view.isWanted else { return enter(.open, at: now) }
       selfTest(view, parameters, at: now)
@@ -215,6 +242,22 @@ struct ContactorSequence: Sendable {
   }
 
   // MARK: The steps
+
+  private mutating func takeOver(_ view: View, _ parameters: Parameters, at now: Instant) {
+    let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
+    switch feedbacks {
+    case (.closed, .closed):
+      if !holds { commanded = now }
+      holds = true
+      guard view.isWanted else { return enter(.lead, at: now) }
+      guard view.isComplete, let battery = view.battery, let system = view.system else { return }
+      enter(abs(battery - system) <= ContactorSequence.contactDrop ? .closed : .opening, at: now)
+    case (.open, .open): enter(.open, at: now)
+    case (.unknown, _), (_, .unknown):
+      if !view.isWanted || age >= parameters.cellStale { enter(.opening, at: now) }
+    case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): enter(.opening, at: now)
+    }
+  }
 
   private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
     func isOpen(_ feedback: Feedback) -> Bool { feedback.state == .open || feedback.state == .unassigned }

@@ -11,9 +11,9 @@ import MonotonicTime
 /// Which way current flows.
 public enum CurrentDirection: UInt8, Sendable, Hashable, CaseIterable {
   /// Into the battery; its contact is ATC.
-  case charge
+  case charge = 0
   /// Out of the battery; its contact is ATD.
-  case discharge
+  case discharge = 1
 }
 
 struct CurrentSupervision: Sendable {

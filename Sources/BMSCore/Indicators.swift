@@ -105,7 +105,7 @@ extension BMS {
     if modes.mode == .off {
       switch contactor.phase {
       case .open, .failed: return contactor.isHot ? .orangeBlinking : .off
-      case .selfTest, .pending, .precharge, .cooling, .closing, .closed, .lead, .opening:
+      case .takeover, .selfTest, .pending, .precharge, .cooling, .closing, .closed, .lead, .opening:
         return wiring.contactors == .none ? .off : .orange
       }
     }

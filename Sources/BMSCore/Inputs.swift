@@ -196,6 +196,8 @@ public struct Inputs: Sendable {
   public var isCalibrationLost = false
   /// The program is being updated (R28).
   public var isUpdating = false
+  /// An update has failed and nobody has begun it again: 120 s later everything opens (R25).
+  public var isUpdateFailing = false
   /// The remote on/off terminals.
   public var remote = RemoteTerminals()
   /// The program is about to leave: limits are withdrawn and everything is forbidden.

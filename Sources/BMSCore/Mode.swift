@@ -91,13 +91,16 @@ public enum OffCause: UInt8, Sendable, Hashable, CaseIterable {
   case lowCell
   /// Five minutes at the discharge floor without charge voltage (R53).
   case lowStateOfCharge
+  /// It was off, and the cause was not stored with it. An error never switches off by itself, so that bus and AUX go on
+  /// telling of it; an operator ends this one as a soft Off.
+  case error
 
   /// The cell voltage that every cell must be above to end Off by itself (R46, R47, C-11); nil where none does.
   public var cellsEndAbove: Double? {
     switch self {
     case .lowCell: 3.2
     case .lowStateOfCharge: 3.37
-    case .remote, .softSwitch: nil
+    case .remote, .softSwitch, .error: nil
     }
   }
 

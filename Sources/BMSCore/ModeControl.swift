@@ -16,7 +16,8 @@ struct ModeControl: Sendable {
   /// For how long remote or soft switch have been held off (R56).
   private var remoteOffFor = TimeSpan.zero
   private var softOffFor: TimeSpan?
-  private var emptyFor: TimeSpan?
+  /// For how long it has been empty without charge voltage.
+  private(set) var emptyFor: TimeSpan?
 
   /// R51, R53, R58.
   static let grace = TimeSpan.minutes(5)
@@ -28,10 +29,14 @@ struct ModeControl: Sendable {
   init(restoring snapshot: Snapshot?) {
     mode = snapshot.flatMap { Mode(rawValue: $0.mode) } ?? .on
     offCause = snapshot?.offCause.flatMap(OffCause.init(rawValue:))
-    if mode == .off, offCause == nil { offCause = .softSwitch }
+    if mode == .off, offCause == nil { offCause = .error }
     if mode != .off { offCause = nil }
     // Closed at the first look is then the edge that ends it; opening was seen by the last run.
     isRemoteOpen = offCause == .remote
+    // A program that is restarted again and again must not grant an empty battery five minutes each time.
+    if mode != .off, let seconds = snapshot?.emptySeconds {
+      emptyFor = min(TimeSpan(seconds: seconds), ModeControl.grace)
+    }
   }
 
   /// What an operator or a GX asks for (R36-R39, R49, R56).

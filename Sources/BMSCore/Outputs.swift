@@ -131,6 +131,9 @@ public struct Outputs: Sendable {
   public var state = State.waiting
   /// Close the contactors. Always false where there is none to command.
   public var contactorCommand = false
+  /// Give contactor and pre-charge no command yet: after a restart they stay as they are until their feedback was heard
+  /// (R24).
+  public var contactorIsLeft = false
   /// Close the pre-charge switch.
   public var prechargeCommand = false
   /// Where the contactor sequence stands.
@@ -167,6 +170,11 @@ public struct Outputs: Sendable {
   public var stateOfCharge: Double?
   /// Whether the state of charge was ever synchronised or set by hand (R182).
   public var isStateOfChargeTrusted = false
+  /// Since the last synchronisation to 100 %; nil before the first.
+  public var stateOfChargeAge: TimeSpan?
+  /// By how much the state of charge may be wrong, percent points either way; grows from one synchronisation to the
+  /// next. Nil while it is not trusted, and after a restart that nobody knows the length of.
+  public var stateOfChargeError: Double?
   /// Ampere-hours since the last full charge, 0 or negative (R169); nil when not known.
   public var consumed: Double?
   /// Time until the discharge floor, in whole minutes, at most 10 days (R174); nil while charging or not known.

@@ -33,6 +33,18 @@ struct Parameters: Sendable {
   static let peukertHours = 20.0
   static let currentThreshold = 0.05
 
+  /// R25: so long after an update began to fail everything opens, and so old may a snapshot be that keeps a contactor.
+  static let updateGrace = TimeSpan.seconds(120)
+
+  // The error of the state of charge. Gain and offset are the worst of battery-physics.md section 9, twice the offset
+  // because current below 0.05 A is not counted (R161); a real cell gives back 99.95 % (section 12). The other two are
+  // ours: a tail of 4 % C above 3.5 V leaves less than 2 % to charge, and a hand sets no better than 5 %.
+  static let shuntGain = 0.005
+  static let shuntOffset = 0.1
+  static let efficiencyError = 0.01
+  static let synchronisedUncertainty = 0.02
+  static let setUncertainty = 0.05
+
   // Plausibility. All ours, chosen so that a healthy bank stays at least twice away from each.
 
   /// Sum of cells against pack: 10 mV of each cell's sensor, 0.5 % of the pack's (17 mV a cell), doubled.
@@ -83,6 +95,8 @@ struct Parameters: Sendable {
   let minimumChargeTemperature: Double
   let temperatureRequired: Bool
   let currentReversed: Bool
+  /// R75.
+  let opensAfterContact: Bool
 
   let floor: Double
   let warningLevel: Double
@@ -112,6 +126,8 @@ struct Parameters: Sendable {
 
   let rating: Double
   let peak: Double
+  /// What may flow while nobody looks, amperes: 1 C, and no more than the contactor carries.
+  let unseenRate: Double
   let chargeCap: Double
   let dischargeCap: Double
 
@@ -137,6 +153,7 @@ struct Parameters: Sendable {
     minimumChargeTemperature = settings[.minimumChargeTemperature]
     temperatureRequired = settings[.temperatureRequired] != 0
     currentReversed = settings[.currentReversed] != 0
+    opensAfterContact = settings[.contactorAfterDischargeContact] != 0
     floor = settings[.dischargeFloor]
     warningLevel = settings[.lowStateOfChargeWarning]
     chargedVoltage = settings[.chargedVoltage] * factor
@@ -157,6 +174,7 @@ struct Parameters: Sendable {
     lowVoltageLimit = quantised(2.6 * Double(settings.cellsInSeries))
     rating = settings.continuousRating
     peak = settings.peakRating
+    unseenRate = min(settings[.batteryCapacity], settings.continuousRating)
     chargeCap = settings[.maximumChargeCurrent]
     dischargeCap = settings[.maximumDischargeCurrent]
     cellLate = TimeSpan(seconds: settings[.cellLate])

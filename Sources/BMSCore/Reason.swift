@@ -21,6 +21,10 @@ public enum Rule: UInt8, Sendable, Hashable {
   case offAfterLowCell
   /// Off after the discharge floor without charge voltage (R53).
   case offAfterLowStateOfCharge
+  /// Off, and its cause was lost (R50).
+  case offAfterError
+  /// An update failed and was not repeated within 120 s (R25).
+  case updateFailed
   /// The stored settings were damaged (R29).
   case settingsLost
   /// A required input is lost.

@@ -13,6 +13,8 @@ extension Reason: CustomStringConvertible {
     case .standby: "in standby, until switched on"
     case .offByRemote: "off, until the remote input is closed"
     case .offByCommand: "off, until switched on"
+    case .offAfterError: "off, its cause was lost, until switched on"
+    case .updateFailed: "an update failed, until it is repeated"
     case .offAfterLowCell, .offAfterLowStateOfCharge:
       "off to save an empty battery, until charge voltage comes, every cell is above \(end("V")), or it is switched "
         + "off for 5 s and on again"

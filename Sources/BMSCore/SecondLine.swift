@@ -4,14 +4,24 @@ import MonotonicTime
 //
 // For discharge OD-12 gives the numbers: error 36 for 30 s more and a cell below 2.6 V. For charge no number is stated;
 // the same 30 s and the cell at 3.75 V (R104) are taken, because an alternator that cannot be stopped is the worse case.
+//
+// The older manual's rule (R75) is a setting: 30 s after ATD opened, whatever for, more than 0.7 A opens the contactor.
 
 struct SecondLine: Sendable {
   private(set) var holdsOpen: CurrentDirection?
 
   /// OD-12.
   static let delay = TimeSpan.seconds(30)
+  /// R75.
+  static let oldRuleCurrent = 0.7
 
-  mutating func evaluate(_ contacts: ContactFailure, _ judged: Judgement, _ protection: Protection) {
+  init(restoring snapshot: Snapshot?) { holdsOpen = snapshot?.heldOpen.flatMap(CurrentDirection.init(rawValue:)) }
+
+  /// - Parameter isStopped: a protection, not the mode or the contactor itself, forbids discharge.
+  mutating func evaluate(
+    _ contacts: ContactFailure, _ judged: Judgement, _ protection: Protection, isDischargeStopped isStopped: Bool,
+    _ parameters: Parameters
+  ) {
     if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,
       cell < LowCell.hardLimit
     {
@@ -20,9 +30,13 @@ struct SecondLine: Sendable {
       cell >= Parameters.highCell
     {
       holdsOpen = .charge
+    } else if parameters.opensAfterContact, isStopped, contacts.openFor(.discharge) >= SecondLine.delay,
+      let current = judged.current, current < -SecondLine.oldRuleCurrent
+    {
+      holdsOpen = .discharge
     }
     switch holdsOpen {
-    case .discharge: if !protection.lowCell { holdsOpen = nil }
+    case .discharge: if !isStopped { holdsOpen = nil }
     case .charge: if !protection.highCell { holdsOpen = nil }
     case nil: break
     }

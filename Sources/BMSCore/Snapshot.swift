@@ -5,7 +5,7 @@
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
   /// The version of this layout that this program writes. It also reads the ones before.
-  public static let currentVersion = 2
+  public static let currentVersion = 3
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -76,6 +76,19 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// The history (area J).
   public var history = History()
 
+  // Since version 3.
+
+  /// How much the count may be wrong, ampere-hours; nil when nobody can say.
+  public var uncertainAmpereHours: Double?
+  /// For how long the battery has been empty without charge voltage, seconds (R51, R53); nil while it is not.
+  public var emptySeconds: Double?
+  /// The contactor was closed, so that a restart that finds it closed may keep it (R24).
+  public var isContactorClosed = false
+  /// Joules in the pre-charge resistor.
+  public var prechargeHeat = 0.0
+  /// The second line of defence holds the contactor open: 0 for charge, 1 for discharge.
+  public var heldOpen: UInt8?
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -85,7 +98,8 @@ public struct Snapshot: Sendable, Hashable, Codable {
     let numbers = [
       consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation ?? 0,
       secondsSinceFullCharge ?? 0, preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds,
-      chargeRetrySeconds ?? 0, dischargeRetrySeconds ?? 0, detectedNominalVoltage ?? 0,
+      chargeRetrySeconds ?? 0, dischargeRetrySeconds ?? 0, detectedNominalVoltage ?? 0, uncertainAmpereHours ?? 0,
+      emptySeconds ?? 0, prechargeHeat,
     ]
     if Mode(rawValue: mode) == nil { return "mode \(mode) is not known" }
     if let offCause, OffCause(rawValue: offCause) == nil { return "cause \(offCause) of off is not known" }
@@ -96,9 +110,11 @@ public struct Snapshot: Sendable, Hashable, Codable {
     if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
     let spans = [
       preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds ?? 0,
-      dischargeRetrySeconds ?? 0,
+      dischargeRetrySeconds ?? 0, emptySeconds ?? 0,
     ]
     if spans.contains(where: { $0 < 0 }) { return "a time is negative" }
+    if (uncertainAmpereHours ?? 0) < 0 || prechargeHeat < 0 { return "a sign is wrong" }
+    if let heldOpen, CurrentDirection(rawValue: heldOpen) == nil { return "direction \(heldOpen) is not known" }
     if !history.isSound { return "a number of the history is impossible" }
     return nil
   }
@@ -145,5 +161,14 @@ extension Snapshot {
     offCause = try values.decodeIfPresent(UInt8.self, forKey: .offCause)
     history = try values.decode(History.self, forKey: .history)
     detectedNominalVoltage = try values.decodeIfPresent(Double.self, forKey: .detectedNominalVoltage)
+    guard version >= 3 else {
+      version = Snapshot.currentVersion
+      return
+    }
+    uncertainAmpereHours = try values.decodeIfPresent(Double.self, forKey: .uncertainAmpereHours)
+    emptySeconds = try values.decodeIfPresent(Double.self, forKey: .emptySeconds)
+    isContactorClosed = try values.decode(Bool.self, forKey: .isContactorClosed)
+    prechargeHeat = try values.decode(Double.self, forKey: .prechargeHeat)
+    heldOpen = try values.decodeIfPresent(UInt8.self, forKey: .heldOpen)
   }
 }

@@ -230,4 +230,76 @@ struct BatteryMonitorTests {
     #expect(exponential(0) == 1)
     #expect(exponential(-1e9) < 1e-300)
   }
+
+  @Test("R182: the bound of the error is 2 % at a sync, 5 % when set by hand, and none before")
+  func errorBegins() throws {
+    var rig = Rig()
+    #expect(rig.step().stateOfChargeError == nil)
+    #expect(rig.out.stateOfChargeAge == nil)
+    try rig.bms.perform(.setStateOfCharge(60))
+    #expect(rig.step(after: .zero).stateOfChargeError == 5)
+    try rig.bms.perform(.synchronise)
+    #expect(rig.step(after: .zero).stateOfChargeError == 2)
+    rig.step(after: .seconds(1))
+    #expect(rig.out.stateOfChargeAge == .seconds(1))
+    rig = Rig()
+    rig.inputs.reportedStateOfCharge.report(60, at: rig.now)
+    #expect(rig.step().stateOfChargeError == nil, "an outside monitor's is not trusted")
+  }
+
+  @Test("R182: the bound grows by 0.5 % of throughput, 0.1 A of time, 1 % of charge, all of Peukert; nothing lowers it")
+  func errorGrows() throws {
+    func grown(_ amperes: Double, from percent: Double = 50) throws -> Double {
+      var rig = Rig.resting()
+      rig.current = amperes
+      rig.step()
+      try rig.bms.perform(.setStateOfCharge(percent))
+      var last = 0.0
+      for _ in 0..<3600 {
+        rig.step(after: .seconds(1))
+        let error = try #require(rig.out.stateOfChargeError)
+        #expect(error >= last)
+        last = error
+      }
+      return last - 5
+    }
+    #expect(abs(try grown(0) - 0.05) < 1e-6, "0.1 Ah of 200 Ah")
+    #expect(abs(try grown(-10) - 0.075) < 1e-6, "and 0.5 % of 10 Ah; at the 20 h rate Peukert adds nothing")
+    #expect(abs(try grown(20) - 0.2) < 1e-6, "and 1.5 % of 20 Ah")
+    #expect(abs(try grown(-56.5) - (0.05 + 56.5 * (0.005 + 0.0904) / 2)) < 0.003, "Z-3: Peukert 1.0904")
+  }
+
+  @Test("A gap adds what 1 C would have moved in it; a restart does so for the time nobody counted, or knows no bound")
+  func errorUnseen() throws {
+    var rig = Rig.resting()
+    try rig.bms.perform(.synchronise)
+    rig.step(after: .zero)
+    rig.step(after: .seconds(38))  // 2 s counted, 36 s not: 1 % of an hour
+    #expect(abs(try #require(rig.out.stateOfChargeError) - 3) < 0.001)
+    let snapshot = rig.bms.snapshot
+    var again = Rig(restoring: snapshot)
+    #expect(again.step().stateOfChargeError == nil && again.out.stateOfCharge == 100)
+    again.bms = BMS(restoring: snapshot, unseenFor: .seconds(36))
+    again.now = .origin
+    #expect(abs(try #require(again.step().stateOfChargeError) - 4) < 0.001)
+    #expect(again.out.stateOfChargeAge == .seconds(74))
+  }
+
+  @Test("The count stays inside its bound for 5 days of half cycles on a shunt that reads 0.4 % and 40 mA too much")
+  func errorHolds() throws {
+    var rig = Rig.resting(try settings((.measurementStale, 10), (.measurementLate, 5)))
+    try rig.bms.perform(.setStateOfCharge(80))
+    rig.step(after: .zero)
+    var truth = 160.0
+    for step in 0..<720 {  // 10 minutes each
+      let amperes = step / 12 % 2 == 0 ? -30.0 : 29.9
+      truth += amperes / 6 * (amperes > 0 ? 0.9995 : 1)
+      rig.current = amperes * 1.004 + 0.04
+      for _ in 0..<60 { rig.step(after: .seconds(10)) }
+      let soc = try #require(rig.out.stateOfCharge)
+      let error = try #require(rig.out.stateOfChargeError)
+      #expect(abs(soc - truth / 2) <= error, "\(soc) against \(truth / 2), bound \(error)")
+      guard abs(soc - truth / 2) <= error else { return }
+    }
+  }
 }

@@ -55,10 +55,11 @@ struct ContactorBench {
   }
 
   private mutating func move(_ out: Outputs, _ span: TimeSpan) {
-    moving = out.contactorCommand == contact ? .zero : moving + span
+    let command = out.contactorIsLeft ? contact : out.contactorCommand
+    moving = command == contact ? .zero : moving + span
     if moving >= .milliseconds(60) {
-      contact = isStuck ? false : isWelded ? true : out.contactorCommand
-      second = isSecondStuck ? false : out.contactorCommand
+      contact = isStuck ? false : isWelded ? true : command
+      second = isSecondStuck ? false : command
     }
     let battery = rig.voltage ?? 0
     if contact {

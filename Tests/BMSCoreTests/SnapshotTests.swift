@@ -37,6 +37,14 @@ struct SnapshotTests {
     #expect(snapshot.preAlarm && snapshot.isLowCellHard)
     let data = try JSONEncoder().encode(snapshot)
     #expect(try JSONDecoder().decode(Snapshot.self, from: data) == snapshot)
+    // What version 2 wrote lacks what came with 3.
+    var fields = try JSONDecoder().decode([String: JSONValue].self, from: data)
+    for key in ["uncertainAmpereHours", "emptySeconds", "isContactorClosed", "prechargeHeat", "heldOpen"] {
+      fields[key] = nil
+    }
+    fields["version"] = .number(2)
+    let second = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields))
+    #expect(second.version == Snapshot.currentVersion && second.isLowCellHard && !second.isContactorClosed)
     var later = snapshot
     later.version = Snapshot.currentVersion + 1
     #expect(later.defect != nil)
@@ -62,6 +70,12 @@ struct SnapshotTests {
     #expect(isRefused { $0.chargeRetrySeconds = -1 })
     #expect(isRefused { $0.dischargeRetrySeconds = .nan })
     #expect(isRefused { $0.detectedNominalVoltage = .nan })
+    #expect(isRefused { $0.uncertainAmpereHours = -1 })
+    #expect(isRefused { $0.emptySeconds = -1 })
+    #expect(isRefused { $0.prechargeHeat = -1 })
+    #expect(isRefused { $0.prechargeHeat = .nan })
+    #expect(isRefused { $0.heldOpen = 2 })
+    #expect(!isRefused { $0.heldOpen = 1 })
     #expect(isRefused { $0.history.runningSeconds = .nan })
     #expect(isRefused { $0.history.drawnAmpereHours = -1 })
     #expect(isRefused { $0.history.chargedEnergy = .infinity })
@@ -86,5 +100,40 @@ struct SnapshotTests {
     #expect(current.charge.graceUsed == .seconds(30))
     #expect(current.budgetUsed == .minutes(5))
     #expect(LowCell(restoring: snapshot).graceLeft == .zero)
+  }
+}
+
+/// Any JSON, to take fields away from one.
+enum JSONValue: Codable {
+  case number(Double)
+  case text(String)
+  case truth(Bool)
+  case list([JSONValue])
+  case object([String: JSONValue])
+
+  init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let truth = try? value.decode(Bool.self) {
+      self = .truth(truth)
+    } else if let number = try? value.decode(Double.self) {
+      self = .number(number)
+    } else if let text = try? value.decode(String.self) {
+      self = .text(text)
+    } else if let list = try? value.decode([JSONValue].self) {
+      self = .list(list)
+    } else {
+      self = .object(try value.decode([String: JSONValue].self))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    switch self {
+    case .number(let number): try value.encode(number)
+    case .text(let text): try value.encode(text)
+    case .truth(let truth): try value.encode(truth)
+    case .list(let list): try value.encode(list)
+    case .object(let object): try value.encode(object)
+    }
   }
 }

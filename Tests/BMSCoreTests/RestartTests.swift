@@ -1,0 +1,212 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+extension ContactorBench {
+  /// The program ends without opening anything, and another run begins with nothing heard yet.
+  mutating func restart(unseenFor unseen: TimeSpan? = .seconds(3), snapshot: Snapshot? = nil) {
+    let stored = snapshot ?? rig.bms.snapshot
+    rig.bms = BMS(settings: rig.bms.settings, wiring: rig.bms.wiring, restoring: stored, unseenFor: unseen)
+    rig.inputs = Inputs()
+    rig.inputs.batteryVoltage = .waiting
+    rig.inputs.current = .waiting
+    rig.inputs.batteryTemperature = .waiting
+    rig.inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
+    rig.inputs.systemVoltage = .waiting
+    rig.inputs.contactorFeedback = .waiting
+    if rig.bms.wiring.contactors == .two { rig.inputs.secondContactorFeedback = .waiting }
+    rig.inputs.thermalSwitch = .waiting
+    rig.out = Outputs()
+  }
+
+  /// Runs and returns whether the contact was closed all the time.
+  mutating func staysClosed(_ span: TimeSpan) -> Bool {
+    let end = rig.now + span
+    while rig.now < end {
+      step()
+      if !contact { return false }
+    }
+    return true
+  }
+}
+
+@Suite("A restart of the program")
+struct RestartTests {
+  @Test("R24: a restart within 120 s keeps a closed contactor closed, without another pre-charge", arguments: [1, 2])
+  func kept(contactors: Int) throws {
+    var bench = ContactorBench.closed(contactors: try #require(Wiring.Contactors(rawValue: contactors)))
+    #expect(bench.rig.bms.snapshot.isContactorClosed)
+    bench.restart(unseenFor: .seconds(120))
+    bench.step()
+    #expect(bench.contact && bench.out.contactorCommand && !bench.out.prechargeCommand)
+    #expect(bench.out.chargeAllowed && bench.out.state == .running, "all data came with the first step here")
+    #expect(bench.staysClosed(.minutes(2)) == true)
+  }
+
+  @Test("R24, R25: after more than 120 s, or when nobody knows how long it was, a start opens it and pre-charges")
+  func tooOld() {
+    for unseen in [TimeSpan.seconds(121), .seconds(-1), nil] {
+      var bench = ContactorBench.closed()
+      bench.restart(unseenFor: unseen)
+      #expect(bench.staysClosed(.seconds(1)) == false)
+      #expect(bench.run(.seconds(5)) { $0.prechargeCommand } == true)
+    }
+  }
+
+  @Test("R24: until the feedback was heard no command is given; after 5 s without any it is opened")
+  func left() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hasFeedback = false
+    for _ in 0..<245 { bench.step() }
+    #expect(bench.out.contactorIsLeft && bench.contact && !bench.out.chargeAllowed)
+    for _ in 0..<10 { bench.step() }
+    #expect(!bench.out.contactorIsLeft && !bench.contact && !bench.out.contactorCommand)
+  }
+
+  @Test("R20, R24: a contact that is found open is pre-charged, whatever the snapshot says")
+  func foundOpen() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.contact = false
+    bench.system = 0
+    bench.step()
+    #expect(!bench.out.contactorCommand && !bench.out.contactorIsLeft)
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+    #expect(!bench.wasClosedEarly)
+  }
+
+  @Test("R24: what forbids after a restart opens it 2 s after; 0.5 V across it is no closed contact")
+  func forbidden() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hot = true
+    #expect(bench.staysClosed(TimeSpan(seconds: 1.9)) == true)
+    #expect(bench.staysClosed(.seconds(1)) == false)
+    bench = ContactorBench.closed()
+    bench.restart()
+    bench.drop = 0.5
+    bench.system = 12.7
+    #expect(bench.staysClosed(.seconds(10)) == true)
+    bench.restart()
+    bench.drop = 0.51
+    bench.system = 12.69
+    #expect(bench.staysClosed(.seconds(1)) == false)
+  }
+
+  @Test("OD-20: a restart without data keeps the contactor for 60 s and the 2 s of the lead, and allows nothing")
+  func withoutData() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.restart()
+    bench.rig.lowest = nil
+    var isAnyAllowed = false
+    let began = bench.rig.now
+    bench.run(.minutes(2)) {
+      if $0.chargeAllowed || $0.dischargeAllowed { isAnyAllowed = true }
+      return !$0.contactorCommand && !$0.contactorIsLeft
+    }
+    #expect(!isAnyAllowed)
+    #expect(bench.rig.now - began >= .seconds(62) && bench.rig.now - began < TimeSpan(seconds: 62.5))
+  }
+
+  @Test("R51: five minutes of an empty battery are five minutes over a restart, not five more")
+  func emptyTimer() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.voltage = 11.5
+    bench.rig.cells(2.5, 3.0)
+    bench.run(.seconds(200))
+    #expect(bench.out.mode == .on)
+    bench.restart()
+    bench.step()
+    let left = bench.out.offIn ?? .zero
+    #expect(left <= .seconds(101) && left > .seconds(99))
+    bench.run(.seconds(102))
+    #expect(bench.out.mode == .off && bench.out.offCause == .lowCell)
+  }
+
+  @Test("R74: what the second line of defence opened stays open over a restart")
+  func secondLine() {
+    var snapshot = Snapshot()
+    snapshot.heldOpen = CurrentDirection.discharge.rawValue
+    snapshot.lowCell = true
+    var bench = ContactorBench()
+    bench.rig.cells(3.0, 3.3)
+    bench.restart(snapshot: snapshot)
+    #expect(bench.run(.seconds(20)) { $0.contactorCommand || $0.prechargeCommand } == false)
+    bench.rig.cells(3.2, 3.3)
+    #expect(bench.run(.seconds(20)) { $0.contactorCommand } == true)
+  }
+
+  @Test("OD-18: a pre-charge resistor that was hot cools before a restart tries it again")
+  func hotResistor() {
+    var bench = ContactorBench()
+    bench.load = 0.01
+    bench.run(.seconds(2)) { $0.contactorFault != nil }
+    let heat = bench.rig.bms.snapshot.prechargeHeat
+    #expect(heat > 0)
+    bench.restart()
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(60)) { $0.prechargeCommand } == true)
+    // 500 J cool in 30 s.
+    #expect(bench.rig.now - began >= TimeSpan(seconds: heat / 500 * 30) - .milliseconds(40))
+  }
+
+  @Test("R50: Off without its cause is told as such and ended like a soft Off")
+  func causeLost() throws {
+    var snapshot = Snapshot()
+    snapshot.mode = Mode.off.rawValue
+    var rig = Rig(restoring: snapshot)
+    rig.step()
+    #expect(rig.out.offCause == .error && rig.out.chargeReason.rule == .offAfterError)
+    try rig.bms.perform(.requestMode(.on, by: .app))
+    #expect(rig.step().mode == .on)
+  }
+
+  @Test(
+    "R25: an update that fails opens ATC, ATD and then the contactor after 120 s; R27: a retry within them, or later")
+  func updateFails() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.inputs.isUpdateFailing = true
+    bench.step()
+    #expect(bench.run(TimeSpan(seconds: 119.8)) { !$0.chargeAllowed || !$0.dischargeAllowed } == false)
+    bench.rig.inputs.isUpdateFailing = false  // a retry
+    bench.step()
+    bench.rig.inputs.isUpdateFailing = true
+    bench.step()
+    #expect(bench.run(TimeSpan(seconds: 119.8)) { !$0.chargeAllowed || !$0.dischargeAllowed } == false)
+    bench.run(TimeSpan(seconds: 0.2))
+    #expect(bench.out.chargeBlocks.contains(.update) && bench.out.dischargeBlocks.contains(.update))
+    #expect(bench.out.contactorCommand, "R76: 2 s later")
+    bench.run(TimeSpan(seconds: 2.2))
+    #expect(!bench.out.contactorCommand)
+    bench.rig.inputs.isUpdateFailing = false
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+  }
+
+  @Test("R24, R28: while an update goes on the outputs keep their state and the LED alternates")
+  func updating() {
+    var bench = ContactorBench.closed()
+    bench.rig.inputs.isUpdating = true
+    #expect(bench.run(.minutes(3)) { !$0.chargeAllowed || !$0.dischargeAllowed || !$0.contactorCommand } == false)
+    #expect(bench.out.statusPattern == .alternating)
+  }
+
+  @Test("R75: as a setting, more than 0.7 A 30 s after ATD opened opens the contactor; 0.7 A does not; off by default")
+  func oldRule() throws {
+    for (isOn, amperes, opens) in [(1.0, -0.71, true), (1, -0.7, false), (0, -5, false)] {
+      var bench = ContactorBench.closed(try settings((.contactorAfterDischargeContact, isOn)))
+      bench.rig.period = .milliseconds(100)
+      bench.rig.temperature = 55
+      bench.rig.current = amperes
+      bench.step()
+      #expect(!bench.out.dischargeAllowed)
+      let began = bench.rig.now
+      #expect(bench.run(.minutes(2)) { !$0.contactorCommand } == opens)
+      if opens { #expect(bench.rig.now - began >= .seconds(32) && bench.rig.now - began < .milliseconds(32_300)) }
+    }
+  }
+}
