@@ -65,6 +65,7 @@ public struct BMS: Sendable {
   var plausibility = Plausibility()
   private var detectedNominalVoltage: Double?
   private var charge: ChargeControl
+  private var derating = Derating()
   private var started: Instant?
   private var last = Instant.origin
   private var wasComplete = false
@@ -244,6 +245,7 @@ public struct BMS: Sendable {
       judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
       dischargeAllowed: outputs.dischargeAllowed || !contactor.carries, elapsed: elapsed
     )
+    derating.evaluate(judged, parameters, elapsed: elapsed)
     limit(judged, data, inputs.shutdown, parameters, at: now, into: &outputs)
     outputs.state = state(data, inputs.shutdown)
     if outputs.state == .running { hasRun = true }
@@ -451,6 +453,12 @@ public struct BMS: Sendable {
             .reducedAfterLowCell, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
             endsAt: Parameters.reducedUntil))
       }
+      if derating.charge < 1 {
+        amperes = quantised(amperes * derating.charge)
+        reason = Reason(
+          .nearCellEnd, .cells, place: judged.highestCell?.place, value: judged.highestCell?.value,
+          endsAt: Derating.chargeTable[0].volts)
+      }
       outputs.limits.chargeCurrent = amperes
       outputs.chargeCurrentReason = reason
     } else {
@@ -464,6 +472,12 @@ public struct BMS: Sendable {
       let isCapped = parameters.dischargeCap < parameters.peak
       outputs.limits.dischargeCurrent = min(parameters.peak, parameters.dischargeCap)  // R149
       outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
+      if derating.discharge < 1 {
+        outputs.limits.dischargeCurrent = quantised(outputs.limits.dischargeCurrent * derating.discharge)
+        outputs.dischargeCurrentReason = Reason(
+          .nearCellEnd, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
+          endsAt: quantised(parameters.lowCell + Derating.dischargeTable[3].volts))
+      }
     } else {
       outputs.limits.dischargeCurrent = 0  // R147
       outputs.dischargeCurrentReason = outputs.dischargeReason
@@ -677,8 +691,17 @@ public struct BMS: Sendable {
   private mutating func isProtective(_ outputs: inout Outputs) -> Bool {
     if previous.chargeAllowed, !outputs.chargeAllowed { return true }
     if previous.dischargeAllowed, !outputs.dischargeAllowed { return true }
-    if outputs.limits.chargeCurrent < previous.limits.chargeCurrent { return true }
-    if outputs.limits.dischargeCurrent < previous.limits.dischargeCurrent { return true }
+    // A limit that slides along its table is in time at the next period.
+    if outputs.limits.chargeCurrent < previous.limits.chargeCurrent,
+      outputs.chargeCurrentReason.rule != .nearCellEnd
+    {
+      return true
+    }
+    if outputs.limits.dischargeCurrent < previous.limits.dischargeCurrent,
+      outputs.dischargeCurrentReason.rule != .nearCellEnd
+    {
+      return true
+    }
     guard let before = previous.limits.chargeVoltage else { return false }
     guard let after = outputs.limits.chargeVoltage else { return true }
     // The end of an absorption lowers CVL too, but protects nothing.

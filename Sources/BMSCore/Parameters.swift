@@ -95,6 +95,8 @@ struct Parameters: Sendable {
   let minimumChargeTemperature: Double
   let temperatureRequired: Bool
   let currentReversed: Bool
+  /// OD-2.
+  let derates: Bool
   /// R75.
   let opensAfterContact: Bool
 
@@ -153,6 +155,7 @@ struct Parameters: Sendable {
     minimumChargeTemperature = settings[.minimumChargeTemperature]
     temperatureRequired = settings[.temperatureRequired] != 0
     currentReversed = settings[.currentReversed] != 0
+    derates = settings[.limitsNearCellEnds] != 0
     opensAfterContact = settings[.contactorAfterDischargeContact] != 0
     floor = settings[.dischargeFloor]
     warningLevel = settings[.lowStateOfChargeWarning]

@@ -91,6 +91,8 @@ public enum Rule: UInt8, Sendable, Hashable {
   case rating
   /// Reduced charge after a low cell (R153, OD-2).
   case reducedAfterLowCell
+  /// CCL or DCL along the table near a cell's end.
+  case nearCellEnd
 }
 
 /// Why an output is what it is.

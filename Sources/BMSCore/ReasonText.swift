@@ -55,6 +55,7 @@ extension Reason: CustomStringConvertible {
     case .installerCap: "the installer's limit"
     case .capacity: "1 A per Ah of capacity"
     case .rating: "the rating of the model"
+    case .nearCellEnd: "\(placeText("a cell"))\(at("V")) is near its end, full from \(end("V")) on"
     case .reducedAfterLowCell:
       "reduced after a low cell: \(placeText("lowest cell"))\(at("V")), until above \(end("V"))"
     }

@@ -54,6 +54,8 @@ public enum Setting: Int, CaseIterable, Sendable {
   case maximumChargeCurrent
   /// OD-2, installer's cap on DCL.
   case maximumDischargeCurrent
+  /// OD-2: CCL and DCL fall along a table near the cells' ends, instead of all or nothing.
+  case limitsNearCellEnds
   /// R75: the contactor opens when more than 0.7 A flows 30 s after ATD opened.
   case contactorAfterDischargeContact
   /// Whether a temperature that was never told forbids; one that was told and is lost always does.
@@ -122,6 +124,8 @@ public enum Setting: Int, CaseIterable, Sendable {
       .init("maximum_charge_current", .amperes, 1000, 1...1000, "OD-2")
     case .maximumDischargeCurrent:
       .init("maximum_discharge_current", .amperes, 1200, 1...1200, "OD-2")
+    case .limitsNearCellEnds:
+      .init("smooth_limits", .none, 0, 0...1, "OD-2", choices: [0, 1])
     case .contactorAfterDischargeContact:
       .init("contactor_opens_after_atd", .none, 0, 0...1, "R75", choices: [0, 1])
     case .temperatureRequired:
