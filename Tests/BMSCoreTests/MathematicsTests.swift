@@ -17,7 +17,9 @@ struct MathematicsTests {
     for nothing in [0, -0.5, -1, .infinity, .nan] { #expect(naturalLogarithm(nothing) == 0, "\(nothing)") }
   }
 
-  @Test("The exponential from -0.34 to 0.34 to 3e-16 of its size, to 20 to 2e-15; beyond 700 it stays at its end, and not a number is 0")
+  @Test(
+    "The exponential from -0.34 to 0.34 to 3e-16 of its size, to 20 to 2e-15; beyond 700 it stays at its end, and not a number is 0"
+  )
   func exponentials() {
     for (reach, bound) in [(0.34, 3e-16), (20.0, 2e-15)] {
       var worst = 0.0

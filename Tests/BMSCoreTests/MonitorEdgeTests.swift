@@ -39,7 +39,8 @@ struct MonitorEdgeTests {
     #expect(rig.step().stateOfCharge == 0)
   }
 
-  @Test("A reported 120 % begins at 100 % and -5 % at 0 %, with consumed to match", arguments: [(120.0, 100.0), (-5, 0)])
+  @Test(
+    "A reported 120 % begins at 100 % and -5 % at 0 %, with consumed to match", arguments: [(120.0, 100.0), (-5, 0)])
   func reported(said: Double, taken: Double) {
     var rig = Rig()
     rig.inputs.reportedStateOfCharge.report(said, at: rig.now)
@@ -65,7 +66,8 @@ struct MonitorEdgeTests {
     #expect(rig.step().stateOfCharge == 37.5)
   }
 
-  @Test("R167, R168, R169, R182: a synchronisation tells cause, before, after, V and A; consumed is 0, age and trust new")
+  @Test(
+    "R167, R168, R169, R182: a synchronisation tells cause, before, after, V and A; consumed is 0, age and trust new")
   func synchronised() throws {
     var rig = Rig()
     rig.inputs.reportedStateOfCharge.report(80, at: rig.now)
@@ -119,7 +121,8 @@ struct MonitorEdgeTests {
     }
   }
 
-  @Test("R160: the factor is that of the present current: 15 A 1.0205, then 56.5 A 1.0904, then 10 A 1, then 100 A 1.122")
+  @Test(
+    "R160: the factor is that of the present current: 15 A 1.0205, then 56.5 A 1.0904, then 10 A 1, then 100 A 1.122")
   func factors() throws {
     var rig = Rig.resting(soc: 100)
     for (amperes, factor) in [(15.0, 1.020_48), (56.5, 1.090_45), (10, 1), (100, 1.122_02), (10.5, 1.002_44)] {
@@ -288,7 +291,8 @@ struct MonitorEdgeTests {
     #expect(try reasons() == [.capacity, .rating])
     #expect(try reasons((.batteryCapacity, 500)) == [.capacity, .rating])
     #expect(try reasons((.batteryCapacity, 501)) == [.rating, .rating])
-    #expect(try reasons((.maximumChargeCurrent, 199), (.maximumDischargeCurrent, 599)) == [.installerCap, .installerCap])
+    #expect(
+      try reasons((.maximumChargeCurrent, 199), (.maximumDischargeCurrent, 599)) == [.installerCap, .installerCap])
     #expect(try reasons((.maximumChargeCurrent, 200), (.maximumDischargeCurrent, 600)) == [.capacity, .rating])
   }
 }

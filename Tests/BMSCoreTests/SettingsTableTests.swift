@@ -151,7 +151,8 @@ struct SettingsTableTests {
   @Test("R326, R336, R332, R333: Ah, tail current in % of them, hours and days become amperes and seconds")
   func units() throws {
     let parameters = Parameters(
-      try settings((.batteryCapacity, 300), (.tailCurrent, 2.5), (.absorptionTime, 3), (.repeatedAbsorptionInterval, 7)))
+      try settings((.batteryCapacity, 300), (.tailCurrent, 2.5), (.absorptionTime, 3), (.repeatedAbsorptionInterval, 7))
+    )
     #expect(parameters.capacity == 300 && parameters.tailCurrent == 7.5)
     #expect(parameters.absorptionSeconds == 10_800 && parameters.intervalSeconds == 604_800)
     #expect(parameters.chargedDetection == .minutes(3))

@@ -1,0 +1,455 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+@Suite("One step of the core at its edges")
+struct StepEdgeTests {
+  @Test("R118: before the first step, and from inputs that nothing feeds, nothing is allowed and nothing commanded")
+  func nothing() {
+    let out = Outputs()
+    #expect(!out.chargeAllowed && !out.dischargeAllowed && out.limits == .withdrawn)
+    #expect(!out.contactorCommand && !out.prechargeCommand && !out.relayActive)
+    #expect(!out.isStateOfChargeTrusted && out.stateOfCharge == nil && !out.protectiveChange)
+    #expect(out.mode == .on && out.state == .waiting && out.auxiliary)
+    #expect(out.statusPattern == .orange && out.channelPattern == .flashing)
+    #expect(Limits.withdrawn.chargeCurrent == 0 && Limits.withdrawn.dischargeCurrent == 0)
+    #expect(Limits.withdrawn.isAvailable && Limits.withdrawn.chargeVoltage == nil)
+    var bms = BMS()
+    let first = bms.step(Inputs(), at: .origin)
+    #expect(!first.chargeAllowed && !first.dischargeAllowed && !first.contactorCommand)
+    let inputs = Inputs()
+    #expect(inputs.mayJoin && inputs.isControlEnabled && !inputs.hasControlClient && !inputs.shutdown)
+    #expect(!inputs.areSettingsLost && !inputs.isCalibrationLost && !inputs.isUpdating)
+    #expect(!ContactFeedback.waiting.isClosed && !ContactFeedback.unassigned.isClosed)
+  }
+
+  @Test("At rest the next step is due after 100 ms; time that goes back counts as standing still")
+  func time() {
+    var rig = Rig.resting()
+    rig.current = -100
+    rig.step()
+    #expect(rig.out.nextDeadline == rig.now + .milliseconds(100))
+    let last = rig.now
+    let before = rig.bms.snapshot
+    rig.step(after: .seconds(-5))
+    #expect(rig.out.nextDeadline == last + .milliseconds(100))
+    #expect(rig.bms.snapshot.consumed == before.consumed)
+    #expect(rig.bms.snapshot.history.runningSeconds == before.history.runningSeconds)
+  }
+
+  @Test("R316, R317, R157: volts, amperes, watts, state of charge, consumed and time to go stand side by side")
+  func values() throws {
+    var rig = Rig.resting(soc: 80)
+    (rig.voltage, rig.current, rig.temperature) = (13.25, -20, 21.5)
+    rig.step()
+    #expect(rig.out.voltage == 13.25 && rig.out.current == -20 && rig.out.power == -265)
+    #expect(rig.out.temperature == 21.5 && rig.out.stateOfCharge == 80)
+    #expect(abs((rig.out.consumed ?? 0) + 40) < 1e-9)
+    #expect(rig.out.timeToGo != nil && rig.out.alarms.isEmpty)
+  }
+
+  @Test("R79, R341: reversed, 20 A out of the sensor are 20 A in: current, power, count and history turn round")
+  func reversed() throws {
+    var rig = Rig.resting(try settings((.currentReversed, 1)), soc: 50)
+    rig.period = .seconds(1)
+    rig.current = -20
+    rig.run(.hours(1))
+    #expect(rig.out.current == 20 && rig.out.power == 264)
+    #expect(abs((rig.out.stateOfCharge ?? 0) - 59.9) < 0.05)
+    #expect(rig.bms.history.drawnAmpereHours == 0 && rig.bms.history.chargedEnergy > 0.26)
+    rig.current = 601
+    rig.step()
+    #expect(rig.out.alarms.contains(.highDischargeCurrent) && !rig.out.alarms.contains(.highChargeCurrent))
+  }
+
+  @Test("Allowed current is no error 36, in either direction, for a minute", arguments: [100.0, -100])
+  func allowedCurrent(current: Double) {
+    var rig = Rig.resting(soc: 60)
+    rig.current = current
+    #expect(!rig.run(.minutes(1)) { !$0.alarms.isEmpty })
+  }
+
+  @Test("R208: with a contactor to close, a voltage in no window or missing cells pre-charge nothing")
+  func startsOnlyInside() {
+    var bench = ContactorBench()
+    bench.rig.voltage = 15.5
+    #expect(!bench.run(.seconds(10)) { $0.prechargeCommand || $0.contactorCommand })
+    #expect(bench.out.state == .waiting && bench.out.alarms == [.wrongSystemVoltage])
+    bench = ContactorBench()
+    (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+    #expect(!bench.run(.seconds(4)) { $0.prechargeCommand || $0.contactorCommand || $0.state != .waiting })
+    bench = ContactorBench()
+    bench.hot = true
+    #expect(!bench.run(.seconds(4)) { $0.prechargeCommand || $0.contactorCommand || $0.state != .waiting })
+  }
+
+  @Test("R63: lost cells are state 10 while the contactor is closed, and when it has opened; 8 before they ever came")
+  func errorState() {
+    var bench = ContactorBench.closed()
+    (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+    bench.run(.seconds(30))
+    #expect(bench.out.state == .error && bench.out.contactorCommand)
+    bench.run(.seconds(40))
+    #expect(bench.out.state == .error && !bench.out.contactorCommand && bench.out.contactorPhase == .open)
+    #expect(State.waiting.rawValue == 8 && State.error.rawValue == 10 && State.running.rawValue == 9)
+    #expect(
+      [State.shutdown, .standby, .goingToRun, .precharging, .contactorCheck, .pending].map(\.rawValue)
+        == [12, 14, 15, 16, 17, 18])
+  }
+
+  @Test("R22: running is contactor closed, green steady and a lit Bluetooth LED for who is connected")
+  func running() {
+    var bench = ContactorBench.closed()
+    bench.rig.inputs.hasControlClient = true
+    bench.step()
+    #expect(bench.out.state == .running && bench.out.contactorClosed == true)
+    #expect(bench.out.statusPattern == .green && bench.out.channelPattern == .on)
+  }
+
+  @Test("R77: two contacts: closed is both closed; one open is open; one unknown is unknown")
+  func twoContacts() {
+    var rig = Rig.resting(wiring: Wiring(contactors: .two))
+    func closed(_ first: Bool?, _ second: Bool?) -> Bool? {
+      rig.inputs.contactorFeedback = first.map { ContactFeedback(isClosed: $0, at: rig.now) } ?? .waiting
+      rig.inputs.secondContactorFeedback = second.map { ContactFeedback(isClosed: $0, at: rig.now) } ?? .waiting
+      return rig.step().contactorClosed
+    }
+    #expect(closed(true, true) == true)
+    #expect(closed(true, false) == false && closed(false, true) == false && closed(false, false) == false)
+    #expect(closed(true, nil) == nil && closed(nil, true) == nil)
+    #expect(closed(false, nil) == false)
+  }
+
+  @Test("A contact's report is used while it is younger than 5 s, not at 5 s")
+  func contactAge() {
+    var rig = Rig.resting()
+    rig.inputs.contactorFeedback = ContactFeedback(isClosed: true, at: rig.now)
+    rig.run(.milliseconds(4_900))
+    #expect(rig.out.contactorClosed == true)
+    rig.step()
+    #expect(rig.out.contactorClosed == nil)
+  }
+
+  @Test(
+    "Each contact and thermal switch that is wired and silent warns, 5 s after the start and not sooner",
+    arguments: 0..<4)
+  func feedbackLost(which: Int) {
+    var rig = Rig()
+    switch which {
+    case 0: rig.inputs.contactorFeedback = .waiting
+    case 1: rig.inputs.secondContactorFeedback = .waiting
+    case 2: rig.inputs.thermalSwitch = .waiting
+    default: rig.inputs.secondThermalSwitch = .waiting
+    }
+    rig.step()
+    #expect(!rig.run(.milliseconds(4_900)) { $0.alarms.contains(.feedbackLost) })
+    #expect(rig.step().alarms.contains(.feedbackLost))
+  }
+
+  @Test("R72: either of the two thermal switches is enough", arguments: [true, false])
+  func thermalSwitches(isFirst: Bool) {
+    var rig = Rig.resting()
+    let open = ContactFeedback(isClosed: false, at: rig.now)
+    if isFirst { rig.inputs.thermalSwitch = open } else { rig.inputs.secondThermalSwitch = open }
+    rig.step()
+    #expect(rig.out.alarms == [.busbarHot, .loadDisconnected])
+    #expect(rig.out.chargeBlocks == .contactor && rig.out.dischargeBlocks == .contactor)
+  }
+
+  @Test("R71: the reason of W-B04 tells the volts across the contactor and the limit of 0.5 V")
+  func dropReason() {
+    var bench = ContactorBench.closed()
+    bench.drop = 0.75
+    bench.run(.seconds(3)) { $0.alarms.contains(.badContact) }
+    let cause = bench.rig.bms.record(of: .badContact).cause
+    #expect(abs((cause?.value ?? 0) - 0.75) < 1e-6 && cause?.endsAt == 0.5)
+  }
+
+  @Test("Reasons tell what ends them: 7 °C, 45 °C, 50 °C, 3.6 V, 3.2 V")
+  func ends() {
+    var rig = Rig.resting()
+    func ends(_ degrees: Double, _ low: Double = 3.3, _ high: Double = 3.3) -> [Double?] {
+      rig = Rig.resting()
+      rig.temperature = degrees
+      rig.cells(low, high)
+      rig.step()
+      return [rig.out.chargeReason.endsAt, rig.out.dischargeReason.endsAt]
+    }
+    #expect(ends(4) == [7, nil])
+    #expect(ends(50) == [45, nil])
+    #expect(ends(55) == [45, 50])
+    #expect(ends(20, 3.3, 3.75) == [3.6, nil])
+    #expect(ends(20, 2.5, 3.3) == [nil, 3.2])
+  }
+
+  @Test("A reason keeps its beginning while rule, input and fault are the same, and begins anew with another input")
+  func since() {
+    var rig = Rig.resting()
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.run(.seconds(6))
+    let first = rig.out.chargeReason.since
+    #expect(rig.out.chargeReason.rule == .dataLost && rig.out.chargeReason.input == .cells)
+    rig.run(.seconds(3))
+    #expect(rig.out.chargeReason.since == first)
+    rig.cells(3.3, 3.3)
+    rig.current = nil
+    rig.step()
+    rig.run(.seconds(3))
+    rig.cells(3.3, 3.3)
+    rig.step()
+    #expect(rig.out.chargeReason.rule == .dataLost && rig.out.chargeReason.input == .current)
+    #expect(rig.out.chargeReason.since > first)
+    let second = rig.out.chargeReason.since
+    rig.inputs.current.report(.sensorError)
+    rig.step()
+    #expect(rig.out.chargeReason.fault == .sensorError && rig.out.chargeReason.since > second)
+  }
+
+  @Test("R196, R241: while a charge current alarms, the warning of the same direction is not told beside it")
+  func warningBesideAlarm() {
+    for (current, alarm) in [(700.0, Alarm.highChargeCurrent), (-700, .highDischargeCurrent)] {
+      var rig = Rig.resting()
+      rig.current = current
+      rig.run(.seconds(15))
+      #expect(rig.out.alarms.contains(alarm))
+      #expect(!rig.out.alarms.contains(.highChargeCurrentWarning))
+      #expect(!rig.out.alarms.contains(.highDischargeCurrentWarning))
+    }
+  }
+
+  @Test("R99, R100: lost cells are told as lost (#32, two blinks), no more as late; both directions are forbidden")
+  func lostNotLate() {
+    var rig = Rig.resting()
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.run(.milliseconds(4_900))
+    #expect(rig.out.alarms == [.cellsLate] && rig.out.statusPattern == .red(blinks: 1))
+    #expect(rig.out.chargeAllowed && rig.out.dischargeAllowed)
+    rig.step()
+    #expect(rig.out.alarms == [.cellsLost, .loadDisconnected] && rig.out.statusPattern == .red(blinks: 2))
+    #expect(rig.out.chargeBlocks == .data && rig.out.dischargeBlocks == .data)
+    #expect(Alarm.cellsLost.definition.gxNumber == 32)
+  }
+
+  @Test("R101: a healthy bank has no alarm, no reason and level 0; R103: pre-alarm is level 1, low cell level 2")
+  func levels() throws {
+    var rig = Rig.resting()
+    rig.run(.minutes(1))
+    #expect(rig.out.alarms.isEmpty && rig.out.lowCellLevel.rawValue == 0)
+    #expect(rig.out.chargeReason.rule == .allowed && rig.out.dischargeReason.rule == .allowed)
+    rig.cells(3.10, 3.3)
+    #expect(rig.step().lowCellLevel.rawValue == 1)
+    rig.cells(2.59, 3.3)
+    #expect(rig.step().lowCellLevel.rawValue == 2)
+  }
+
+  @Test(
+    "R102, R94: A-B01 names the battery and the cell, stays while one cell is at 3.19 V, and ends when that one is gone"
+  )
+  func named() throws {
+    var rig = Rig.resting(try unannounced())
+    rig.inputs.cellExtremes = Extremes()
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.inputs.cells = CellTable(expectedCount: 2)
+    let bad = try #require(CellPlace(battery: 2, cell: 3))
+    let good = try #require(CellPlace(battery: 1, cell: 1))
+    func report(_ volts: Double) {
+      rig.inputs.cells.report(volts, of: bad, at: rig.now)
+      rig.inputs.cells.report(3.3, of: good, at: rig.now)
+    }
+    report(2.8)
+    #expect(rig.step().alarms.contains(.lowCell))
+    #expect(rig.bms.record(of: .lowCell).cause?.place == bad)
+    report(3.19)
+    #expect(rig.step().alarms.contains(.lowCell))
+    // The faulty battery is bypassed: the table is made anew without it.
+    rig.inputs.cells = CellTable(expectedCount: 1)
+    rig.inputs.cells.report(3.3, of: good, at: rig.now)
+    #expect(rig.step().alarms.isEmpty && rig.out.dischargeAllowed)
+  }
+
+  @Test("A first step that allows is no protective change; a CVL that falls for lost data or a cap is one, once")
+  func protective() throws {
+    var rig = Rig()
+    rig.step()
+    #expect(rig.out.chargeAllowed && !rig.out.protectiveChange)
+    rig.bms.apply(try settings((.maximumChargeVoltage, 13.6)))
+    #expect(rig.step().protectiveChange && rig.out.limits.chargeVoltage == 13.6)
+    #expect(!rig.step().protectiveChange)
+
+    rig = Rig.resting(try unannounced())
+    rig.voltage = 14.15
+    rig.cells(2.7, 3.76)
+    rig.step()
+    #expect(rig.out.limits.chargeVoltage == 14.2 && rig.out.limits.chargeCurrent == 0)
+    #expect(!rig.step().protectiveChange)
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.run(.seconds(4))
+    #expect(!rig.out.protectiveChange)
+    #expect(rig.run(.seconds(2)) { $0.protectiveChange })
+    #expect(rig.out.limits.chargeVoltage == 13.5 && rig.out.chargeVoltageReason.rule == .dataLost)
+    #expect(!rig.step().protectiveChange)
+  }
+
+  @Test("R248, R165: another nominal voltage is judged anew at once; any other setting is not")
+  func apply() throws {
+    var rig = Rig.resting()
+    rig.voltage = 26
+    rig.run(.seconds(3))
+    #expect(!rig.out.chargeAllowed)
+    rig.bms.apply(try settings((.nominalVoltage, 24)))
+    #expect(rig.step().chargeAllowed)
+    rig = Rig.resting()
+    rig.voltage = 15.01
+    rig.run(.seconds(3))
+    rig.voltage = 14.9
+    rig.bms.apply(try settings((.absorptionTime, 3)))
+    #expect(!rig.run(.seconds(9)) { $0.chargeAllowed })
+  }
+
+  @Test("R52: a charger on a closed contactor keeps an empty bank from going off; on an open one it must show itself")
+  func chargeVoltage() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.voltage = 12
+    bench.rig.cells(2.5, 3)
+    bench.rig.current = 0
+    bench.run(.seconds(1))
+    #expect(bench.out.offIn == nil, "12.0 V and nothing flows out")
+    bench.rig.current = -0.06
+    bench.run(.seconds(1))
+    #expect(bench.out.offIn != nil)
+    // On, never closed, and the system side has held 12 V ever since.
+    var rig = Rig.resting(wiring: Wiring(contactors: .one))
+    rig.system = 12
+    rig.cells(2.5, 3)
+    rig.run(.seconds(10))
+    #expect(!rig.out.contactorCommand && rig.out.offIn != nil)
+  }
+
+  @Test("Extremes that come with one silent half, single cells beside them, and ties")
+  func extremes() throws {
+    var rig = Rig.resting()
+    rig.inputs.cellExtremes = Extremes(lowest: .waiting, highest: .unassigned)
+    rig.highest = nil
+    #expect(rig.step().chargeBlocks == .data)
+    rig = Rig.resting()
+    let place = try #require(CellPlace(battery: 3, cell: 2))
+    rig.inputs.cells.report(3.75, of: place, at: rig.now)
+    #expect(rig.step().chargeReason.place == place)
+    // It says nothing any more, and the extremes speak for all.
+    rig.run(.milliseconds(4_800))
+    #expect(!rig.out.chargeAllowed, "the extremes are at 3.3 V: but a fresh cell at 3.75 V is believed")
+    rig.step()
+    #expect(rig.out.chargeAllowed)
+    rig.inputs.cells.report(3.75, of: place, at: rig.now)
+    rig.inputs.cells.report(.sensorError, of: place)
+    #expect(rig.step().chargeAllowed, "a cell whose newest report is a fault says nothing")
+    // Of two equal cells the first is named.
+    rig = Rig.resting()
+    rig.inputs.cellExtremes.lowestPlace = CellPlace(battery: 1, cell: 1)
+    rig.inputs.cellExtremes.highestPlace = CellPlace(battery: 1, cell: 1)
+    rig.inputs.cells.report(3.3, of: place, at: rig.now)
+    rig.step()
+    #expect(rig.out.lowestCell?.place == CellPlace(battery: 1, cell: 1))
+    #expect(rig.out.highestCell?.place == CellPlace(battery: 1, cell: 1))
+  }
+
+  @Test(
+    "The worst fault speaks for all: out of range before sensor error, silence before late; the first of two equals")
+  func worst() throws {
+    let order: [InputFault] = [
+      .none, .late, .notAvailable, .stale, .incomplete, .neverSeen, .unassigned, .sensorError, .outOfRange,
+    ]
+    let first = CellPlace(battery: 1, cell: 1)
+    let second = CellPlace(battery: 1, cell: 2)
+    for (index, fault) in order.enumerated() {
+      for (otherIndex, other) in order.enumerated() {
+        var state = RoleState()
+        state.worsen(fault, age: .seconds(1), place: first)
+        state.worsen(other, age: .seconds(2), place: second)
+        #expect(state.fault == (otherIndex > index ? other : fault), "\(fault) and \(other)")
+        #expect(state.age == .seconds(2))
+        if max(index, otherIndex) > 0 { #expect(state.place == (otherIndex > index ? second : first)) }
+      }
+    }
+  }
+
+  @Test("Plausible is -2400...2400 A, 0...5 V a cell, 0...75 V a bank (R7), -50...120 °C (R12), both ends included")
+  func plausible() {
+    func usable(_ change: (inout Rig) -> Void) -> Bool {
+      var rig = Rig.resting()
+      change(&rig)
+      return rig.step().chargeReason.fault == .none && !rig.out.dischargeBlocks.contains(.data)
+    }
+    for (value, isGood) in [(-2400.0, true), (2400, true), (-2400.01, false), (2400.01, false)] {
+      #expect(usable { $0.current = value } == isGood, "\(value) A")
+    }
+    for (value, isGood) in [(0.0, true), (-0.01, false)] {
+      #expect(usable { $0.lowest = value } == isGood, "\(value) V cell")
+    }
+    for (value, isGood) in [(5.0, true), (5.01, false)] {
+      #expect(usable { $0.highest = value } == isGood, "\(value) V cell")
+    }
+    for (value, isGood) in [(0.0, true), (75, true), (-0.01, false), (75.01, false)] {
+      #expect(usable { $0.voltage = value } == isGood, "\(value) V")
+    }
+    for (value, isGood) in [(-50.0, true), (120, true), (-50.01, false), (120.01, false)] {
+      #expect(usable { $0.temperature = value } == isGood, "\(value) °C")
+    }
+  }
+
+  @Test("A measurement below a billion is kept, a billion is not; a source that begins anew forgets the value")
+  func measurement() {
+    let now = Instant.origin + .seconds(10)
+    #expect(Measurement(999_999_999, at: now).lastGood == 999_999_999)
+    #expect(Measurement(1e9, at: now).lastGood == nil && Measurement(-1e9, at: now).validity == .outOfRange)
+    for forgets in [Validity.unassigned, .waiting] {
+      var measurement = Measurement(5, at: now)
+      measurement.report(forgets)
+      #expect(measurement.lastGood == nil && measurement.validity == forgets)
+    }
+    for keeps in [Validity.notAvailable, .sensorError, .outOfRange] {
+      var measurement = Measurement(5, at: now)
+      measurement.report(keeps)
+      #expect(measurement.lastGood == 5 && measurement.validity == keeps)
+      #expect(measurement.value(at: now, within: .seconds(1)) == nil)
+    }
+    let measurement = Measurement(5, at: now)
+    #expect(measurement.value(at: now + .seconds(1), within: .seconds(1)) == 5)
+    #expect(measurement.value(at: now + .milliseconds(1001), within: .seconds(1)) == nil)
+    #expect(measurement.usable(0...5, at: now + .milliseconds(999), within: .seconds(1)) == 5)
+    #expect(measurement.usable(0...5, at: now + .seconds(1), within: .seconds(1)) == nil)
+    #expect(measurement.usable(0...4.9, at: now, within: .seconds(1)) == nil)
+    #expect(measurement.age(at: now - .seconds(1)) == .zero, "a second ahead is a clock's noise")
+    #expect(measurement.age(at: now - .milliseconds(1001)) == .never)
+    #expect(Measurement.waiting.age(at: now) == .never)
+  }
+
+  @Test("A table of cells counts who reported, keeps what a silent one said, and forgets when told to")
+  func table() throws {
+    var table = CellTable(expectedCount: 2)
+    let place = try #require(CellPlace(battery: 0, cell: 0))
+    let last = try #require(CellPlace(battery: 20, cell: 16))
+    #expect(table.reportedCount == 0 && table[place].validity == .waiting)
+    table.report(3.3, of: place, at: .origin)
+    table.report(0, of: last, at: .origin)
+    #expect(table.reportedCount == 2 && table[place].lastGood == 3.3 && table[last].lastGood == 0)
+    for fault in [Validity.notAvailable, .sensorError, .outOfRange] {
+      table.report(fault, of: place)
+      #expect(table[place].validity == fault && table[place].lastGood == 3.3)
+    }
+    for none in [Validity.valid, .waiting, .unassigned] {
+      table.report(none, of: place)
+      #expect(table[place].validity == .outOfRange)
+    }
+    table.report(5.001, of: last, at: .origin)
+    #expect(table[last].validity == .outOfRange && table[last].lastGood == 0)
+    table.removeAll()
+    #expect(table.reportedCount == 0 && table.expectedCount == 2 && table[place].lastGood == nil)
+    #expect(CellTable()[place].validity == .unassigned)
+    #expect(CellTable(expectedCount: -1).expectedCount == 0 && CellTable(expectedCount: 400).expectedCount == 357)
+    #expect(CellPlace(battery: -1, cell: 0) == nil && CellPlace(battery: 0, cell: -1) == nil)
+    #expect(CellPlace(index: last.index) == last && CellPlace(index: 18) == CellPlace(battery: 1, cell: 1))
+  }
+}
