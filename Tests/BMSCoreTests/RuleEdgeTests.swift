@@ -1,0 +1,388 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+@Suite("Rules of their own file at their edges")
+struct RuleEdgeTests {
+  // MARK: Snapshot
+
+  @Test("A BMS that never ran has latched, counted and known nothing")
+  func emptySnapshot() {
+    let empty = Snapshot()
+    #expect(empty.version == 2 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
+    let flags = [
+      empty.isStateOfChargeKnown, empty.isStateOfChargeTrusted, empty.isFullCharge, empty.hasTemperature,
+      empty.lowCell, empty.highCell, empty.lowTemperature, empty.highTemperature, empty.veryHighTemperature,
+      empty.dischargeFloor, empty.isReduced, empty.isLowCellHard, empty.preAlarm,
+    ]
+    #expect(!flags.contains(true))
+    let numbers = [
+      empty.consumed, empty.missing, empty.uncountedSeconds, empty.absorbedSeconds, empty.preAlarmSeconds,
+      empty.overcurrentSeconds, empty.chargeGraceSeconds, empty.dischargeGraceSeconds,
+    ]
+    #expect(numbers.allSatisfy { $0 == 0 } && empty.chargeConditions == 0)
+    #expect(empty.secondsSinceSynchronisation == nil && empty.secondsSinceFullCharge == nil)
+    #expect(empty.chargeRetrySeconds == nil && empty.dischargeRetrySeconds == nil)
+    #expect(empty.detectedNominalVoltage == nil && empty.history == History())
+    var expected = Snapshot()
+    expected.version = Snapshot.currentVersion
+    #expect(BMS().snapshot == expected, "and the core begins where an empty snapshot says")
+  }
+
+  @Test("Signs: 0 is sound everywhere; consumed above 0, and anything else below 0, is not")
+  func signs() {
+    func isSound(_ change: (inout Snapshot) -> Void) -> Bool {
+      var snapshot = Snapshot()
+      (snapshot.consumed, snapshot.missing) = (-1, 1)
+      (snapshot.secondsSinceSynchronisation, snapshot.secondsSinceFullCharge) = (0, 0)
+      (snapshot.chargeRetrySeconds, snapshot.dischargeRetrySeconds) = (0, 0)
+      change(&snapshot)
+      return snapshot.defect == nil
+    }
+    #expect(isSound { _ in })
+    #expect(isSound { ($0.consumed, $0.missing) = (0, 0) })
+    #expect(!isSound { ($0.consumed, $0.missing) = (0.5, 1) } && !isSound { ($0.consumed, $0.missing) = (-1, -0.5) })
+    #expect(!isSound { ($0.consumed, $0.missing) = (0, 0.5) } && !isSound { ($0.consumed, $0.missing) = (-0.5, 0) })
+    #expect(!isSound { $0.uncountedSeconds = -0.5 } && isSound { $0.uncountedSeconds = 0.5 })
+    #expect(!isSound { $0.absorbedSeconds = -0.5 } && isSound { $0.absorbedSeconds = 0.5 })
+    #expect(!isSound { $0.secondsSinceSynchronisation = -0.5 } && isSound { $0.secondsSinceSynchronisation = nil })
+    #expect(!isSound { $0.secondsSinceFullCharge = -0.5 } && isSound { $0.secondsSinceFullCharge = nil })
+    #expect(!isSound { $0.preAlarmSeconds = -0.5 } && isSound { $0.preAlarmSeconds = 0.5 })
+    #expect(!isSound { $0.version = 3 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
+    let numbers: [WritableKeyPath<Snapshot, Double>] = [
+      \.consumed, \.missing, \.uncountedSeconds, \.absorbedSeconds, \.preAlarmSeconds, \.overcurrentSeconds,
+      \.chargeGraceSeconds, \.dischargeGraceSeconds,
+    ]
+    for number in numbers { #expect(!isSound { $0[keyPath: number] = .nan }) }
+    let options: [WritableKeyPath<Snapshot, Double?>] = [
+      \.secondsSinceSynchronisation, \.secondsSinceFullCharge, \.chargeRetrySeconds, \.dischargeRetrySeconds,
+      \.detectedNominalVoltage,
+    ]
+    for number in options { #expect(!isSound { $0[keyPath: number] = .infinity }) }
+  }
+
+  @Test("A restart keeps what was latched: each protection, the reduced charge and the floor")
+  func latches() {
+    func restored(_ change: (inout Snapshot) -> Void) -> Protection {
+      var snapshot = Snapshot()
+      change(&snapshot)
+      return Protection(restoring: snapshot)
+    }
+    #expect(restored { $0.dischargeFloor = true }.dischargeFloor && !restored { _ in }.dischargeFloor)
+    #expect(restored { $0.isReduced = true }.isReduced && !restored { _ in }.isReduced)
+    #expect(restored { $0.highCell = true }.highCell && restored { $0.lowTemperature = true }.lowTemperature)
+    #expect(restored { $0.highTemperature = true }.highTemperature)
+    #expect(restored { $0.veryHighTemperature = true }.veryHighTemperature)
+    let none = Protection(restoring: nil)
+    #expect(!none.highCell && !none.lowCell && !none.isReduced && !none.dischargeFloor && !none.lowTemperature)
+    #expect(!none.highBMSTemperature && !none.lowStateOfChargeWarning)
+    // A hard limit without a low cell means nothing.
+    for (low, hard) in [(true, true), (true, false), (false, true), (false, false)] {
+      let cell = restored { ($0.lowCell, $0.isLowCellHard) = (low, hard) }.cell
+      #expect(cell.isActive == low && cell.isHard == (low && hard))
+    }
+    #expect(LowCell(restoring: nil).preAlarmAge == .zero && !LowCell(restoring: nil).isHard)
+    let current = CurrentSupervision(restoring: nil)
+    #expect(current.budgetUsed == .zero && current.charge.graceUsed == .zero && current.discharge.graceUsed == .zero)
+  }
+
+  // MARK: Windows
+
+  @Test("R204-R207: what each voltage at an edge is for a 12, a 24 and a 48 V bank")
+  func verdicts() {
+    let rows: [(Double, VoltageVerdict, VoltageVerdict, VoltageVerdict)] = [
+      (8.99, .notAllowed, .notAllowed, .notAllowed), (9, .inside, .wrongSystem, .wrongSystem),
+      (9.5, .inside, .wrongSystem, .wrongSystem), (15, .inside, .wrongSystem, .wrongSystem),
+      (15.01, .betweenWindows, .betweenWindows, .betweenWindows),
+      (15.99, .betweenWindows, .betweenWindows, .betweenWindows), (16, .wrongSystem, .inside, .wrongSystem),
+      (30, .wrongSystem, .inside, .wrongSystem), (30.01, .betweenWindows, .betweenWindows, .betweenWindows),
+      (31.99, .betweenWindows, .betweenWindows, .betweenWindows), (32, .wrongSystem, .wrongSystem, .inside),
+      (60, .wrongSystem, .wrongSystem, .inside), (60.01, .notAllowed, .notAllowed, .notAllowed),
+    ]
+    for (volts, twelve, twentyFour, fortyEight) in rows {
+      #expect(VoltageWindows.verdict(volts, nominal: 12) == twelve, "\(volts) V")
+      #expect(VoltageWindows.verdict(volts, nominal: 24) == twentyFour, "\(volts) V")
+      #expect(VoltageWindows.verdict(volts, nominal: 48) == fortyEight, "\(volts) V")
+    }
+    #expect([9, 12, 15].map(VoltageWindows.nominal(of:)) == [12, 12, 12])
+    #expect([16, 30, 32, 60].map(VoltageWindows.nominal(of:)) == [24, 24, 48, 48])
+  }
+
+  @Test("R244: E-B09 ends after 10 s inside; a gap of 2 s in the steps begins them anew")
+  func windowReturns() {
+    for (gap, returns) in [(TimeSpan.milliseconds(1_999), true), (.seconds(2), false)] {
+      var supervision = VoltageSupervision()
+      let parameters = Parameters(Settings())
+      func step(_ volts: Double, _ elapsed: TimeSpan) {
+        supervision.evaluate(volts, parameters, elapsed: elapsed)
+      }
+      step(13, .zero)
+      step(61, .seconds(1))
+      step(61, .seconds(2))
+      #expect(supervision.verdict == .notAllowed)
+      step(13, .seconds(1))  // the first sample inside: from here 10 s
+      for _ in 0..<8 { step(13, .seconds(1)) }
+      step(13, gap)
+      #expect(supervision.verdict == .notAllowed)
+      step(13, .milliseconds(1))
+      #expect((supervision.verdict == .inside) == returns)
+    }
+  }
+
+  // MARK: Low cell and second line
+
+  @Test("OD-3: with steps 5 s apart nobody saw the 10 s; with steps 4.999 s apart they count")
+  func preAlarmGap() {
+    for (gap, ends) in [(TimeSpan.milliseconds(4_999), true), (.seconds(5), false)] {
+      var rig = Rig.resting()
+      rig.cells(3.1, 3.3)
+      rig.step()
+      rig.cells(3.2, 3.3)
+      rig.step()
+      for _ in 0..<3 { rig.step(after: gap) }
+      #expect(rig.out.alarms.contains(.preAlarm) != ends)
+    }
+  }
+
+  @Test("OD-2: a cell at the low cell voltage reduces the charge, 1 mV above does not; DCL 0 needs the pre-alarm")
+  func reduced() {
+    var rig = Rig.resting()
+    rig.cells(2.801, 3.3)
+    #expect(rig.step().limits.chargeCurrent == 200)
+    rig.cells(2.8, 3.3)
+    #expect(rig.step().limits.chargeCurrent == 20)
+  }
+
+  @Test("R84: after the 30 s the next step is due as usual; without a pre-alarm too")
+  func deadlines() {
+    var protection = Protection(restoring: nil)
+    #expect(protection.timeToDecision == .never)
+    var snapshot = Snapshot()
+    snapshot.preAlarm = true
+    snapshot.preAlarmSeconds = 29
+    protection = Protection(restoring: snapshot)
+    #expect(protection.timeToDecision == .seconds(1))
+    snapshot.preAlarmSeconds = 30
+    #expect(Protection(restoring: snapshot).timeToDecision == .never)
+  }
+
+  @Test("R74: 30 s of error 36 open the contactor, 29.9 s do not", arguments: [CurrentDirection.charge, .discharge])
+  func secondLine(direction: CurrentDirection) {
+    var rig = Rig.resting()
+    if direction == .charge { rig.cells(3.3, 3.75) } else { rig.cells(2.59, 3.3) }
+    rig.step()
+    var judged = Judgement(rig.inputs, Parameters(Settings()), at: rig.now)
+    judged.current = direction == .charge ? 2 : -2
+    var contacts = ContactFailure()
+    var line = SecondLine()
+    func step(_ span: TimeSpan) {
+      contacts.evaluate(
+        judged.current, chargeAllowed: direction != .charge, dischargeAllowed: direction != .discharge, elapsed: span)
+      line.evaluate(contacts, judged, rig.bms.protection)
+    }
+    step(.zero)
+    step(.seconds(10))
+    #expect(contacts.direction == direction && contacts.activeFor(direction) == .zero)
+    step(.milliseconds(29_900))
+    #expect(line.holdsOpen == nil)
+    step(.milliseconds(100))
+    #expect(line.holdsOpen == direction)
+    line.restart()
+    #expect(line.holdsOpen == nil)
+  }
+
+  // MARK: Mode, remote, charge voltage
+
+  @Test("R50: Off without a stored cause is a soft Off; a stored cause without Off is none")
+  func storedModes() {
+    var snapshot = Snapshot()
+    snapshot.mode = Mode.off.rawValue
+    #expect(ModeControl(restoring: snapshot).offCause == .softSwitch)
+    snapshot.offCause = OffCause.lowCell.rawValue
+    #expect(ModeControl(restoring: snapshot).offCause == .lowCell)
+    #expect(!ModeControl(restoring: snapshot).isRemoteOpen)
+    snapshot.offCause = OffCause.remote.rawValue
+    #expect(ModeControl(restoring: snapshot).isRemoteOpen)
+    snapshot.mode = Mode.on.rawValue
+    #expect(ModeControl(restoring: snapshot).offCause == nil)
+    let fresh = ModeControl(restoring: nil)
+    #expect(fresh.mode == .on && fresh.offCause == nil && !fresh.isRemoteLost && !fresh.isRemoteOpen)
+    #expect(OffCause.lowCell.cellsEndAbove == 3.2 && OffCause.lowStateOfCharge.cellsEndAbove == 3.37)
+    #expect(OffCause.remote.cellsEndAbove == nil && OffCause.softSwitch.cellsEndAbove == nil)
+    #expect(OffCause.lowCell.isEmptyBattery && !OffCause.remote.isEmptyBattery)
+  }
+
+  @Test("Remote readings count while they are younger than 5 s, and while their newest report is good")
+  func remoteAge() {
+    let now = Instant.origin + .seconds(100)
+    func state(_ change: (inout RemoteTerminals, Instant) -> Void, _ age: TimeSpan) -> RemoteTerminals.State {
+      var terminals = RemoteTerminals()
+      change(&terminals, now - age)
+      return terminals.state(at: now, within: .seconds(5))
+    }
+    let readings: [(inout RemoteTerminals, Instant) -> Void] = [
+      { $0.bridge = ContactFeedback(isClosed: true, at: $1) }, { $0.high = Measurement(12, at: $1) },
+      { $0.low = Measurement(0, at: $1) },
+    ]
+    for reading in readings {
+      #expect(state(reading, .milliseconds(4_999)) == .closed)
+      #expect(state(reading, .seconds(5)) == .unknown)
+    }
+    #expect(
+      state(
+        { terminals, taken in
+          terminals.high = Measurement(12, at: taken)
+          terminals.high.report(.sensorError)
+        }, .zero) == .unknown)
+  }
+
+  @Test("OD-7: nobody has seen the system side fall, or the battery, before they are told")
+  func chargeVoltageAtFirst() {
+    let parameters = Parameters(Settings())
+    #expect(!ChargeVoltage().isPresent)
+    var detector = ChargeVoltage()
+    for _ in 0..<10 {
+      detector.evaluate(
+        system: 12.5, battery: nil, current: 0, isClosed: false, parameters, elapsed: .seconds(1))
+    }
+    #expect(!detector.isPresent, "not seen to fall, and no battery to compare with")
+  }
+
+  // MARK: Current
+
+  @Test("R124: a discharge of 601 A is no charge; what flows nowhere belongs to discharge")
+  func direction() {
+    var supervision = CurrentSupervision(restoring: nil)
+    let parameters = Parameters(Settings())
+    supervision.evaluate(601, parameters, elapsed: .zero)
+    #expect(supervision.charge.isAlarm && !supervision.discharge.isAlarm)
+    supervision.evaluate(-601, parameters, elapsed: .zero)
+    #expect(!supervision.charge.isAlarm && supervision.discharge.isAlarm)
+    supervision.evaluate(0, parameters, elapsed: .zero)
+    #expect(!supervision.charge.isAlarm && !supervision.discharge.isAlarm && supervision.warning == nil)
+  }
+
+  // MARK: Relay and LEDs
+
+  @Test("R128: intermittent it changes 0.8 s and 1.6 s after it began, and says when")
+  func relay() throws {
+    var relay = Relay()
+    #expect(!relay.isActive && relay.timeToChange == .never)
+    let parameters = Parameters(try settings((.relayIntermittent, 1)))
+    func step(_ milliseconds: Int64) -> (Bool, TimeSpan) {
+      relay.step([.lowCell], mayAlternate: false, mode: .on, parameters, elapsed: .milliseconds(milliseconds))
+      return (relay.isActive, relay.timeToChange)
+    }
+    #expect(step(100) == (true, .milliseconds(800)), "it begins now, whatever passed before")
+    #expect(step(300) == (true, .milliseconds(500)))
+    #expect(step(499) == (true, .milliseconds(1)))
+    #expect(step(1) == (false, .milliseconds(800)))
+    #expect(step(799) == (false, .milliseconds(1)))
+    #expect(step(1) == (true, .milliseconds(800)))
+    #expect(step(1000) == (false, .milliseconds(600)))
+  }
+
+  @Test("R218-R220: blinks of 125 ms each 250 ms in 4 s, a flash of 100 ms each 3 s, 0.5 s in a second")
+  func patterns() {
+    func lit(_ pattern: StatusPattern, _ colour: LEDColour, upTo end: Int64) -> [ClosedRange<Int64>] {
+      var spans: [ClosedRange<Int64>] = []
+      for at in 0..<end where pattern.colour(after: .milliseconds(at)) == colour {
+        if let last = spans.last, last.upperBound == at - 1 {
+          spans[spans.count - 1] = last.lowerBound...at
+        } else {
+          spans.append(at...at)
+        }
+      }
+      return spans
+    }
+    #expect(
+      lit(.red(blinks: 3), .red, upTo: 8000) == [0...124, 250...374, 500...624, 4000...4124, 4250...4374, 4500...4624])
+    #expect(lit(.red(blinks: 14), .red, upTo: 4000).last == 3250...3374)
+    #expect(lit(.greenFlash, .green, upTo: 6100) == [0...99, 3000...3099, 6000...6099])
+    #expect(lit(.greenBlinking, .green, upTo: 2000) == [0...499, 1000...1499])
+    #expect(lit(.orangeBlinking, .orange, upTo: 2000) == [0...499, 1000...1499])
+    #expect(lit(.alternating, .red, upTo: 2000) == [500...999, 1500...1999])
+    #expect(lit(.orange, .orange, upTo: 100) == [0...99] && lit(.off, .dark, upTo: 100) == [0...99])
+    #expect(StatusPattern.greenFlash.colour(after: .seconds(-1)) == .green)
+  }
+
+  @Test("OD-14: 14, 12, 10, 9, 7, 6, 5, 8, 2, 3, 4, 1")
+  func order() {
+    #expect(LEDPriority.order == [14, 12, 10, 9, 7, 6, 5, 8, 2, 3, 4, 1])
+  }
+
+  // MARK: Distributors and history
+
+  @Test("R257: four Distributors of four fuses; a report says nothing blown and power there unless it is told")
+  func distributors() {
+    #expect(FuseNames.count == 16 && FuseNames.longest == 16)
+    #expect(DistributorReport().blown == 0 && DistributorReport().hasPower && !DistributorReport().isDuplicate)
+    let supervision = DistributorSupervision()
+    #expect(supervision.blown == 0 && supervision.known == 0)
+    for fuse in 1...16 { #expect(supervision.state(ofFuse: fuse, used: 0xFFFF) == .notAvailable) }
+    #expect(supervision.state(ofFuse: 0, used: 0xFFFF) == .notAvailable)
+    #expect(supervision.state(ofFuse: 17, used: 0xFFFF) == .notAvailable)
+    let bms = BMS()
+    for index in 0..<4 { #expect(bms.distributor(index) == .absent) }
+    #expect(bms.distributor(4) == .absent && bms.distributor(-1) == .absent)
+  }
+
+  @Test("A history of nothing is nothing, and a new one is sound with four errors, not with five")
+  func history() {
+    let empty = History()
+    #expect(empty.runningSeconds == 0 && empty.drawnAmpereHours == 0 && empty.averageDischarge == nil)
+    #expect(empty.dischargedEnergy == 0 && empty.chargedEnergy == 0 && empty.chargeCycles == 0)
+    #expect(empty.fullDischarges == 0 && empty.synchronisations == 0 && empty.errorShutdowns == 0)
+    #expect(!empty.isCycleBegun && !empty.isFullDischargeCounted && empty.isSound)
+    #expect(empty.deepestDischarge == nil && empty.lastDischarge == nil && empty.lowestVoltage == nil)
+    var full = empty
+    full.lastErrors = [ErrorEntry](repeating: ErrorEntry(code: "E-B36", gxNumber: 36, at: 0), count: 4)
+    #expect(full.isSound)
+    full.chargeCycles = 4
+    full.drawnAmpereHours = 100
+    #expect(full.averageDischarge == -25)
+  }
+
+  @Test("R183, R191: the deepest discharge stays over a synchronisation, the last one begins anew; both are at most 0")
+  func discharges() throws {
+    var rig = Rig.resting(soc: 100)
+    #expect(rig.bms.history.deepestDischarge == 0 && rig.bms.history.lastDischarge == 0)
+    for (percent, deepest, last) in [(60.0, -80.0, -80.0), (80, -80, -80)] {
+      try rig.bms.perform(.setStateOfCharge(percent))
+      rig.step()
+      #expect(abs((rig.bms.history.deepestDischarge ?? 0) - deepest) < 1e-9)
+      #expect(abs((rig.bms.history.lastDischarge ?? 0) - last) < 1e-9)
+    }
+    try rig.bms.perform(.synchronise)
+    rig.step()
+    #expect(abs((rig.bms.history.deepestDischarge ?? 0) + 80) < 1e-9 && rig.bms.history.lastDischarge == 0)
+  }
+
+  @Test("R189: 100 A at 50 V for an hour are 5.000 kWh, out and in")
+  func energy() throws {
+    var rig = Rig.resting(try settings((.nominalVoltage, 48), (.batteryCapacity, 1000)), soc: 90)
+    rig.period = .seconds(1)
+    rig.voltage = 50
+    for current in [-100.0, 100] {
+      rig.current = current
+      rig.step(after: .zero)
+      rig.run(.hours(1))
+    }
+    #expect(abs(rig.bms.history.dischargedEnergy - 5) < 0.0001)
+    #expect(abs(rig.bms.history.chargedEnergy - 5) < 0.0001)
+    #expect(abs(rig.bms.history.drawnAmpereHours - 100) < 0.001)
+    #expect(abs(rig.bms.history.runningSeconds - 7200.1) < 0.2)
+  }
+
+  @Test("R192: the seconds since the last full charge run every second, and since the history was cleared")
+  func seconds() throws {
+    var rig = Rig.resting()
+    let before = rig.bms.snapshot
+    rig.period = .seconds(1)
+    rig.run(.seconds(90))
+    let after = rig.bms.snapshot
+    #expect((after.secondsSinceFullCharge ?? 0) - (before.secondsSinceFullCharge ?? 0) == 90)
+    #expect(abs(after.history.runningSeconds - before.history.runningSeconds - 90) < 1e-6)
+  }
+}
