@@ -35,8 +35,8 @@ struct Bench {
     return configuration
   }
 
-  init(_ configuration: DeviceConfiguration = Bench.configuration()) {
-    device = BMSDevice(configuration: configuration, randomSeed: 1, at: .origin)
+  init(_ configuration: DeviceConfiguration = Bench.configuration(), snapshot: Snapshot? = nil) {
+    device = BMSDevice(configuration: configuration, snapshot: snapshot, randomSeed: 1, at: .origin)
     device.join(at: now)
     collect()
   }
@@ -113,11 +113,23 @@ struct Bench {
   }
 
   /// A claimed device with a battery that was heard for a while: running, limits given.
-  static func running(_ configuration: DeviceConfiguration = Bench.configuration()) -> Bench {
-    var bench = Bench(configuration)
+  static func running(
+    _ configuration: DeviceConfiguration = Bench.configuration(), snapshot: Snapshot? = nil
+  ) -> Bench {
+    var bench = Bench(configuration, snapshot: snapshot)
     bench.claim()
     bench.advance(.seconds(3))
     return bench
+  }
+
+  /// What a run left that knew the state of charge.
+  static func counted(_ percent: Double) -> Snapshot {
+    var snapshot = Snapshot()
+    (snapshot.isStateOfChargeKnown, snapshot.isStateOfChargeTrusted) = (true, true)
+    snapshot.missing = 200 * (1 - percent / 100)
+    snapshot.consumed = -snapshot.missing
+    snapshot.secondsSinceFullCharge = 0
+    return snapshot
   }
 
   // MARK: What was sent
