@@ -196,8 +196,9 @@ public struct BMS: Sendable {
 
     let parameters = parameters
     var outputs = Outputs()
-    var judged = Judgement(inputs, parameters, at: now)
-    plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
+    var taken = Judgement(inputs, parameters, at: now)
+    plausibility.evaluate(&taken, inputs, parameters, at: now, elapsed: elapsed)
+    let judged = taken
     if judged.temperature != nil { hasTemperature = true }
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
     protection.evaluate(

@@ -39,18 +39,21 @@ public struct CellTable: Sendable {
     /// When it took on this value.
     var changed = Instant.origin
     var validity = Validity.waiting
+    /// ``CellPlace/index``.
+    let index: UInt16
   }
 
   /// How many cells must report; fewer than that is "incomplete" and forbids. With 0 none must: single cells that are
   /// reported beside extremes count while they are fresh, and their silence means nothing.
   public var expectedCount: Int
 
-  /// For each battery one bit for each cell that ever reported.
-  var known = InlineArray<21, UInt32>(repeating: 0)
   /// The last report that differs from the one before by more than a cell can change.
   var lastJump: (at: Instant, place: CellPlace)?
-  /// Empty until the first report, then one for each possible place.
-  var entries: [Entry] = []
+  /// The cells that ever reported, in the order of their places: a step walks over these and no others.
+  private(set) var entries: [Entry] = []
+  /// For each possible place the number of its entry, or ``absent``. Empty until the first report.
+  private var slots: [UInt16] = []
+  private static let absent = UInt16.max
 
   /// An empty table that waits for `expectedCount` cells.
   public init(expectedCount: Int = 0) {
@@ -58,33 +61,28 @@ public struct CellTable: Sendable {
   }
 
   /// How many cells have ever reported.
-  public var reportedCount: Int {
-    var count = 0
-    for battery in known.indices { count += known[battery].nonzeroBitCount }
-    return count
-  }
+  public var reportedCount: Int { entries.count }
 
   /// Takes in one cell voltage. Values no cell can have (R82: hard range 0...5 V) and not a number are kept out.
   public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
-    let index = markKnown(place)
+    let slot = slot(of: place)
     let value = quantised(volts)
     guard volts.isFinite, Plausible.cellVoltage.contains(value) else {
-      entries[index].validity = .outOfRange
+      entries[slot].validity = .outOfRange
       return
     }
-    let before = entries[index]
+    let before = entries[slot]
     if abs(value - before.value) > Parameters.cellJump, instant - before.taken <= Parameters.jumpWindow {
       lastJump = (instant, place)
     }
     let changed = value == before.value ? before.changed : instant
-    entries[index] = Entry(value: value, taken: instant, changed: changed, validity: .valid)
+    entries[slot] = Entry(value: value, taken: instant, changed: changed, validity: .valid, index: before.index)
   }
 
   /// Takes in a report without a value about one cell.
   public mutating func report(_ newest: Validity, of place: CellPlace) {
     guard newest == .notAvailable || newest == .sensorError || newest == .outOfRange else { return }
-    let index = markKnown(place)
-    entries[index].validity = newest
+    entries[slot(of: place)].validity = newest
   }
 
   /// Forgets every cell, for example when the source changes.
@@ -94,8 +92,8 @@ public struct CellTable: Sendable {
   public subscript(_ place: CellPlace) -> Measurement {
     guard expectedCount > 0 else { return .unassigned }
     var measurement = Measurement.waiting
-    guard !entries.isEmpty else { return measurement }
-    let entry = entries[place.index]
+    guard !slots.isEmpty, slots[place.index] != CellTable.absent else { return measurement }
+    let entry = entries[Int(slots[place.index])]
     if !entry.value.isNaN { measurement.report(entry.value, at: entry.taken) }
     if entry.validity != .waiting { measurement.report(entry.validity) }
     return measurement
@@ -103,23 +101,22 @@ public struct CellTable: Sendable {
 
   /// The first cell that goes on reporting and has not changed since.
   func firstUnchanged(since: Instant, at now: Instant) -> Int? {
-    for battery in known.indices {
-      var bits = known[battery]
-      while bits != 0 {
-        let index = battery * (CellPlace.lastCell + 1) + bits.trailingZeroBitCount
-        bits &= bits - 1
-        let entry = entries[index]
-        guard entry.validity == .valid, ageOf(entry.taken, at: now) < Parameters.eventHold else { continue }
-        if entry.changed <= since { return index }
-      }
+    for entry in entries {
+      guard entry.validity == .valid, ageOf(entry.taken, at: now) < Parameters.eventHold else { continue }
+      if entry.changed <= since { return Int(entry.index) }
     }
     return nil
   }
 
-  private mutating func markKnown(_ place: CellPlace) -> Int {
-    if entries.isEmpty { entries = Array(repeating: Entry(), count: CellPlace.count) }
-    known[Int(place.battery)] |= 1 << UInt32(place.cell)
-    return place.index
+  /// Where the entry of a place is; it is made at the place's first report.
+  private mutating func slot(of place: CellPlace) -> Int {
+    if slots.isEmpty { slots = Array(repeating: CellTable.absent, count: CellPlace.count) }
+    let known = slots[place.index]
+    if known != CellTable.absent { return Int(known) }
+    let new = entries.firstIndex { $0.index > place.index } ?? entries.count
+    entries.insert(Entry(index: UInt16(place.index)), at: new)
+    for moved in new..<entries.count { slots[Int(entries[moved].index)] = UInt16(moved) }
+    return new
   }
 }
 
