@@ -95,7 +95,10 @@ func ageOf(_ taken: Instant, at now: Instant) -> TimeSpan {
 
 /// Rounds to millionths, so that 280 * 0.01 from a bus field is the same number as 2.8 from the manual and every
 /// comparison at a threshold is exact. A millionth is finer than any field's resolution.
-func quantised(_ value: Double) -> Double { (value * 1e6).rounded() / 1e6 }
+///
+/// Adding 1.5 * 2^52 leaves no room for a fraction: it rounds as the processor does, without the call into the system's
+/// library that `rounded()` is, more than twenty times for each second of a bank.
+func quantised(_ value: Double) -> Double { (value * 1e6 + 0x1.8p52 - 0x1.8p52) / 1e6 }
 
 /// Where a cell sits, as its source numbers it. Whether register 0x0381 counts from 0 or from 1 is stated nowhere
 /// (vecan.md 2.6), so both fit and the number that people read is the one on the bus.

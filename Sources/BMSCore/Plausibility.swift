@@ -154,8 +154,8 @@ struct Plausibility: Sendable {
       temperatures.0.hasJumped(within: Parameters.temperatureJumpHold, at: now)
       || temperatures.1.hasJumped(within: Parameters.temperatureJumpHold, at: now)
       || temperatures.2.hasJumped(within: Parameters.temperatureJumpHold, at: now)
-    compareSum(judged, parameters, elapsed)
-    watchSteps(judged, inputs, parameters, at: now, elapsed: elapsed)
+    compareSum(&judged, parameters, elapsed)
+    watchSteps(&judged, inputs, parameters, at: now, elapsed: elapsed)
     judgeCells(&judged, inputs, at: now)
   }
 
@@ -175,7 +175,7 @@ struct Plausibility: Sendable {
 
   // MARK: Sum of cells against pack
 
-  private mutating func compareSum(_ judged: Judgement, _ parameters: Parameters, _ elapsed: TimeSpan) {
+  private mutating func compareSum(_ judged: inout Judgement, _ parameters: Parameters, _ elapsed: TimeSpan) {
     guard let pack = judged.voltage, let amperes = judged.current, let bounds = judged.packBounds(parameters),
       elapsed < parameters.cellStale
     else {
@@ -204,7 +204,7 @@ struct Plausibility: Sendable {
   // MARK: Changes of load
 
   private mutating func watchSteps(
-    _ judged: Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+    _ judged: inout Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
     guard let pack = judged.voltage, let amperes = judged.current, elapsed < parameters.measurementStale else {
       voltageChanges.lose()
@@ -267,7 +267,7 @@ struct Plausibility: Sendable {
 extension Judgement {
   /// Between which voltages the pack must be by what the cells say: their sum where every one is known, otherwise the
   /// lowest and the highest in place of all. Nil where cells and bank cannot be compared.
-  func packBounds(_ parameters: Parameters) -> (low: Double, high: Double)? {
+  mutating func packBounds(_ parameters: Parameters) -> (low: Double, high: Double)? {
     guard cellState.isUsable else { return nil }
     if cellCount > 0 {
       let strings = Double(cellCount) / parameters.cells
