@@ -41,6 +41,16 @@ public struct CellTable: Sendable {
     var validity = Validity.waiting
     /// ``CellPlace/index``.
     let index: UInt16
+
+    /// Takes in a good value; whether it differs from the one before by more than a cell can change.
+    mutating func take(_ new: Double, at instant: Instant) -> Bool {
+      let hasJumped = abs(new - value) > Parameters.cellJump && instant - taken <= Parameters.jumpWindow
+      if new != value { changed = instant }
+      value = new
+      taken = instant
+      validity = .valid
+      return hasJumped
+    }
   }
 
   /// How many cells must report; fewer than that is "incomplete" and forbids. With 0 none must: single cells that are
@@ -71,12 +81,7 @@ public struct CellTable: Sendable {
       entries[slot].validity = .outOfRange
       return
     }
-    let before = entries[slot]
-    if abs(value - before.value) > Parameters.cellJump, instant - before.taken <= Parameters.jumpWindow {
-      lastJump = (instant, place)
-    }
-    let changed = value == before.value ? before.changed : instant
-    entries[slot] = Entry(value: value, taken: instant, changed: changed, validity: .valid, index: before.index)
+    if entries[slot].take(value, at: instant) { lastJump = (instant, place) }
   }
 
   /// Takes in a report without a value about one cell.
@@ -109,12 +114,17 @@ public struct CellTable: Sendable {
   }
 
   /// Where the entry of a place is; it is made at the place's first report.
+  @inline(__always)
   private mutating func slot(of place: CellPlace) -> Int {
+    let index = place.index
+    guard index < slots.count, slots[index] != CellTable.absent else { return makeEntry(index) }
+    return Int(slots[index])
+  }
+
+  private mutating func makeEntry(_ index: Int) -> Int {
     if slots.isEmpty { slots = Array(repeating: CellTable.absent, count: CellPlace.count) }
-    let known = slots[place.index]
-    if known != CellTable.absent { return Int(known) }
-    let new = entries.firstIndex { $0.index > place.index } ?? entries.count
-    entries.insert(Entry(index: UInt16(place.index)), at: new)
+    let new = entries.firstIndex { $0.index > index } ?? entries.count
+    entries.insert(Entry(index: UInt16(index)), at: new)
     for moved in new..<entries.count { slots[Int(entries[moved].index)] = UInt16(moved) }
     return new
   }
