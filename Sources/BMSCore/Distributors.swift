@@ -99,14 +99,13 @@ struct DistributorSupervision: Sendable {
       return
     }
     for index in states.indices {
-      let report = reports[index]
-      let mask = UInt16(0b1111) << UInt16(index * 4)
-      let isHeard = report.taken.map { ageOf($0, at: now) < DistributorSupervision.timeout } ?? false
-      guard isHeard else {
+      guard let taken = reports[index].taken, ageOf(taken, at: now) < DistributorSupervision.timeout else {
         // One that was never heard in this run is not missing.
         if states[index] != .absent { states[index] = .communicationLost }
         continue
       }
+      let report = reports[index]
+      let mask = UInt16(0b1111) << UInt16(index * 4)
       guard !report.isDuplicate else {
         states[index] = .duplicate
         continue

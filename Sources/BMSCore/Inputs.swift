@@ -277,6 +277,7 @@ public enum InputFault: UInt8, Sendable, Hashable {
   case jump
 
   /// Whether the input may still be decided on.
+  @inline(__always)
   public var isUsable: Bool { self == .none || self == .late }
 
   /// The words used in reasons.

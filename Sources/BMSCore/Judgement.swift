@@ -10,9 +10,11 @@ struct RoleState: Sendable {
   var age = TimeSpan.zero
   var place: CellPlace?
 
+  @inline(__always)
   var isUsable: Bool { fault.isUsable }
 
   /// Takes the worse of both, so that one bad cell speaks for all.
+  @inline(__always)
   mutating func worsen(_ other: InputFault, age otherAge: TimeSpan, place otherPlace: CellPlace?) {
     age = max(age, otherAge)
     if other.weight > fault.weight {
@@ -207,6 +209,7 @@ struct Judgement: Sendable {
     temperatureState = isAssigned ? state : RoleState(fault: .unassigned, age: .never)
   }
 
+  @inline(__always)
   private mutating func noteTemperature(_ placed: PlacedValue?) {
     guard let placed else { return }
     if placed.value < lowestTemperature?.value ?? .infinity { lowestTemperature = placed }

@@ -74,6 +74,7 @@ public struct Measurement: Sendable, Hashable {
   }
 
   /// The last good value while the newest report is good, it is younger than `age` and it can be true.
+  @inline(__always)
   func usable(_ range: ClosedRange<Double>, at now: Instant, within age: TimeSpan) -> Double? {
     guard validity == .valid, let value = lastGood, range.contains(value), self.age(at: now) < age else { return nil }
     return value

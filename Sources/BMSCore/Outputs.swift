@@ -97,9 +97,9 @@ public struct PlacedValue: Sendable, Hashable {
 /// Everything that changed in a step, so that a log says each thing once.
 public struct StepEvents: Sendable, Hashable {
   /// Alarms raised in this step.
-  public var raised: AlarmSet = []
+  public var raised = AlarmSet()
   /// Alarms cleared in this step.
-  public var cleared: AlarmSet = []
+  public var cleared = AlarmSet()
   /// A full charge cycle began, and why.
   public var fullChargeStarted: FullChargeTrigger?
   /// A full charge cycle ended after its absorption time.
@@ -183,7 +183,7 @@ public struct Outputs: Sendable {
   /// The level of the low cell alarm (R103).
   public var lowCellLevel = LowCellLevel.fine
   /// The alarms that are active.
-  public var alarms: AlarmSet = []
+  public var alarms = AlarmSet()
   /// AUX: on in On and Standby (R33-R35, R98).
   public var auxiliary = true
   /// The status LED.

@@ -270,6 +270,8 @@ extension Judgement {
   mutating func packBounds(_ parameters: Parameters) -> (low: Double, high: Double)? {
     guard cellState.isUsable else { return nil }
     if cellCount > 0 {
+      // The usual bank, without a division.
+      if Double(cellCount) == parameters.cells { return (cellSum, cellSum) }
       let strings = Double(cellCount) / parameters.cells
       guard strings >= 1, strings == strings.rounded() else { return nil }
       // Strings in parallel have one voltage: the mean of their sums is the pack.
