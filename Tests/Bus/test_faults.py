@@ -387,3 +387,18 @@ def test_lost_frames_are_reported(fed_vecand, interface):
     )
     assert len(said) <= 5, "said more than once what happened once:\n" + "\n".join(said)
     fed_vecand.wait_limits_given(15, fed_vecand.recorder.mark())
+
+
+def test_forged_error_frames_are_told_and_not_believed(fed_vecand, battery, recorder, sender):
+    """A program here writes "bus-off" and worse: a line or two say what to do, and the limits stay."""
+    mark, begin = recorder.mark(), time.monotonic()
+    for _ in range(10):
+        error_frames(sender, battery.address)
+    fed_vecand.wait_said(" 50 error frames")
+    # The first are told at once, the others of a burst every 10 s.
+    said = [line for line in fed_vecand.log_lines() if "not believed" in line]
+    assert len(said) <= 2 + (time.monotonic() - begin) / 10, "\n".join(said)
+    for limit in peers.LIMITS:
+        fed_vecand.wait_register(limit, lambda v: True, 7, mark)
+    for limit, values in peers.limit_values(recorder.since(mark), fed_vecand.address).items():
+        assert values and not values & {0, peers.NOT_AVAILABLE_U32}, f"{limit} took {values}"
