@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "MonotonicTime", swiftSettings: strict),
     .target(name: "CANBus", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "NMEA2000", dependencies: ["CANBus", "MonotonicTime"], swiftSettings: strict),
-    .target(name: "VECan", dependencies: ["NMEA2000"], swiftSettings: strict),
+    .target(name: "VECan", dependencies: ["MonotonicTime", "NMEA2000"], swiftSettings: strict),
     .target(name: "CANBusBMS", dependencies: ["CANBus"], swiftSettings: strict),
     .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "BatterySimulator", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
@@ -75,7 +75,7 @@ let package = Package(
       name: "SocketCANTests", dependencies: ["CANBus", "CSocketCAN", "MonotonicTime", "SocketCAN"],
       swiftSettings: strict),
     .testTarget(name: "NMEA2000Tests", dependencies: ["CANBus", "MonotonicTime", "NMEA2000"], swiftSettings: strict),
-    .testTarget(name: "VECanTests", dependencies: ["NMEA2000", "VECan"], swiftSettings: strict),
+    .testTarget(name: "VECanTests", dependencies: ["MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
     .testTarget(name: "CANBusBMSTests", dependencies: ["CANBus", "CANBusBMS"], swiftSettings: strict),
     .testTarget(
       name: "BMSDeviceTests",

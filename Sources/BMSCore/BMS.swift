@@ -56,8 +56,9 @@ public struct BMS: Sendable {
   private var relay = Relay()
   private var keeper: HistoryKeeper
   var distributors = DistributorSupervision()
-  let fuseNames: FuseNames
-  let usedFuses: UInt16
+  /// The names of the Distributors' fuses.
+  public private(set) var fuseNames: FuseNames
+  private(set) var usedFuses: UInt16
   var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?
@@ -113,6 +114,12 @@ public struct BMS: Sendable {
     if settings[.nominalVoltage] != self.settings[.nominalVoltage] { window.reset() }
     self.settings = settings
     parameters = Parameters(settings)
+  }
+
+  /// Takes other fuse names into force from the next step on (R259, R260).
+  public mutating func apply(_ names: FuseNames) {
+    fuseNames = names
+    usedFuses = names.used
   }
 
   /// Carries out what an operator asks for, or says why not. Its effect is in the next step's outputs.

@@ -293,6 +293,15 @@ public struct Settings: Sendable, Equatable {
   /// Peak current of the model, amperes: 600 or 1200 (R5).
   public var peakRating: Double { self[.model] == 1000 ? 1200 : 600 }
 
+  /// R160, R345: of the charge that goes in, so much comes out again.
+  public static var chargeEfficiency: Double { Parameters.chargeEfficiency }
+
+  /// R159, R345.
+  public static var peukertExponent: Double { Parameters.peukertExponent }
+
+  /// R161, R345: less counts as no current, amperes.
+  public static var currentThreshold: Double { Parameters.currentThreshold }
+
   /// Whether both hold the same values.
   public static func == (left: Settings, right: Settings) -> Bool {
     Setting.allCases.allSatisfy { left[$0] == right[$0] }

@@ -3,7 +3,7 @@ public import CANBus
 import CANBusBMS
 public import MonotonicTime
 public import NMEA2000
-import VECan
+public import VECan
 
 /// The BMS as a device on the bus: messages become the core's inputs, the core's outputs become messages.
 ///
@@ -15,15 +15,22 @@ public struct BMSDevice: Sendable {
   /// The core is stepped at least this often, for what only time changes (OD-20's shortest limit is 500 ms).
   static let stepInterval = TimeSpan.milliseconds(100)
 
-  private var node: Node
-  private var core: BMS
-  private var mapping: InputMapping
-  private var publisher: Publisher
-  private var outputs = Outputs()
+  /// The model that product information and registers show.
+  static let model = "vecand battery monitor"
+
+  var node: Node
+  var core: BMS
+  var mapping: InputMapping
+  var publisher: Publisher
+  var outputs = Outputs()
+  let identity: DeviceIdentity
+  let started: Instant
+  let configuredSettings: Settings
+  let configuredFuseNames: FuseNames
   private var nextStep: Instant
   /// The core has decided since the outputs were last looked through.
   private var isUnpublished = true
-  private var events: [DeviceEvent] = []
+  var events: [DeviceEvent] = []
   private var monitorState = SenderState.unwired
   private var cellState = SenderState.unwired
   private var keepAliveHeard: Instant?
@@ -38,14 +45,19 @@ public struct BMSDevice: Sendable {
   /// - Parameters:
   ///   - configuration: what it is, its wiring and its settings.
   ///   - stored: what an earlier run left of the node.
+  ///   - changed: what an earlier run was told over the bus; it counts before the configuration.
   ///   - snapshot: what an earlier run left of the core; nil for a first start.
   ///   - randomSeed: anything that differs between devices and runs.
   ///   - now: the present.
   public init(
-    configuration: DeviceConfiguration, stored: StoredNode = StoredNode(), snapshot: Snapshot? = nil,
-    randomSeed: UInt64, at now: Instant
+    configuration: DeviceConfiguration, stored: StoredNode = StoredNode(), changed: ChangedSettings = ChangedSettings(),
+    snapshot: Snapshot? = nil, randomSeed: UInt64, at now: Instant
   ) {
     let identity = configuration.identity
+    self.identity = identity
+    started = now
+    configuredSettings = configuration.settings
+    configuredFuseNames = configuration.fuseNames
     var stored = stored
     if stored.installationDescription1.isEmpty {
       stored.installationDescription1 = identity.installationDescription1
@@ -57,21 +69,32 @@ public struct BMSDevice: Sendable {
     let periodic = [
       BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, BinarySwitchBankStatus.definition.pgn,
     ]
+    let registers = [VictronRegister.definition.pgn, ProprietaryFastPacket.definition.pgn]
     node = Node(
       identity: NodeIdentity(
         name: identity.name, preferredAddress: identity.preferredAddress,
         product: ProductDescription(
-          productCode: 0, model: "vecand battery monitor", softwareVersion: identity.softwareVersion,
+          productCode: 0, model: Self.model, softwareVersion: identity.softwareVersion,
           serialNumber: identity.serial),
         manufacturerInformation: "vecand, a software BMS for Linux"),
       transmitted: periodic.map {
         TransmittedPGN($0, interval: .milliseconds(1500), settableIntervals: settable)
-      } + [TransmittedPGN(VictronRegister.definition.pgn, isRequestable: false)],
-      received: [BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, VictronRegister.definition.pgn],
+      } + registers.map { TransmittedPGN($0, isRequestable: false) },
+      received: [BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn] + registers,
       stored: stored, randomSeed: randomSeed)
-    core = BMS(settings: configuration.settings, restoring: snapshot)
+    var settings = configuration.settings
+    do throws(SettingError) {
+      try settings.set(changed.values.sorted { $0.key.rawValue < $1.key.rawValue })
+    } catch {
+      events.append(.changedSettingsRefused(error))
+    }
+    core = BMS(
+      settings: settings, fuseNames: changed.fuseNames ?? configuration.fuseNames, restoring: snapshot)
     mapping = InputMapping(configuration: configuration)
+    mapping.apply(settings)
+    mapping.inputs.areSettingsLost = changed.areLost
     publisher = Publisher(configuration: configuration, at: now)
+    publisher.apply(settings)
     nextStep = now
   }
 
@@ -97,6 +120,7 @@ public struct BMSDevice: Sendable {
     mapping.tick(at: now)
     noteNode(at: now)
     noteSenders(at: now)
+    takeWrites(at: now)
     if mapping.changed || nextStep <= now { step(at: now) }
     for pgn in mapping.requested { publisher.request(pgn, at: now) }
     mapping.requested.removeAll(keepingCapacity: true)
@@ -106,6 +130,7 @@ public struct BMSDevice: Sendable {
       outputs.protectiveChange = false
       isUnpublished = false
     }
+    if isOnBus { sendAnswers(at: now) }
     if node.outbox.refused != outboxRefused {
       outboxRefused = node.outbox.refused
       events.append(.outboxFull(refused: outboxRefused))
@@ -116,6 +141,7 @@ public struct BMSDevice: Sendable {
   public mutating func join(at now: Instant) {
     node.start(at: now)
     isOnBus = false
+    mapping.server.removeAll()
   }
 
   /// The link carries nothing: nothing is queued until ``join(at:)``. The core goes on deciding.
@@ -142,7 +168,7 @@ public struct BMSDevice: Sendable {
   /// When ``run(at:)`` is due at the latest.
   public var nextDeadline: Instant {
     let deadline = min(node.nextDeadline, nextStep)
-    return isOnBus ? min(deadline, publisher.nextDeadline) : deadline
+    return isOnBus ? min(deadline, publisher.nextDeadline, mapping.server.nextDeadline) : deadline
   }
 
   /// The frames to be sent, in order.
@@ -175,6 +201,19 @@ public struct BMSDevice: Sendable {
 
   /// What a restart must not forget of the node.
   public var stored: StoredNode { node.stored }
+
+  /// What a restart must not forget of what was changed over the bus.
+  public var changedSettings: ChangedSettings {
+    var changed = ChangedSettings()
+    for setting in Setting.allCases where core.settings[setting] != configuredSettings[setting] {
+      changed.values[setting] = core.settings[setting]
+    }
+    if core.fuseNames != configuredFuseNames { changed.fuseNames = core.fuseNames }
+    return changed
+  }
+
+  /// What was asked of the registers, and what became of it.
+  public var registerStatistics: RegisterServer.Statistics { mapping.server.statistics }
 
   /// What a restart must not forget of the core.
   public var snapshot: Snapshot { core.snapshot }

@@ -19,6 +19,9 @@ public struct DeviceConfiguration: Sendable {
   /// Whether it sends the 11-bit battery frames 0x351...0x35F beside the registers.
   public var sendsBatteryFrames = true
 
+  /// The names of the Distributors' fuses at start.
+  public var fuseNames = FuseNames()
+
   /// A device without any source: its values are not available and its limits forbid.
   public init() {}
 
@@ -29,6 +32,25 @@ public struct DeviceConfiguration: Sendable {
     try? settings.set(.measurementLate, to: 1.8)
     return settings
   }()
+}
+
+/// What was changed over the bus, so that it outlives a restart: what differs from the configuration.
+public struct ChangedSettings: Sendable, Equatable {
+  /// Settings with their values.
+  public var values: [Setting: Double] = [:]
+  /// The names of all fuses, when one was changed.
+  public var fuseNames: FuseNames?
+  /// What was stored cannot be read: nothing is allowed on guessed settings, until they are reset (R29, R251).
+  public var areLost = false
+
+  /// Nothing was changed.
+  public init() {}
+
+  /// These were changed.
+  public init(values: [Setting: Double], fuseNames: FuseNames? = nil) {
+    self.values = values
+    self.fuseNames = fuseNames
+  }
 }
 
 /// Who the device is on the bus.

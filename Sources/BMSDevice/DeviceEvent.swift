@@ -1,6 +1,7 @@
 public import BMSCore
 public import MonotonicTime
 public import NMEA2000
+public import VECan
 
 /// What happened in the device that its owner should log or store.
 public enum DeviceEvent: Sendable {
@@ -12,6 +13,12 @@ public enum DeviceEvent: Sendable {
   case sender(DeviceRole, SenderState)
   /// The device that reads the 11-bit frames (0x305) came or fell silent.
   case keepAlive(isHeard: Bool)
+  /// A register was written and something changed: which, and the address of the writer.
+  case registerWritten(RegisterID, source: UInt8)
+  /// What differs from the configuration, to be stored for the next start.
+  case settingsChanged(ChangedSettings)
+  /// What was stored no longer fits the configuration, which is in force instead.
+  case changedSettingsRefused(SettingError)
   /// A message could not be queued: the bus takes nothing.
   case outboxFull(refused: UInt64)
 }

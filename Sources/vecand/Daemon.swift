@@ -33,10 +33,23 @@ struct Daemon {
     } catch {
       logger.warning("\(error); starting with the configured address and instances")
     }
+    let settings = SettingsStore(directory: configuration.stateDirectory)
+    var changed = ChangedSettings()
+    do {
+      changed = try settings.load()
+      if changed != ChangedSettings() {
+        for line in EventText().lines(for: changed) { logger.log(level: line.level, "\(line.text)") }
+      }
+    } catch {
+      changed.areLost = true
+      logger.critical(
+        "\(error): charge and discharge stay forbidden (E-B119); restore the file, or delete it and start again")
+    }
     var device = configuration.device
     if device.identity.uniqueNumber == nil { device.identity.uniqueNumber = MachineIdentity.uniqueNumber() }
     let service = EngineService(
-      device: device, stored: stored, store: store, logger: logger, transport: transport, notifier: ServiceNotifier(),
+      device: device, stored: stored, store: store, changed: changed, settings: settings, logger: logger,
+      transport: transport, notifier: ServiceNotifier(),
       interface: interface)
     let group = ServiceGroup(
       configuration: .init(

@@ -16,9 +16,9 @@ struct BMSDeviceTests {
     bench.advance(.seconds(5))
     let status = try #require(bench.last(127508))
     #expect(Array(status[1...6]) == [0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0xFF])
-    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .notAvailable)
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
+    #expect(bench.number(.chargeVoltageLimit) == .notAvailable)
+    #expect(bench.number(.chargeCurrentLimit) == .value(0))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(0))
     #expect(bench.last(BatteryFrameID.limits) == nil)
     #expect(bench.last(BatteryFrameID.measurements) == nil)
   }
@@ -41,16 +41,16 @@ struct BMSDeviceTests {
     let bench = Bench.running()
     let status = try #require(bench.last(127508))
     #expect(Array(status[0...6]) == [0, 0x32, 0x05, 100, 0, 0x77, 0x74])
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
-    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .value(14.2))
-    #expect(try #require(bench.register(DischargeVoltageLimit.self)).limit == .value(10.4))
-    #expect(try #require(bench.register(BMSStateRegister.self)).state == .value(9))
+    #expect(bench.number(.chargeCurrentLimit) == .value(200))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(600))
+    #expect(bench.number(.chargeVoltageLimit) == .value(14.2))
+    #expect(bench.number(.dischargeVoltageLimit) == .value(10.4))
+    #expect(bench.register(.bmsState)?.code(.bmsState) == 9)
     #expect(bench.last(BatteryFrameID.limits) == [142, 0, 0xD0, 0x07, 0x70, 0x17, 104, 0])
-    let contacts = try #require(bench.register(BMSContactsRegister.self))
-    #expect(contacts[.allowToCharge] == .yes)
-    #expect(contacts[.allowToDischarge] == .yes)
-    #expect(contacts[.contactor] == .notAvailable)
+    let contacts = try #require(bench.register(.bmsContacts))
+    #expect(contacts[BMSContact.allowToCharge] == .yes)
+    #expect(contacts[BMSContact.allowToDischarge] == .yes)
+    #expect(contacts[BMSContact.contactor] == .notAvailable)
   }
 
   @Test("127508 and 127506 leave each 1.5 s, tied by one SID")
@@ -73,24 +73,24 @@ struct BMSDeviceTests {
     bench.highest = 3.74
     bench.sendCells()
     bench.advance(.seconds(2))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    #expect(bench.number(.chargeCurrentLimit) == .value(200))
     let start = bench.now
     bench.highest = 3.76
     bench.sendCells()
     // No time has passed: this is what the very call sent.
-    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(bench.number(.chargeCurrentLimit, since: start) == .value(0))
     #expect(try #require(bench.last(BatteryFrameID.limits, since: start))[2...3] == [0, 0])
     #expect(try #require(bench.last(127501, since: start))[1] == 0b0100_0111)
     #expect(try #require(bench.last(BatteryFrameID.alarms, since: start))[0] & 0b1100 == 0b0100)
     #expect(bench.sent.last { $0.entry.frame.identifier == BatteryFrameID.limits }?.entry.urgency == .protective)
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(600))
 
     bench.highest = 3.60
     bench.advance(.seconds(5))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
+    #expect(bench.number(.chargeCurrentLimit) == .value(0))
     bench.highest = 3.59
     bench.advance(.seconds(2))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    #expect(bench.number(.chargeCurrentLimit) == .value(200))
   }
 
   @Test("a low cell stops discharging at once and not charging; all cells at 3.20 V give it back (R92, R93)")
@@ -100,18 +100,18 @@ struct BMSDeviceTests {
     var bench = Bench.running(configuration)
     bench.lowest = 2.81
     bench.sendCells()
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(600))
     let start = bench.now
     bench.lowest = 2.80
     bench.sendCells()
-    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: start)).limit == .value(0))
+    #expect(bench.number(.dischargeCurrentLimit, since: start) == .value(0))
     #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
     bench.lowest = 3.19
     bench.advance(.seconds(3))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(0))
     bench.lowest = 3.20
     bench.advance(.seconds(3))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
+    #expect(bench.number(.dischargeCurrentLimit) == .value(600))
   }
 
   @Test("a low cell that was not announced is a warning for 30 s, then it stops discharging (R84, R92)")
@@ -119,13 +119,13 @@ struct BMSDeviceTests {
     var bench = Bench.running()
     bench.lowest = 2.80
     bench.advance(.seconds(29))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(600))
-    let alarms = try #require(bench.register(BMSAlarmsRegister.self))
-    #expect(alarms[.lowCellVoltage] == .warning)
-    #expect(alarms[.loadDisconnect] == .warning)
+    #expect(bench.number(.dischargeCurrentLimit) == .value(600))
+    let alarms = try #require(bench.register(.bmsConditions))
+    #expect(alarms[BMSCondition.lowCellVoltage] == .warning)
+    #expect(alarms[BMSCondition.loadDisconnect] == .warning)
     bench.advance(.seconds(2))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self)).limit == .value(0))
-    #expect(try #require(bench.register(BMSAlarmsRegister.self))[.lowCellVoltage] == .alarm)
+    #expect(bench.number(.dischargeCurrentLimit) == .value(0))
+    #expect(try #require(bench.register(.bmsConditions))[BMSCondition.lowCellVoltage] == .alarm)
   }
 
   @Test("an empty battery without a contactor to open goes on telling chargers what they may do")
@@ -133,7 +133,7 @@ struct BMSDeviceTests {
     var bench = Bench.running()
     bench.lowest = 2.80
     bench.advance(.seconds(400))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: bench.now - .seconds(2))).limit == .value(20))
+    #expect(bench.number(.chargeCurrentLimit, since: bench.now - .seconds(2)) == .value(20))
     #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
   }
 
@@ -144,25 +144,25 @@ struct BMSDeviceTests {
     bench.isAlive = false
     let silent = bench.now
     bench.advance(.milliseconds(1990))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
+    #expect(bench.number(.chargeCurrentLimit) == .value(200))
     bench.advance(.milliseconds(20))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: silent + .seconds(2))).limit == .value(0))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: silent + .seconds(2))).limit == .value(0))
+    #expect(bench.number(.chargeCurrentLimit, since: silent + .seconds(2)) == .value(0))
+    #expect(bench.number(.dischargeCurrentLimit, since: silent + .seconds(2)) == .value(0))
     // The resting voltage of the settings, never what the dead battery asked for.
-    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: silent + .seconds(2))).limit == .value(13.5))
+    #expect(bench.number(.chargeVoltageLimit, since: silent + .seconds(2)) == .value(13.5))
     bench.advance(.seconds(65))
     let gone = bench.now
     bench.advance(.seconds(5))
-    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: gone)).limit == .notAvailable)
-    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: gone)).limit == .value(0))
+    #expect(bench.number(.chargeVoltageLimit, since: gone) == .notAvailable)
+    #expect(bench.number(.chargeCurrentLimit, since: gone) == .value(0))
     #expect(bench.last(BatteryFrameID.limits, since: gone) == nil)
     #expect(bench.last(BatteryFrameID.measurements, since: gone) == nil)
     #expect(try #require(bench.last(127508, since: gone))[1...2] == [0xFF, 0x7F])
 
     bench.isAlive = true
     bench.advance(.seconds(3))
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(200))
-    #expect(try #require(bench.register(ChargeVoltageLimit.self)).limit == .value(14.2))
+    #expect(bench.number(.chargeCurrentLimit) == .value(200))
+    #expect(bench.number(.chargeVoltageLimit) == .value(14.2))
   }
 
   @Test("cells that fall silent alone forbid after 5 s (OD-20)")
@@ -181,7 +181,7 @@ struct BMSDeviceTests {
     }
     #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
     #expect(!bench.device.status(at: bench.now).outputs.dischargeAllowed)
-    #expect(try #require(bench.register(ChargeCurrentLimit.self)).limit == .value(0))
+    #expect(bench.number(.chargeCurrentLimit) == .value(0))
   }
 
   @Test("CVL is never zero and never the battery's own voltage after its death")
@@ -208,10 +208,10 @@ struct BMSDeviceTests {
     bench.isAlive = false
     bench.device.withdraw(at: bench.now)
     bench.collect()
-    #expect(try #require(bench.register(ChargeVoltageLimit.self, since: start)).limit == .notAvailable)
-    #expect(try #require(bench.register(ChargeCurrentLimit.self, since: start)).limit == .value(0))
-    #expect(try #require(bench.register(DischargeCurrentLimit.self, since: start)).limit == .value(0))
-    #expect(try #require(bench.register(BMSStateRegister.self, since: start)).state == .value(12))
+    #expect(bench.number(.chargeVoltageLimit, since: start) == .notAvailable)
+    #expect(bench.number(.chargeCurrentLimit, since: start) == .value(0))
+    #expect(bench.number(.dischargeCurrentLimit, since: start) == .value(0))
+    #expect(bench.register(.bmsState, since: start)?.code(.bmsState) == 12)
     bench.device.leave(at: bench.now)
     bench.collect()
     let count = bench.sent.count
@@ -358,10 +358,7 @@ struct SenderTests {
   @Test("a register that is sent to one node is no report of a cell")
   func addressedRegister() {
     var bench = Bench.running()
-    var cells = CellExtremesRegister()
-    cells.lowest = .value(3.3)
-    cells.highest = .value(3.8)
-    let payload = RegisterMessage(cells).message.payload
+    let payload = RegisterMessage(.cellVoltages, .value(3.3), .value(3.8)).message.payload
     bench.put(
       CANDataFrame(
         MessageIdentifier(priority: 7, pgn: 61184, source: Bench.batteryAddress, destination: 35).canIdentifier,

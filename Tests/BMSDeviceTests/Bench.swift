@@ -84,19 +84,15 @@ struct Bench {
   }
 
   mutating func sendCells(from address: UInt8 = Bench.batteryAddress) {
-    var cells = CellExtremesRegister()
-    cells.lowest = Reading(lowest)
-    cells.highest = Reading(highest)
-    put(RegisterMessage(cells).message.payload, VictronRegister.definition.pgn, priority: 7, from: address)
+    let cells = RegisterMessage(.cellVoltages, Reading(lowest), Reading(highest))
+    put(cells.message.payload, VictronRegister.definition.pgn, priority: 7, from: address)
   }
 
   mutating func sendCell(battery: Int, cell: Int, _ volts: Double) {
-    var register = CellVoltageRegister()
-    register.battery = .value(battery)
-    register.cell = .value(cell)
-    register.voltage = .value(volts)
+    var register = RegisterMessage(.cellVoltage, .value(Double(battery)), .value(Double(cell)))
+    register.set(.value(volts), field: 2, of: .cellVoltage)
     put(
-      RegisterMessage(register).message.payload, VictronRegister.definition.pgn, priority: 7,
+      register.message.payload, VictronRegister.definition.pgn, priority: 7,
       from: Self.batteryAddress)
   }
 
@@ -147,15 +143,20 @@ struct Bench {
   }
 
   /// The last sent value of a register, since `since`.
-  func register<R: Register>(_ type: R.Type, since: Instant = .origin) -> R? {
+  func register(_ register: Register, since: Instant = .origin) -> RegisterMessage? {
     for (instant, entry) in sent.reversed() where instant >= since {
       guard MessageIdentifier(entry.frame.identifier)?.pgn == VictronRegister.definition.pgn,
         let message = RegisterMessage(VictronRegister(payload: Array(entry.frame.payload).span.bytes)),
-        let register: R = message.value()
+        message.id == register.id
       else { continue }
-      return register
+      return message
     }
     return nil
+  }
+
+  /// The last sent value of a register of one number, since `since`; nil when none was sent.
+  func number(_ register: Register, since: Instant = .origin) -> Reading<Double>? {
+    self.register(register, since: since)?.number(register)
   }
 
   var senders: [SenderState] {

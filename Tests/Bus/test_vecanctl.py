@@ -104,7 +104,7 @@ def test_monitor_names_the_daemon_and_its_registers(tool, vecand, sender, interf
     monitor.wait_for("126996 Product Information")
     line = monitor.wait_for("vecand battery monitor 127508 Battery Status")
     assert f" {vecand.address} " in line
-    monitor.wait_for("61184 0x0390 Charge voltage limit: not available")
+    monitor.wait_for("61184 0x0390 Charge Voltage Limit: not available")
     assert monitor.stop(signal.SIGTERM) == (0, "")
 
 

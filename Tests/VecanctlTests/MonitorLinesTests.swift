@@ -83,10 +83,14 @@ struct MonitorLinesTests {
 
   @Test("registers have names and units, unknown ones their number and bytes, another maker's message neither")
   func registers() throws {
-    let heard = try lines(["1CEFFF24#669990038C050000", "1CEFFF24#66990220F8040000", "1CEFFF24#9899010203040506"])
-    #expect(heard[0].hasSuffix(" 61184 0x0390 Charge voltage limit: 14.20 V"))
-    #expect(heard[1].hasSuffix(" 61184 0x2002 unknown register: F8 04 00 00"))
+    let heard = try lines([
+      "1CEFFF24#669990038C050000", "1CEFFF24#66990220F8040000", "1CEFFF24#9899010203040506",
+      "1CEFFF24#6699F820F8040000",
+    ])
+    #expect(heard[0].hasSuffix(" 61184 0x0390 Charge Voltage Limit: 14.20 V"))
+    #expect(heard[1].hasSuffix(" 61184 0x2002 DC Voltage: 12.72 V"))
     #expect(heard[2].contains(" 61184 0xEF00: Manufacturer Proprietary single-frame addressed"))
+    #expect(heard[3].hasSuffix(" 61184 0x20F8 unknown register: F8 04 00 00"))
   }
 
   @Test("11-bit battery frames have names and values; others and remote frames are told as they are")

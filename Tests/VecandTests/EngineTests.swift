@@ -69,10 +69,7 @@ private final class Stage {
   }
 
   func sendCells(at now: Instant) {
-    var cells = CellExtremesRegister()
-    cells.lowest = .value(3.30)
-    cells.highest = .value(highest)
-    send(61184, RegisterMessage(cells).message.payload, at: now)
+    send(61184, RegisterMessage(.cellVoltages, .value(3.30), .value(highest)).message.payload, at: now)
   }
 
   private func send(_ pgn: PGN, _ payload: ShortPayload, at now: Instant) {
@@ -85,13 +82,13 @@ private final class Stage {
   }
 
   /// The values of a register in the order heard, with their times.
-  func values<R: Register>(of type: R.Type) -> [(instant: Instant, register: R)] {
+  func values(of register: Register) -> [(instant: Instant, number: Reading<Double>)] {
     heard.compactMap { received in
       guard case .data(let frame) = received.frame, MessageIdentifier(frame.identifier)?.pgn == 61184,
         let message = RegisterMessage(VictronRegister(payload: Array(frame.payload).span.bytes)),
-        let register: R = message.value()
+        let number = message.number(register)
       else { return nil }
-      return (received.instant, register)
+      return (received.instant, number)
     }
   }
 
@@ -123,9 +120,9 @@ struct EngineTests {
       )
     ]
     stage.run(until: seconds(8))
-    let limits = stage.values(of: ChargeCurrentLimit.self)
-    #expect(limits.last { $0.instant < moment }?.register.limit == .value(200))
-    let zero = try #require(limits.first { $0.instant >= moment && $0.register.limit == .value(0) })
+    let limits = stage.values(of: .chargeCurrentLimit)
+    #expect(limits.last { $0.instant < moment }?.number == .value(200))
+    let zero = try #require(limits.first { $0.instant >= moment && $0.number == .value(0) })
     #expect(zero.instant - moment <= .milliseconds(20), "\((zero.instant - moment).seconds) s")
   }
 
@@ -133,9 +130,9 @@ struct EngineTests {
   func shutDown() throws {
     let stage = try Stage()
     stage.run(until: seconds(5))
-    #expect(stage.values(of: ChargeCurrentLimit.self).last?.register.limit == .value(0))
-    #expect(stage.values(of: DischargeCurrentLimit.self).last?.register.limit == .value(0))
-    #expect(stage.values(of: ChargeVoltageLimit.self).last?.register.limit == .notAvailable)
+    #expect(stage.values(of: .chargeCurrentLimit).last?.number == .value(0))
+    #expect(stage.values(of: .dischargeCurrentLimit).last?.number == .value(0))
+    #expect(stage.values(of: .chargeVoltageLimit).last?.number == .notAvailable)
     #expect(stage.reports.contains { if case .ended = $0 { true } else { false } })
   }
 

@@ -13,11 +13,14 @@ struct InputMapping: NodeApplication {
   var changed = false
   /// The PGNs that somebody asked for, to be sent after the frame was taken.
   var requested: [PGN] = []
+  /// What was asked of our registers.
+  var server = RegisterServer(DeviceRegisters.all)
 
   private(set) var monitor: SenderWatch?
   private(set) var cells: SenderWatch?
   private let monitorInstance: Int
-  private let expectedCells: Int
+  private let configuredCells: Int?
+  private var expectedCells = 0
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
 
@@ -25,9 +28,7 @@ struct InputMapping: NodeApplication {
     monitor = configuration.monitor.map { SenderWatch(selector: $0.sender) }
     cells = configuration.cells.map { SenderWatch(selector: $0.sender) }
     monitorInstance = Int(configuration.monitor?.instance ?? 0)
-    expectedCells =
-      configuration.cells?.expectedCells
-      ?? configuration.settings.cellsInSeries * Int(configuration.settings[.batteriesInParallel])
+    configuredCells = configuration.cells?.expectedCells
     if monitor != nil {
       inputs.batteryVoltage = .waiting
       inputs.current = .waiting
@@ -39,12 +40,22 @@ struct InputMapping: NodeApplication {
     }
   }
 
+  /// Other settings: the bank may have another number of cells.
+  mutating func apply(_ settings: Settings) {
+    expectedCells = configuredCells ?? settings.cellsInSeries * Int(settings[.batteriesInParallel])
+    if inputs.cells.expectedCount > 0 { inputs.cells.expectedCount = expectedCells }
+  }
+
   mutating func tick(at now: Instant) {
     monitor?.tick(at: now)
     cells?.tick(at: now)
   }
 
   mutating func received(_ header: MessageHeader, _ payload: RawSpan) {
+    if header.pgn == VictronRegister.definition.pgn || header.pgn == ProprietaryFastPacket.definition.pgn {
+      // Whoever asks is answered, with or without a NAME.
+      server.receive(header, payload)
+    }
     // A message whose sender's claim was not heard is nobody's: the node asks for the claim, and the next one counts.
     guard let sender = header.sender else { return }
     switch header.pgn {
@@ -75,32 +86,45 @@ struct InputMapping: NodeApplication {
   }
 
   private mutating func receive(_ message: RegisterMessage, from sender: Name, at now: Instant) {
-    if let extremes: CellExtremesRegister = message.value() {
-      guard cells?.accepts(sender, at: now) == true else { return }
+    guard let register = Register(message.id) else { return }
+    switch register {
+    case .cellVoltages:
+      guard let lowest = message.number(register), let highest = message.number(register, field: 1),
+        cells?.accepts(sender, at: now) == true
+      else { return }
       reportsExtremes = true
-      inputs.cellExtremes.lowest.take(extremes.lowest, at: now)
-      inputs.cellExtremes.highest.take(extremes.highest, at: now)
+      inputs.cellExtremes.lowest.take(lowest, at: now)
+      inputs.cellExtremes.highest.take(highest, at: now)
       changed = true
-    } else if let cell: CellVoltageRegister = message.value() {
-      guard cells?.accepts(sender, at: now) == true, let battery = cell.battery.value, let number = cell.cell.value,
-        let place = CellPlace(battery: battery, cell: number)
+    case .cellVoltage:
+      guard let volts = message.number(register, field: 2), cells?.accepts(sender, at: now) == true,
+        let place = Self.place(message)
       else { return }
       if !reportsExtremes, inputs.cells.expectedCount == 0 {
         inputs.cells.expectedCount = expectedCells
         inputs.cellExtremes = Extremes()
       }
-      switch cell.voltage {
+      switch volts {
       case .value(let volts): inputs.cells.report(volts, of: place, at: now)
       case .notAvailable: inputs.cells.report(.notAvailable, of: place)
       case .error, .reserved: inputs.cells.report(.sensorError, of: place)
       }
       changed = true
-    } else if let temperatures: CellTemperaturesRegister = message.value() {
-      guard cells?.accepts(sender, at: now) == true else { return }
-      inputs.temperatureExtremes.lowest.take(temperatures.lowest.map { $0 - 273.15 }, at: now)
-      inputs.temperatureExtremes.highest.take(temperatures.highest.map { $0 - 273.15 }, at: now)
+    case .cellTemperatures:
+      guard let lowest = message.number(register), let highest = message.number(register, field: 1),
+        cells?.accepts(sender, at: now) == true
+      else { return }
+      inputs.temperatureExtremes.lowest.take(lowest.map { $0 - 273.15 }, at: now)
+      inputs.temperatureExtremes.highest.take(highest.map { $0 - 273.15 }, at: now)
       changed = true
+    default: break
     }
+  }
+
+  private static func place(_ message: RegisterMessage) -> CellPlace? {
+    guard let battery = message.number(.cellVoltage)?.value, let cell = message.number(.cellVoltage, field: 1)?.value
+    else { return nil }
+    return CellPlace(battery: Int(battery), cell: Int(cell))
   }
 
   mutating func requested(_ request: PGNRequest) -> RequestAnswer {

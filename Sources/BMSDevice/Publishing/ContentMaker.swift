@@ -9,52 +9,34 @@ import VECan
 struct ContentMaker {
   let batteryInstance: Int
   let switchBankInstance: Int
-  let capacity: Double
-  let cellsInSeries: Double
+  private var capacity: Double
 
   init(configuration: DeviceConfiguration) {
     batteryInstance = Int(configuration.batteryInstance)
     switchBankInstance = Int(configuration.switchBankInstance)
     capacity = configuration.settings[.batteryCapacity]
-    cellsInSeries = Double(configuration.settings.cellsInSeries)
   }
+
+  /// Other settings.
+  mutating func apply(_ settings: Settings) { capacity = settings[.batteryCapacity] }
 
   /// The content of a publication; nil when there is nothing that could honestly be sent.
   func content(of publication: Publication, _ outputs: Outputs, sequenceIdentifier: Int) -> Content? {
-    switch publication {
+    if let register = publication.register {
+      return OutputRegisters.message(register, outputs).map(Content.register)
+    }
+    return switch publication {
     case .batteryStatus: .status(batteryStatus(outputs, sequenceIdentifier))
     case .detailedStatus: .detailed(detailedStatus(outputs, sequenceIdentifier))
     case .switchBank: .bank(switchBank(outputs))
-    case .chargeVoltageLimit:
-      register(ChargeVoltageLimit()) { $0.limit = Reading(outputs.limits.chargeVoltage) }
-    case .chargeCurrentLimit:
-      register(ChargeCurrentLimit()) { $0.limit = current(outputs.limits.chargeCurrent, outputs) }
-    case .dischargeVoltageLimit:
-      register(DischargeVoltageLimit()) { $0.limit = Reading(outputs.limits.lowVoltage) }
-    case .dischargeCurrentLimit:
-      register(DischargeCurrentLimit()) { $0.limit = current(outputs.limits.dischargeCurrent, outputs) }
-    case .state:
-      register(BMSStateRegister()) { $0.state = .value(Int(outputs.state.rawValue)) }
-    case .alarms: register(BMSAlarmsRegister()) { fill(&$0, outputs) }
-    case .contacts: register(BMSContactsRegister()) { fill(&$0, outputs) }
     case .limitsFrame: limitsFrame(outputs).map(Content.frame)
     case .stateOfChargeFrame: outputs.stateOfCharge.map { .frame(StateOfChargeFrame(stateOfCharge: $0).frame) }
     case .measurementsFrame: measurementsFrame(outputs).map(Content.frame)
     case .alarmsFrame: .frame(alarmsFrame(outputs))
     case .manufacturerFrame: .frame(ManufacturerFrame(name: "vecand").frame)
     case .productFrame: .frame(ProductFrame(product: 0, version: Version.pair, capacity: capacity).frame)
+    default: nil
     }
-  }
-
-  /// A limit of current; not available while the BMS is not running (R151).
-  private func current(_ limit: Double, _ outputs: Outputs) -> Reading<Double> {
-    outputs.limits.isAvailable ? .value(limit) : .notAvailable
-  }
-
-  private func register<R: Register>(_ register: R, _ fill: (inout R) -> Void) -> Content {
-    var register = register
-    fill(&register)
-    return .register(RegisterMessage(register))
   }
 
   private func batteryStatus(_ outputs: Outputs, _ sequenceIdentifier: Int) -> BatteryStatus {
@@ -90,25 +72,6 @@ struct ContentMaker {
     bank[indicator: 4] = outputs.alarms.contains(.highCell) ? .value(true) : knowsCells ? .value(false) : .notAvailable
     bank[indicator: 5] = .value(outputs.relayActive)
     return bank
-  }
-
-  private func fill(_ register: inout BMSAlarmsRegister, _ outputs: Outputs) {
-    let alarms = outputs.alarms
-    register[.lowCellVoltage] = alarms.level(warning: [.preAlarm], alarm: [.lowCell])
-    register[.highCurrent] = alarms.level(
-      warning: [.highChargeCurrentWarning, .highDischargeCurrentWarning],
-      alarm: [.highChargeCurrent, .highDischargeCurrent])
-    register[.batteryCable] = alarms.level(warning: AlarmSet.lateData, alarm: AlarmSet.lostData)
-    register[.loadDisconnect] = alarms.level(warning: [.loadWillDisconnect], alarm: [.loadDisconnected])
-    register[.lowStateOfCharge] = alarms.level(warning: [.lowStateOfChargeWarning], alarm: [.lowStateOfCharge])
-    register[.highTemperature] = alarms.level(warning: [.highTemperature], alarm: [.veryHighTemperature])
-  }
-
-  private func fill(_ register: inout BMSContactsRegister, _ outputs: Outputs) {
-    register[.contactor] = ContactState(outputs.contactorClosed)
-    register[.allowToCharge] = ContactState(outputs.chargeAllowed)
-    register[.allowToDischarge] = ContactState(outputs.dischargeAllowed)
-    register[.relay] = ContactState(outputs.relayActive)
   }
 
   private func limitsFrame(_ outputs: Outputs) -> CANDataFrame? {

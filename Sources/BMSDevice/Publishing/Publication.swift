@@ -17,6 +17,10 @@ enum Publication: Int, CaseIterable {
   case alarms
   case alarmsFrame
   case state
+  case flags
+  case error
+  case mode
+  case deviceState
   case batteryStatus
   case detailedStatus
   case stateOfChargeFrame
@@ -27,12 +31,13 @@ enum Publication: Int, CaseIterable {
   /// How often it is sent when nothing changes.
   ///
   /// 127506 and 127508: 1.5 s, NMEA's default. 127501 has none; registers are unknown for a Lynx (vecan.md 3.6), VELIB
-  /// repeats each 5 s: 1.5 s for all, so that a charger that wakes up knows its limits within two seconds at 0.3 % of
+  /// repeats each 5 s: 1.5 s for what decides about currents, so that a charger that wakes up knows its limits within two seconds at 0.3 % of
   /// the bus. 11-bit frames: 1 s, names 10 s (dvcc-dbus.md A.1).
   var interval: TimeSpan {
     switch self {
     case .limitsFrame, .alarmsFrame, .stateOfChargeFrame, .measurementsFrame: .seconds(1)
     case .manufacturerFrame, .productFrame: .seconds(10)
+    case .flags, .error, .mode, .deviceState: .seconds(5)
     default: .milliseconds(1500)
     }
   }
@@ -52,6 +57,26 @@ enum Publication: Int, CaseIterable {
     case .batteryStatus: BatteryStatus.definition.pgn
     case .detailedStatus: DCDetailedStatus.definition.pgn
     case .switchBank: BinarySwitchBankStatus.definition.pgn
+    default: nil
+    }
+  }
+}
+
+extension Publication {
+  /// The register that it is; nil for a PGN and a frame.
+  var register: Register? {
+    switch self {
+    case .chargeVoltageLimit: .chargeVoltageLimit
+    case .chargeCurrentLimit: .chargeCurrentLimit
+    case .dischargeVoltageLimit: .dischargeVoltageLimit
+    case .dischargeCurrentLimit: .dischargeCurrentLimit
+    case .contacts: .bmsContacts
+    case .alarms: .bmsConditions
+    case .state: .bmsState
+    case .flags: .bmsFlags
+    case .error: .bmsError
+    case .mode: .deviceMode
+    case .deviceState: .deviceState
     default: nil
     }
   }

@@ -25,7 +25,7 @@ struct Publisher {
     var isUrgent = false
   }
 
-  private let maker: ContentMaker
+  private var maker: ContentMaker
   private let sendsBatteryFrames: Bool
   private var slots: [Slot]
   private var sequenceIdentifier = 0
@@ -35,6 +35,9 @@ struct Publisher {
     sendsBatteryFrames = configuration.sendsBatteryFrames
     slots = Publication.allCases.map { _ in Slot(due: now) }
   }
+
+  /// Other settings.
+  mutating func apply(_ settings: Settings) { maker.apply(settings) }
 
   /// Sends whatever is due.
   ///

@@ -192,4 +192,10 @@ public enum Unit: String, Sendable {
   case ampereHours = "Ah"
   /// Percent.
   case percent = "%"
+  /// Watts.
+  case watts = "W"
+  /// Kilowatt-hours.
+  case kilowattHours = "kWh"
+  /// Degrees Celsius, where the bus has no kelvin.
+  case celsius = "°C"
 }

@@ -57,6 +57,20 @@ public enum Lookup: Sendable, Hashable, CaseIterable {
   case alarmLevel
   /// An input or output of a BMS of Victron (register 0x2108).
   case contactState
+  /// What a device of Victron is told to be (register 0x0200).
+  case deviceMode
+  /// What a device of Victron is doing (register 0x0201).
+  case deviceState
+  /// What is wrong with a BMS of Victron (register 0x2101).
+  case bmsError
+  /// What moves the relay of a BMS of Victron (register 0x2104).
+  case bmsRelayMode
+  /// Whether cells are balanced (register 0xEA15).
+  case balancerStatus
+  /// A Lynx Distributor (register 0x2150).
+  case distributorLink
+  /// A fuse of a Lynx Distributor (registers 0x2152 to 0x2159).
+  case fuseCondition
 
   /// The name of each known code.
   public var names: [UInt32: String] {
@@ -87,6 +101,13 @@ public enum Lookup: Sendable, Hashable, CaseIterable {
     case .bmsState: Self.bmsStates
     case .alarmLevel: [0: "not supported", 1: "ok", 2: "warning", 3: "alarm"]
     case .contactState: [0: "not available", 1: "yes", 2: "no"]
+    case .deviceMode: Self.deviceModes
+    case .deviceState: Self.deviceStates
+    case .bmsError: Self.bmsErrors
+    case .bmsRelayMode: [0: "alarm", 1: "alternator ATC"]
+    case .balancerStatus: [0: "unknown", 1: "balanced", 2: "balancing", 3: "imbalance"]
+    case .distributorLink: [0: "not available", 1: "connected", 2: "no power", 3: "communication lost"]
+    case .fuseCondition: [0: "not available", 1: "not used", 2: "ok", 3: "blown"]
     }
   }
 

@@ -1,4 +1,4 @@
-import MonotonicTime
+public import MonotonicTime
 
 /// 126208 as a node answers it (nmea2000.md section 1.4, whose rules follow the certification tests).
 ///
@@ -254,21 +254,34 @@ extension Node {
     let errors = pairs.map { pair -> Acknowledge.ParameterError in
       guard case .text(let text) = pair.value else { return .outOfRange }
       guard pair.field == 1 || pair.field == 2 else { return .accessDenied }
-      let kept = stored
-      if pair.field == 1 { stored.installationDescription1 = text } else { stored.installationDescription2 = text }
-      // Texts that would not all fit one message (UTF-16 takes two bytes a character) are refused, not cut.
-      let sent = configurationInformation
-      if (sent.installationDescription1 ?? "") == stored.installationDescription1,
-        (sent.installationDescription2 ?? "") == stored.installationDescription2,
-        (sent.manufacturerInformation ?? "") == identity.manufacturerInformation
-      {
-        return .none
-      }
-      stored = kept
-      return .outOfRange
+      return setDescription(Int(pair.field), to: text) ? .none : .outOfRange
     }
     if stored != before { note(.descriptionsChanged, at: now) }
     return errors
+  }
+
+  private mutating func setDescription(_ number: Int, to text: String) -> Bool {
+    let kept = stored
+    if number == 1 { stored.installationDescription1 = text } else { stored.installationDescription2 = text }
+    // Texts that would not all fit one message (UTF-16 takes two bytes a character) are refused, not cut.
+    let sent = configurationInformation
+    if (sent.installationDescription1 ?? "") == stored.installationDescription1,
+      (sent.installationDescription2 ?? "") == stored.installationDescription2,
+      (sent.manufacturerInformation ?? "") == identity.manufacturerInformation
+    {
+      return true
+    }
+    stored = kept
+    return false
+  }
+
+  /// Sets an installation description, 1 or 2, as 126208 on 126998 would; false, and nothing changed, when the texts
+  /// would no longer fit one message.
+  public mutating func describeInstallation(_ number: Int, as text: String, at now: Instant) -> Bool {
+    let before = stored
+    guard number == 1 || number == 2, setDescription(number, to: text) else { return false }
+    if stored != before { note(.descriptionsChanged, at: now) }
+    return true
   }
 
   // MARK: - Read and write

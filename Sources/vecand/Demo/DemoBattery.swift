@@ -79,10 +79,8 @@ struct DemoBattery {
     detailed.type = .value(.battery)
     detailed.stateOfCharge = .value(reading.trueStateOfCharge)
     node.send(detailed, at: now)
-    var cells = CellExtremesRegister()
-    cells.lowest = .value(reading.lowestCell)
-    cells.highest = .value(reading.highestCell)
-    node.send(RegisterMessage(cells).message, at: now)
+    let cells = RegisterMessage(.cellVoltages, .value(reading.lowestCell), .value(reading.highestCell))
+    node.send(cells.message, at: now)
   }
 }
 
@@ -95,13 +93,13 @@ private struct LimitListener: NodeApplication {
     guard header.pgn == VictronRegister.definition.pgn,
       let message = RegisterMessage(VictronRegister(payload: payload))
     else { return }
-    if let limit: ChargeVoltageLimit = message.value() {
-      limits.chargeVoltage = limit.limit.value
-    } else if let limit: ChargeCurrentLimit = message.value() {
-      limits.chargeCurrent = limit.limit.value ?? 0
+    if let limit = message.number(.chargeVoltageLimit) {
+      limits.chargeVoltage = limit.value
+    } else if let limit = message.number(.chargeCurrentLimit) {
+      limits.chargeCurrent = limit.value ?? 0
       lastHeard = header.instant
-    } else if let limit: DischargeCurrentLimit = message.value() {
-      limits.dischargeCurrent = limit.limit.value ?? 0
+    } else if let limit = message.number(.dischargeCurrentLimit) {
+      limits.dischargeCurrent = limit.value ?? 0
     }
   }
 }

@@ -10,6 +10,8 @@ struct EngineService: Service {
   let device: DeviceConfiguration
   let stored: StoredNode
   let store: NodeStore
+  let changed: ChangedSettings
+  let settings: SettingsStore
   let logger: Logger
   /// Handed over to the engine's thread, which is the only one to use it from then on.
   nonisolated(unsafe) let transport: any CANTransport
@@ -28,11 +30,13 @@ struct EngineService: Service {
     nonisolated(unsafe) let transport = transport
     let device = device
     let stored = stored
+    let changed = changed
     EngineThread.start(named: "vecand-engine") {
       let engine = Engine(
         transport: transport,
         device: BMSDevice(
-          configuration: device, stored: stored, randomSeed: UInt64.random(in: .min ... .max), at: transport.now),
+          configuration: device, stored: stored, changed: changed, randomSeed: UInt64.random(in: .min ... .max),
+          at: transport.now),
         mailbox: mailbox, report: { continuation.yield($0) })
       engine.run()
       continuation.finish()
@@ -54,6 +58,12 @@ struct EngineService: Service {
         try store.save(node)
       } catch {
         logger.error("\(error); address and instances will not survive a restart")
+      }
+    case .device(.settingsChanged(let changed)):
+      do {
+        try settings.save(changed)
+      } catch {
+        logger.error("\(error); settings that were changed over the bus will not survive a restart")
       }
     case .status(let status, let link): notifier.status(status, link)
     case .link(let event) where event.state == .up:

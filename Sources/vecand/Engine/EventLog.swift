@@ -4,6 +4,7 @@ import CANBus
 import Logging
 import MonotonicTime
 import NMEA2000
+import VECan
 
 /// A line for people about something that happened.
 struct EventLine {
@@ -24,6 +25,19 @@ struct EventText {
           ? EventLine(level: .info, text: "0x305: something listens to the 11-bit battery frames")
           : EventLine(level: .warning, text: "0x305: whatever listened to the 11-bit battery frames fell silent")
       ]
+    case .registerWritten(let id, let source):
+      [
+        EventLine(
+          level: .notice,
+          text: "register \(id)\(Register(id).map { " (\($0.definition.name))" } ?? "") written by address \(source)")
+      ]
+    case .settingsChanged(let changed): lines(for: changed)
+    case .changedSettingsRefused(let error):
+      [
+        EventLine(
+          level: .error,
+          text: "what was set over the bus contradicts the configuration, which is in force instead: \(error)")
+      ]
     case .outboxFull(let refused):
       [
         EventLine(
@@ -31,6 +45,18 @@ struct EventText {
           text: "the bus takes nothing: \(refused) messages could not be queued; check wiring, termination, bitrate")
       ]
     }
+  }
+
+  /// Whoever reads the configuration file must be able to find out why another value is in force.
+  func lines(for changed: ChangedSettings) -> [EventLine] {
+    var lines = changed.values.sorted { $0.key.rawValue < $1.key.rawValue }.map { setting, value in
+      let row = setting.definition
+      return EventLine(
+        level: .notice, text: "set over the bus: \(row.key) = \(value.text(3)) \(row.unit.rawValue)")
+    }
+    if changed.fuseNames != nil { lines.append(EventLine(level: .notice, text: "set over the bus: names of fuses")) }
+    if lines.isEmpty { lines.append(EventLine(level: .notice, text: "settings as configured")) }
+    return lines
   }
 
   private func line(for event: NodeEvent) -> EventLine? {
