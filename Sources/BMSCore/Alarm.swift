@@ -178,6 +178,16 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case fuse15
   /// A-F16.
   case fuse16
+  /// A switching module refuses a command.
+  case switchRefused
+  /// A switching module does not do what it was commanded.
+  case switchNotFollowing
+  /// A switch moved without a command.
+  case switchedUnasked
+  /// The module of a wired output is not heard.
+  case moduleLost
+  /// Two senders fit one role.
+  case senderAmbiguous
 
   /// The row of this alarm.
   public var definition: AlarmDefinition {
@@ -414,6 +424,41 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .fuse1, .fuse2, .fuse3, .fuse4, .fuse5, .fuse6, .fuse7, .fuse8, .fuse9, .fuse10, .fuse11, .fuse12, .fuse13,
       .fuse14, .fuse15, .fuse16:
       .fuse(fuse ?? 0)
+    case .switchRefused:
+      .init(
+        code: "V-B41", gxNumber: nil, severity: .error, message: "Switching module refuses",
+        raisedWhen: "a module answers a command with a refusal", effect: "what is commanded does not happen",
+        clearedWhen: "the module does as commanded",
+        advice: "Check bank and indicator in [outputs], and whether the module lets others switch it.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4, 126208")
+    case .switchNotFollowing:
+      .init(
+        code: "V-B42", gxNumber: nil, severity: .error, message: "Switch does not follow",
+        raisedWhen: "a module takes a command or ignores it, and its switch does not move",
+        effect: "opening is commanded on and on; closing is given up",
+        clearedWhen: "the switch is as commanded", advice: "Check the module, its fuse and what it switches.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4, 126208")
+    case .switchedUnasked:
+      .init(
+        code: "V-B43", gxNumber: nil, severity: .error, message: "Switched without command",
+        raisedWhen: "a switch that was as commanded moves",
+        effect: "it is commanded back; a contactor is never closed so",
+        clearedWhen: "as commanded for 10 s",
+        advice: "Something else switches it: a button, a plotter, another BMS. Find it.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4")
+    case .moduleLost:
+      .init(
+        code: "V-B44", gxNumber: nil, severity: .error, message: "Module lost",
+        raisedWhen: "the module of an output, or the sender of the system voltage, is not heard for 10 s",
+        effect: "what it switches cannot be commanded; opening is sent as soon as it is back",
+        clearedWhen: "it is heard again", advice: "Check the module's supply and its cable to the bus.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4")
+    case .senderAmbiguous:
+      .init(
+        code: "V-B45", gxNumber: nil, severity: .error, message: "Two senders for one role",
+        raisedWhen: "two devices fit the wiring of a role", effect: "neither is used",
+        clearedWhen: "one of them is silent for 10 s", advice: "Add unique_number to the role in the configuration.",
+        ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4")
     }
   }
 }
@@ -495,6 +540,9 @@ public struct AlarmSet: Sendable, Hashable, Sequence, ExpressibleByArrayLiteral 
 
   /// Adds an alarm.
   public mutating func insert(_ alarm: Alarm) { bits |= 1 << UInt128(alarm.rawValue) }
+
+  /// Adds the alarms of another set.
+  public mutating func formUnion(_ other: AlarmSet) { bits |= other.bits }
 
   /// Whether the alarm is in the set.
   public func contains(_ alarm: Alarm) -> Bool { bits & 1 << UInt128(alarm.rawValue) != 0 }

@@ -317,6 +317,7 @@ public struct BMS: Sendable {
     var view = ContactorSequence.View()
     view.feedback = Feedback(inputs.contactorFeedback, at: now, within: parameters.cellStale)
     view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
+    view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: parameters.cellStale)
     isFeedbackLost =
       switches.0.state == .unknown || switches.1.state == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
@@ -611,6 +612,7 @@ public struct BMS: Sendable {
       if let alarm = Alarm.fuse(blown.trailingZeroBitCount + 1) { active.insert(alarm) }
       blown &= blown - 1
     }
+    active.formUnion(inputs.wiringFaults.alarms)
     set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
@@ -634,13 +636,15 @@ public struct BMS: Sendable {
       records[index].isActive = true
       records[index].firstSeen = now
       records[index].count += 1
-      records[index].cause = cause(of: alarm, judged, outputs, at: now)
+      records[index].cause = cause(of: alarm, judged, outputs, inputs.wiringFaults, at: now)
     }
     for alarm in active { records[Int(alarm.rawValue)].lastSeen = now }
     for alarm in outputs.events.cleared { records[Int(alarm.rawValue)].isActive = false }
   }
 
-  private mutating func cause(of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, at now: Instant) -> Reason {
+  private mutating func cause(
+    of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, _ wiringFaults: WiringFaults, at now: Instant
+  ) -> Reason {
     func data(_ role: InputRole, _ state: RoleState) -> Reason {
       Reason(.dataLost, role, fault: state.fault, place: state.place)
     }
@@ -677,6 +681,8 @@ public struct BMS: Sendable {
         .fuse2, .fuse3, .fuse4, .fuse5, .fuse6, .fuse7, .fuse8, .fuse9, .fuse10, .fuse11, .fuse12, .fuse13, .fuse14,
         .fuse15, .fuse16:
         Reason(.distributor, .distributor)
+      case .switchRefused, .switchNotFollowing, .switchedUnasked, .moduleLost, .senderAmbiguous:
+        Reason(wiringFaults.first(of: alarm))
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsAgainstPack, .cellsContradictPack: sumReason

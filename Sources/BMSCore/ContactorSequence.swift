@@ -94,6 +94,7 @@ struct ContactorSequence: Sendable {
     var current: Double?
     var feedback = Feedback()
     var secondFeedback = Feedback()
+    var precharge = Feedback()
   }
 
   private(set) var phase = ContactorPhase.open
@@ -105,6 +106,8 @@ struct ContactorSequence: Sendable {
   private var tries = 0
   private var tried: TimeSpan?
   private var energy = 0.0
+  /// Since when the pre-charge switch conducts in this try; nil while it is not known to.
+  private var conducting: Instant?
   private var steadyFor: TimeSpan?
   private var lastSystem: Double?
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
@@ -278,6 +281,7 @@ struct ContactorSequence: Sendable {
     tries += 1
     tried = .zero
     energy = 0
+    conducting = nil
     steadyFor = nil
     lastSystem = nil
     enter(.precharge, at: now)
@@ -286,14 +290,22 @@ struct ContactorSequence: Sendable {
   private mutating func precharge(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     let circuit = wiring.precharge
     guard age < circuit.timeout else { return give(.prechargeTimeout, at: now) }
-    guard let battery = view.battery, let system = view.system, view.systemTaken > began else {
+    if conducting == nil {
+      switch view.precharge.state {
+      case .unassigned: conducting = began
+      case .closed where view.precharge.taken >= began: conducting = view.precharge.taken
+      case .closed, .open, .unknown: return  // no current before it is closed; the time counts
+      }
+    }
+    let start = conducting ?? began
+    guard let battery = view.battery, let system = view.system, view.systemTaken > start else {
       // A voltage from before says nothing about this try; the resistor is taken to be at its worst meanwhile.
       return addEnergy(view.battery ?? 0, elapsed, at: now)
     }
     addEnergy(battery - system, elapsed, at: now)
     guard phase == .precharge else { return }
     let isShort =
-      view.systemTaken - began >= ContactorSequence.shortAfter
+      view.systemTaken - start >= ContactorSequence.shortAfter
       && system < battery * ContactorSequence.shortShare
     if isShort { return give(.prechargeOverload, at: now) }  // R68
     let isFlat = lastSystem.map { abs(system - $0) <= battery * ContactorSequence.steadyShare } ?? false

@@ -71,6 +71,12 @@ public struct FuseNames: Sendable, Hashable {
     return true
   }
 
+  /// The message of an alarm, with the fuse's own name where it is about one (R253).
+  public func message(of alarm: Alarm) -> String {
+    guard let fuse = alarm.fuse else { return alarm.definition.message }
+    return "Fuse blown: \(names[fuse - 1])"
+  }
+
   /// One bit for each fuse that is used.
   var used: UInt16 {
     var bits: UInt16 = 0
@@ -141,10 +147,7 @@ extension BMS {
   public func fuse(_ fuse: Int) -> FuseState { distributors.state(ofFuse: fuse, used: usedFuses) }
 
   /// The message of an alarm, with the fuse's own name where it is about one (R253).
-  public func message(of alarm: Alarm) -> String {
-    guard let fuse = alarm.fuse else { return alarm.definition.message }
-    return "Fuse blown: \(fuseNames.names[fuse - 1])"
-  }
+  public func message(of alarm: Alarm) -> String { fuseNames.message(of: alarm) }
 }
 
 extension Alarm {

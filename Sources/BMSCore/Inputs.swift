@@ -181,6 +181,9 @@ public struct Inputs: Sendable {
   public var contactorFeedback = ContactFeedback.unassigned
   /// What the second contactor of a model 1000 says of itself (R77).
   public var secondContactorFeedback = ContactFeedback.unassigned
+  /// What the pre-charge switch says of itself. Where it is wired, a pre-charge begins when it is closed and not when it
+  /// was commanded: what lies between is the way over the bus.
+  public var prechargeFeedback = ContactFeedback.unassigned
   /// The busbar's thermal switch, closed while it is below 130 °C (R72).
   public var thermalSwitch = ContactFeedback.unassigned
   /// The other busbar's thermal switch.
@@ -207,6 +210,8 @@ public struct Inputs: Sendable {
   public var isUpdateFailing = false
   /// The remote on/off terminals.
   public var remote = RemoteTerminals()
+  /// What is wrong with the wiring of roles.
+  public var wiringFaults = WiringFaults()
   /// The program is about to leave: limits are withdrawn and everything is forbidden.
   public var shutdown = false
 

@@ -77,6 +77,8 @@ public enum Rule: UInt8, Sendable, Hashable {
   case cellsAgainstPack
   /// Current and voltage move in opposite directions (R81).
   case currentSign
+  /// Something is wrong with the wiring of a role.
+  case wiring
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).
@@ -105,6 +107,8 @@ public struct Reason: Sendable, Hashable {
   public var fault: InputFault = .none
   /// The cell it was about, when it was about one and its place is known.
   public var place: CellPlace?
+  /// What is wrong with the wiring, when the rule is about that.
+  public var wiring: WiringFinding?
   /// The input's value, in its unit.
   public var value: Double?
   /// What the value is compared with to end this state, in the same unit.
@@ -115,6 +119,11 @@ public struct Reason: Sendable, Hashable {
   public var since = Instant.origin
 
   init(_ rule: Rule) { self.rule = rule }
+
+  init(_ finding: WiringFinding?) {
+    rule = .wiring
+    wiring = finding
+  }
 
   init(
     _ rule: Rule, _ input: InputRole, fault: InputFault = .none, place: CellPlace? = nil, value: Double? = nil,

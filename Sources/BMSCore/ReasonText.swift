@@ -49,6 +49,7 @@ extension Reason: CustomStringConvertible {
       "the battery voltage differs from the sum of its cells by \((value ?? 0).text(upTo: 2)) V, "
         + "until by at most \(end("V")) for 10 s"
     case .currentSign: "current\(at("A")) and voltage move in opposite directions, until they agree"
+    case .wiring: wiring.map { "\($0.role.name): \($0.fault.text)" } ?? "something is wrong with the wiring"
     case .fullCharge: "full charge cycle"
     case .resting: "resting"
     case .restingFollowsBattery: "resting, follows the battery\(at("V"))"
