@@ -185,7 +185,7 @@ public struct ClosedLoop: Sendable {
   private var stepLength: TimeSpan {
     guard isRunning else { return now < settledAt ? fineInterval : interval }
     switch outputs.contactorPhase {
-    case .selfTest, .precharge, .closing, .opening: return min(contactorInterval, fineInterval)
+    case .takeover, .selfTest, .precharge, .closing, .opening: return min(contactorInterval, fineInterval)
     case .open, .pending, .cooling, .closed, .lead, .failed: break
     }
     guard now < settledAt else { return outputs.mode == .off ? max(offInterval, interval) : interval }

@@ -90,6 +90,7 @@ enum OutputRegisters {
     case .remote: message[OffReason.remoteInput] = true
     case .softSwitch: message[OffReason.softSwitch] = true
     case .lowCell, .lowStateOfCharge: message[OffReason.lowBattery] = true
+    case .error: message[OffReason.internalReason] = true
     case nil: break
     }
     return message
@@ -201,11 +202,12 @@ enum OutputRegisters {
     message[BlockReason.highBatteryVoltage] = blocks.contains(.highCell)
     message[BlockReason.overload] = blocks.contains(.overcurrent)
     message[BlockReason.internalReason] = !blocks.isDisjoint(
-      with: [.shutdown, .settings, .data, .voltageWindow, .contactor])
+      with: [.shutdown, .settings, .data, .voltageWindow, .contradiction, .contactor])
     guard blocks.contains(.mode) else { return message }
     switch outputs.offCause {
     case .remote: message[BlockReason.remoteInput] = true
     case .lowCell, .lowStateOfCharge: message[BlockReason.battery] = true
+    case .error: message[BlockReason.internalReason] = true
     case .softSwitch, nil: message[BlockReason.softSwitch] = true
     }
     return message
