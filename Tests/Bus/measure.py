@@ -12,8 +12,8 @@ from pathlib import Path
 
 import peers
 
-# What a boat's bus carries, as (PGN, sender, frames a second): 200 with the battery's own 8 and the daemon's. Of these
-# the daemon reads the batteries and chargers; the rest is for plotters and pilots.
+# What a boat's bus carries, as (PGN, sender, frames a second): 200 with the battery's own 8. Of these the daemon reads
+# the batteries and chargers; the rest is for plotters and pilots.
 TRAFFIC = [
     (127250, 1, 10),  # heading
     (127251, 1, 10),  # rate of turn
@@ -23,6 +23,9 @@ TRAFFIC = [
     (129029, 2, 7),  # position in seven frames
     (129540, 2, 10),  # satellites in view
     (130306, 3, 20),  # wind
+    (130310, 3, 2),  # water temperature
+    (130312, 3, 5),  # temperatures
+    (127505, 5, 2),  # tanks
     (128259, 4, 5),  # speed through water
     (128267, 4, 5),  # depth
     (127488, 5, 20),  # engine, rapid
