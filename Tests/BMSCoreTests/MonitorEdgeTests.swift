@@ -14,14 +14,14 @@ struct MonitorEdgeTests {
 
   @Test("A monitor that restores nothing has counted nothing, and impossible signs are cut to zero")
   func restoring() {
-    let fresh = BatteryMonitor(restoring: nil)
+    let fresh = BatteryMonitor(restoring: nil, unseenFor: nil, Parameters(Settings()))
     #expect(fresh.consumed == 0 && fresh.missing == 0 && fresh.uncountedSeconds == 0 && !fresh.isKnown)
     var snapshot = Snapshot()
     (snapshot.consumed, snapshot.missing, snapshot.uncountedSeconds) = (0.5, -0.5, -0.5)
-    let cut = BatteryMonitor(restoring: snapshot)
+    let cut = BatteryMonitor(restoring: snapshot, unseenFor: .zero, Parameters(Settings()))
     #expect(cut.consumed == 0 && cut.missing == 0 && cut.uncountedSeconds == 0)
     (snapshot.consumed, snapshot.missing, snapshot.uncountedSeconds) = (-0.5, 0.5, 0.5)
-    let kept = BatteryMonitor(restoring: snapshot)
+    let kept = BatteryMonitor(restoring: snapshot, unseenFor: .zero, Parameters(Settings()))
     #expect(kept.consumed == -0.5 && kept.missing == 0.5 && kept.uncountedSeconds == 0.5)
   }
 

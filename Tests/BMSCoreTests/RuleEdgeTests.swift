@@ -10,7 +10,7 @@ struct RuleEdgeTests {
   @Test("A BMS that never ran has latched, counted and known nothing")
   func emptySnapshot() {
     let empty = Snapshot()
-    #expect(empty.version == 2 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
+    #expect(empty.version == 3 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
     let flags = [
       empty.isStateOfChargeKnown, empty.isStateOfChargeTrusted, empty.isFullCharge, empty.hasTemperature,
       empty.lowCell, empty.highCell, empty.lowTemperature, empty.highTemperature, empty.veryHighTemperature,
@@ -49,7 +49,7 @@ struct RuleEdgeTests {
     #expect(!isSound { $0.secondsSinceSynchronisation = -0.5 } && isSound { $0.secondsSinceSynchronisation = nil })
     #expect(!isSound { $0.secondsSinceFullCharge = -0.5 } && isSound { $0.secondsSinceFullCharge = nil })
     #expect(!isSound { $0.preAlarmSeconds = -0.5 } && isSound { $0.preAlarmSeconds = 0.5 })
-    #expect(!isSound { $0.version = 3 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
+    #expect(!isSound { $0.version = 4 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
     let numbers: [WritableKeyPath<Snapshot, Double>] = [
       \.consumed, \.missing, \.uncountedSeconds, \.absorbedSeconds, \.preAlarmSeconds, \.overcurrentSeconds,
       \.chargeGraceSeconds, \.dischargeGraceSeconds,
@@ -175,11 +175,12 @@ struct RuleEdgeTests {
     var judged = Judgement(rig.inputs, Parameters(Settings()), at: rig.now)
     judged.current = direction == .charge ? 2 : -2
     var contacts = ContactFailure()
-    var line = SecondLine()
+    var line = SecondLine(restoring: nil)
     func step(_ span: TimeSpan) {
       contacts.evaluate(
         judged.current, chargeAllowed: direction != .charge, dischargeAllowed: direction != .discharge, elapsed: span)
-      line.evaluate(contacts, judged, rig.bms.protection)
+      line.evaluate(
+        contacts, judged, rig.bms.protection, isDischargeStopped: rig.bms.protection.lowCell, Parameters(Settings()))
     }
     step(.zero)
     step(.seconds(10))
@@ -194,11 +195,11 @@ struct RuleEdgeTests {
 
   // MARK: Mode, remote, charge voltage
 
-  @Test("R50: Off without a stored cause is a soft Off; a stored cause without Off is none")
+  @Test("R50: Off without a stored cause is one for an error; a stored cause without Off is none")
   func storedModes() {
     var snapshot = Snapshot()
     snapshot.mode = Mode.off.rawValue
-    #expect(ModeControl(restoring: snapshot).offCause == .softSwitch)
+    #expect(ModeControl(restoring: snapshot).offCause == .error)
     snapshot.offCause = OffCause.lowCell.rawValue
     #expect(ModeControl(restoring: snapshot).offCause == .lowCell)
     #expect(!ModeControl(restoring: snapshot).isRemoteOpen)

@@ -385,12 +385,8 @@ struct StepEdgeTests {
     for (value, isGood) in [(-2400.0, true), (2400, true), (-2400.01, false), (2400.01, false)] {
       #expect(usable { $0.current = value } == isGood, "\(value) A")
     }
-    for (value, isGood) in [(0.0, true), (-0.01, false)] {
-      #expect(usable { $0.lowest = value } == isGood, "\(value) V cell")
-    }
-    for (value, isGood) in [(5.0, true), (5.01, false)] {
-      #expect(usable { $0.highest = value } == isGood, "\(value) V cell")
-    }
+    #expect(Plausible.cellVoltage == 0...5)
+    for value in [-0.01, 5.01] { #expect(!usable { $0.cells(value, value) }, "\(value) V cell") }
     for (value, isGood) in [(0.0, true), (75, true), (-0.01, false), (75.01, false)] {
       #expect(usable { $0.voltage = value } == isGood, "\(value) V")
     }
