@@ -31,7 +31,7 @@ struct CurrentTests {
   }
 
   @Test(
-    "R197, R198, R124, R202: 600 A waits, 601 A alarms at once, ATD opens 30 s later and is tried again after 5 min")
+    "R197, R198, R124, R125, R202: 600 A waits, 601 A alarms at once, ATD opens 30 s later and is tried again after 5 min")
   func peak() throws {
     var rig = try rig()
     rig.current = -600
@@ -51,7 +51,7 @@ struct CurrentTests {
     #expect(!rig.out.alarms.contains(.highDischargeCurrent))
   }
 
-  @Test("R124, R201: a charge current opens ATC only, with the other GX number")
+  @Test("R124, R200, R201: a charge current opens ATC only, with the other GX number")
   func charge() throws {
     var rig = try rig()
     rig.current = 700
@@ -64,7 +64,7 @@ struct CurrentTests {
     #expect(Alarm.highChargeCurrent.definition.ledBlinks == 8)
   }
 
-  @Test("R196, R197: 550 A alarms when its 5 minutes are used up, not half a second sooner")
+  @Test("R6, R196, R197: 550 A alarms when its 5 minutes are used up, not half a second sooner")
   func budget() throws {
     var rig = try rig((.dischargeFloor, 0), (.lowStateOfChargeWarning, 0), (.batteryCapacity, 1000))
     rig.current = -550

@@ -71,7 +71,7 @@ struct IndicatorTests {
     #expect(!rig.out.auxiliary && !rig.out.relayActive && !rig.out.contactorCommand)
   }
 
-  @Test("R213-R219: where the BMS stands")
+  @Test("R70, R213-R219: where the BMS stands")
   func states() throws {
     var bench = ContactorBench()
     var seen: [StatusPattern] = []
@@ -103,7 +103,7 @@ struct IndicatorTests {
     #expect(bench.out.statusPattern == .off)
   }
 
-  @Test("R220-R231: the code of each alarm")
+  @Test("R111, R220-R231: the code of each alarm")
   func codes() {
     let codes: [(Alarm, Int)] = [
       (.currentLate, 1), (.cellsLost, 2), (.lowCell, 3), (.highCell, 3), (.preAlarm, 3), (.lowTemperature, 3),

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Pre-alarm and low cell, area E")
 struct PreAlarmTests {
-  @Test("R83, R129, R233, R237, R343: 3.11 V is silent, 3.10 V warns, drives the relay and leaves the loads alone")
+  @Test("R83, R85, R129, R233, R237, R343: 3.11 V is silent, 3.10 V warns, drives the relay and leaves the loads alone")
   func begins() {
     var rig = Rig.resting()
     rig.cells(3.11, 3.3)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Protections, areas E and F")
 struct ProtectionTests {
-  @Test("R104, R146: 3.74 V charges, 3.75 V does not")
+  @Test("R104, R146, R155: 3.74 V charges, 3.75 V does not")
   func highCellStops() {
     var rig = Rig.resting()
     rig.cells(3.3, 3.74)
@@ -87,7 +87,7 @@ struct ProtectionTests {
     #expect(!rig.step().dischargeAllowed)
   }
 
-  @Test("OD-2: after a low cell CCL is 0.1 C until every cell is above 3.0 V")
+  @Test("R153, OD-2: after a low cell CCL is 0.1 C until every cell is above 3.0 V")
   func reducedCharge() {
     var rig = Rig.resting()
     rig.cells(2.7, 3.3)
@@ -170,7 +170,7 @@ struct ProtectionTests {
     #expect(rig.step().chargeAllowed)
   }
 
-  @Test("OD-4: charge stops at 50 degC and returns at 45; discharge stops at 55 and returns at 50")
+  @Test("R110, OD-4: charge stops at 50 degC and returns at 45; discharge stops at 55 and returns at 50")
   func hot() {
     var rig = Rig.resting()
     func at(_ degrees: Double) -> (Bool, Bool) {

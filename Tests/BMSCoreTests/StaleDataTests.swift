@@ -108,7 +108,7 @@ struct StaleDataTests {
     #expect(rig.out.chargeText == "charge forbidden: cell voltages of battery 1 cell 4 stale, until good values arrive")
   }
 
-  @Test("The impossible forbids at once: 5.1 V cell, not a number, negative bank, swapped extremes")
+  @Test("R31: the impossible forbids at once: 5.1 V cell, not a number, negative bank, swapped extremes")
   func implausible() throws {
     var rig = Rig.resting()
     rig.cells(3.3, 4.7)

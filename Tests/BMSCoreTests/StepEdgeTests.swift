@@ -38,7 +38,7 @@ struct StepEdgeTests {
     #expect(rig.bms.snapshot.history.runningSeconds == before.history.runningSeconds)
   }
 
-  @Test("R316, R317, R157: volts, amperes, watts, state of charge, consumed and time to go stand side by side")
+  @Test("R157, R181, R316, R317: volts, amperes, watts, state of charge, consumed and time to go stand side by side")
   func values() throws {
     var rig = Rig.resting(soc: 80)
     (rig.voltage, rig.current, rig.temperature) = (13.25, -20, 21.5)

@@ -53,7 +53,7 @@ struct BMSDeviceTests {
     #expect(contacts[BMSContact.contactor] == .notAvailable)
   }
 
-  @Test("127508 and 127506 leave each 1.5 s, tied by one SID")
+  @Test("R156: 127508 and 127506 leave each 1.5 s, tied by one SID")
   func period() throws {
     var bench = Bench.running()
     bench.sent.removeAll()

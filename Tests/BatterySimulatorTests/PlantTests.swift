@@ -181,7 +181,7 @@ struct PlantTests {
     #expect(plant.loads[0].current == 0 && plant.systemVoltage < 10.3)
   }
 
-  @Test("The shunt does not see a bypass load, the bank does")
+  @Test("R179: the shunt does not see a bypass load, the bank does")
   func bypass() {
     var plant = Self.plant()
     plant.begin(.bypassLoad(amperes: 20))
@@ -189,7 +189,7 @@ struct PlantTests {
     #expect(abs(plant.current) < 0.1 && abs(plant.bank.current + 20) < 0.1)
   }
 
-  @Test("A charger follows CCL beside the loads, ramps, holds CVL, and stops 60 s after commands vanish, ATC at once")
+  @Test("R135: a charger follows CCL beside the loads, ramps, holds CVL, and stops 60 s after commands vanish, ATC at once")
   func charger() {
     var plant = Self.plant()
     plant.chargers = [Charger(rating: 200)]

@@ -47,7 +47,7 @@ import Testing
   // MARK: - Requests
 
   @Test(
-    "A request for each mandatory PGN is met without an acknowledgement, also when all were asked",
+    "R314: a request for each mandatory PGN is met without an acknowledgement, also when all were asked",
     arguments: [UInt8(22), 255])
   func mandatory(destination: UInt8) {
     var bus = Bus.single()

@@ -36,7 +36,7 @@ import Testing
     #expect(bus.nodes[0].outbox.next?.frame.identifier == .extended(0x19F2_1416))
   }
 
-  @Test("The heartbeat comes each 60 s and counts from 0 to 252 and on from 0")
+  @Test("R314: the heartbeat comes each 60 s and counts from 0 to 252 and on from 0")
   func heartbeat() {
     var bus = Bus()
     bus.add()
@@ -58,7 +58,7 @@ import Testing
   // MARK: - 59904
 
   @Test(
-    "Product information is 134 bytes to all, asked for by anyone: a node, 254, or 0 by mistake",
+    "R305: product information is 134 bytes to all, asked for by anyone: a node, 254, or 0 by mistake",
     arguments: [UInt8(5), 0, 254])
   func productInformation(asker: UInt8) throws {
     var bus = Bus.single()
@@ -80,7 +80,7 @@ import Testing
     #expect(try #require(bus.fastPackets(126998).first).payload == expected)
   }
 
-  @Test("A request for the PGN lists gets both, addressed to the asker")
+  @Test("R314: a request for the PGN lists gets both, addressed to the asker")
   func pgnLists() throws {
     var bus = Bus.single()
     bus.inject(59904, from: 5, to: 22, [0x00, 0xEE, 0x01])
@@ -98,7 +98,7 @@ import Testing
     #expect(try #require(lists.last).payload.count % 3 == 1)
   }
 
-  @Test("60928 is answered to all, also when we alone were asked")
+  @Test("R314: 60928 is answered to all, also when we alone were asked")
   func addressClaimRequest() throws {
     var bus = Bus.single()
     bus.inject(59904, from: 5, to: 22, [0x00, 0xEE, 0x00])
@@ -107,7 +107,7 @@ import Testing
     #expect(answer.bytes == (0..<8).map { UInt8(truncatingIfNeeded: Bus.ours.rawValue >> UInt64($0 * 8)) })
   }
 
-  @Test("A PGN we do not have: refused to the asker when we were asked, silence when all were")
+  @Test("R314: a PGN we do not have is refused to the asker when we were asked, silence when all were")
   func unknownRequest() throws {
     var bus = Bus.single()
     bus.inject(59904, from: 5, [0x0D, 0xFD, 0x01])

@@ -112,7 +112,8 @@ struct ControllerTests {
     #expect(facts.bitrate == 0)
   }
 
-  @Test func anInterfaceIsBroughtUpWithItsBitrate() throws {
+  @Test("R310: an interface is brought up with the 250 kbit/s of the bus")
+  func anInterfaceIsBroughtUpWithItsBitrate() throws {
     let controller = try #require(SerialLineController())
     try controller.whileListening { try CANController.bringUp(controller.name, bitrate: 250_000) }
     let report = try CANController.report(on: controller.name)
