@@ -74,6 +74,15 @@ struct AlarmTableTests {
     Row(.voltageLost, "V-B22", 32, .error, 2, relay: true),
     Row(.currentLost, "V-B23", 32, .error, 2, relay: true),
     Row(.temperatureLost, "V-B24", 32, .error, 2, relay: true),
+    Row(.cellsAgainstPack, "V-B31", nil, .warning, 1, relay: false),
+    Row(.cellsContradictPack, "V-B32", 32, .error, 2, relay: true),
+    Row(.cellsStuck, "V-B33", 32, .error, 2, relay: true),
+    Row(.cellsJump, "V-B34", 32, .error, 2, relay: true),
+    Row(.voltageStuck, "V-B35", nil, .warning, 1, relay: false),
+    Row(.voltageJump, "V-B36", nil, .warning, 1, relay: false),
+    Row(.currentStuck, "V-B37", nil, .warning, 1, relay: false),
+    Row(.currentSign, "V-B38", nil, .warning, 1, relay: false),
+    Row(.temperatureJump, "V-B39", nil, .warning, 1, relay: false),
     Row(.distributorDuplicate, "V-D05", nil, .warning, 1, relay: false),
   ]
 

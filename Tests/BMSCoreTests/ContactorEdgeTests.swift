@@ -72,6 +72,7 @@ struct ContactorEdgeTests {
   @Test("Nothing is wanted and nothing is hot before somebody says so; joining needs no permission by itself")
   func defaults() {
     #expect(!ContactorSequence.View().isWanted && ContactorSequence.View().mayJoin)
+    #expect(ContactorSequence.View().isComplete)
     var bench = SequenceBench()
     #expect(bench.sequence.heat == 0 && !bench.sequence.isHot && !bench.sequence.closes)
     bench.view.isWanted = false

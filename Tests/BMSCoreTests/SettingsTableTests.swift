@@ -44,6 +44,10 @@ struct SettingsTableTests {
     Row(setting: .maximumChargeVoltage, key: "maximum_charge_voltage", standard: 14.2, range: 13.0...14.2),
     Row(setting: .maximumChargeCurrent, key: "maximum_charge_current", standard: 1000, range: 1...1000),
     Row(setting: .maximumDischargeCurrent, key: "maximum_discharge_current", standard: 1200, range: 1...1200),
+    Row(setting: .limitsNearCellEnds, key: "smooth_limits", standard: 0, range: 0...1, choices: onOff),
+    Row(
+      setting: .contactorAfterDischargeContact, key: "contactor_opens_after_atd", standard: 0, range: 0...1,
+      choices: onOff),
     Row(setting: .temperatureRequired, key: "temperature_required", standard: 0, range: 0...1, choices: onOff),
     Row(setting: .cellLate, key: "cell_late", standard: 2, range: 0.1...5),
     Row(setting: .cellStale, key: "cell_stale", standard: 5, range: 0.5...10),

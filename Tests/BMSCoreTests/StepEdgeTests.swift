@@ -360,6 +360,7 @@ struct StepEdgeTests {
   func worst() throws {
     let order: [InputFault] = [
       .none, .late, .notAvailable, .stale, .incomplete, .neverSeen, .unassigned, .sensorError, .outOfRange,
+      .jump, .stuck,
     ]
     let first = CellPlace(battery: 1, cell: 1)
     let second = CellPlace(battery: 1, cell: 2)
