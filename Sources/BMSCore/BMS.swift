@@ -59,6 +59,8 @@ public struct BMS: Sendable {
   /// The names of the Distributors' fuses.
   public private(set) var fuseNames: FuseNames
   private(set) var usedFuses: UInt16
+  /// Made with the BMS, not in the step that raises the first alarm: making it asks for memory.
+  let ledPriority = LEDPriority.table
   var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?

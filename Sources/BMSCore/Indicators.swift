@@ -109,7 +109,7 @@ extension BMS {
         return wiring.contactors == .none ? .off : .orange
       }
     }
-    if !alarms.isEmpty, let blinks = LEDPriority.table.blinks(alarms) { return .red(blinks: blinks) }
+    if !alarms.isEmpty, let blinks = ledPriority.blinks(alarms) { return .red(blinks: blinks) }
     switch state {
     case .waiting, .error, .shutdown, .contactorCheck, .goingToRun, .pending: return .orange
     case .precharging: return contactor.phase == .cooling ? .orangeBlinking : .greenBlinking
