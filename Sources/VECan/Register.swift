@@ -317,6 +317,8 @@ public enum Register: UInt16, CaseIterable, Sendable {
   case temperature = 0xEDEC
   /// Nominal volts of the system. That the code is the number of volts is inferred.
   case nominalSystemVoltage = 0xEDEF
+  /// Absorption volts of a charger, which VE.Can is documented with (vecan.md section 4).
+  case absorptionVoltage = 0xEDF7
   /// Whether the state of charge was ever synchronised.
   case synchronised = 0xEEB6
   /// As 0x0FFC.
@@ -654,6 +656,8 @@ extension Register {
       .init(self, "Battery Temperature", .kelvin, from: .confirmed("REGS, CB, KOE, KRA"))
     case .nominalSystemVoltage:
       .init(self, "Battery Voltage Selection", .number(8, .volts), from: .victron("REGS"))
+    case .absorptionVoltage:
+      .init(self, "Battery Absorption Voltage Level", .volts(16), from: .victron("REGPDF, CB"))
     case .synchronised:
       .init(self, "Synchronised", .onOff, from: .confirmed("REGS, KOE"))
     case .consumedOld:

@@ -12,7 +12,7 @@ import VECan
 private final class Stage {
   static let battery = Name(uniqueNumber: 1001, manufacturer: 358, function: 170, deviceClass: 35)
 
-  let bus = InMemoryBus(seed: 1, transmitQueueLength: 10)
+  let bus: InMemoryBus
   let mailbox: Mailbox
   /// What happens when, in order.
   var script: [(Instant, (Stage) -> Void)] = []
@@ -23,7 +23,8 @@ private final class Stage {
   private let node: InMemoryBus.Node
   private var nextBattery = Instant.origin
 
-  init() throws {
+  init(bitrate: Int = 250_000) throws {
+    bus = InMemoryBus(seed: 1, bitrate: bitrate, transmitQueueLength: bitrate == 0 ? 2000 : 10)
     mailbox = try Mailbox()
     node = bus.attach()
   }
@@ -81,6 +82,26 @@ private final class Stage {
     _ = bus.send(.data(CANDataFrame(identifier, payload)), from: node, at: now)
   }
 
+  /// Asks the BMS at address 35 for a register.
+  func ask(_ id: UInt16, at now: Instant) {
+    let identifier = MessageIdentifier(priority: 7, pgn: 61184, source: 50, destination: 35).canIdentifier
+    let message = RegisterMessage.read(RegisterID(id)).message
+    _ = bus.send(
+      .data(
+        CANDataFrame(identifier, CANPayload(littleEndian: UInt64(truncatingIfNeeded: message.payload.bytes), count: 8))),
+      from: node, at: now)
+  }
+
+  /// What was said in single frames of 61184.
+  var payloads: [[UInt8]] {
+    heard.compactMap { received in
+      guard case .data(let frame) = received.frame, MessageIdentifier(frame.identifier)?.pgn == 61184 else {
+        return nil
+      }
+      return Array(frame.payload)
+    }
+  }
+
   /// The values of a register in the order heard, with their times.
   func values(of register: Register) -> [(instant: Instant, number: Reading<Double>)] {
     heard.compactMap { received in
@@ -124,6 +145,48 @@ struct EngineTests {
     #expect(limits.last { $0.instant < moment }?.number == .value(200))
     let zero = try #require(limits.first { $0.instant >= moment && $0.number == .value(0) })
     #expect(zero.instant - moment <= .milliseconds(20), "\((zero.instant - moment).seconds) s")
+  }
+
+  /// At 0 bit/s all requests arrive at one instant, as on vcan; at 250 kbit/s they take every second frame.
+  @Test(
+    "1,000 requests: each register is answered, each refusal comes or 0x8500, CCL 0 within 20 ms",
+    arguments: [0, 250_000])
+  func burst(bitrate: Int) throws {
+    let stage = try Stage(bitrate: bitrate)
+    let begin = seconds(5)
+    // Every tenth request is for a register that does not exist.
+    let asked = (0..<1000).map { UInt16($0 % 10 == 0 ? 0x7000 : [0x0FFF, 0xED8D, 0x1000, 0x0301, 0x2102][$0 % 5]) }
+    for (index, id) in asked.enumerated() {
+      let instant = bitrate == 0 ? begin : begin + .microseconds(Int64(index) * 1100)
+      stage.script.append((instant, { $0.ask(id, at: instant) }))
+    }
+    let moment = bitrate == 0 ? begin : begin + .milliseconds(300)
+    stage.script.append(
+      (
+        moment,
+        {
+          $0.highest = 3.76
+          $0.sendCells(at: moment)
+        }
+      ))
+    stage.script.sort { $0.0 < $1.0 }
+    stage.run(until: seconds(8))
+
+    let zero = try #require(
+      stage.values(of: .chargeCurrentLimit).first { $0.instant >= moment && $0.number == .value(0) })
+    #expect(zero.instant - moment <= .milliseconds(20), "\((zero.instant - moment).seconds) s")
+    for register in [Register.stateOfCharge, .voltage, .batteryCapacity, .lastDischarge] {
+      let answers = stage.values(of: register).filter { $0.instant >= begin }
+      #expect(!answers.isEmpty, "\(register)")
+      // Nobody asked last without an answer after that.
+      let last = try #require(asked.lastIndex(of: register.rawValue))
+      let askedAt = bitrate == 0 ? begin : begin + .microseconds(Int64(last) * 1100)
+      #expect(answers.contains { $0.instant >= askedAt }, "\(register)")
+    }
+    let refusals = stage.payloads.filter { $0.starts(with: [0x66, 0x99, 0x02, 0x00, 0x00, 0x70, 0x00, 0x80]) }
+    let overflows = stage.payloads.filter { $0.starts(with: [0x66, 0x99, 0x02, 0x00, 0x02, 0x00, 0x00, 0x85]) }
+    #expect(refusals.count == 100 || !overflows.isEmpty, "\(refusals.count) refusals")
+    #expect(refusals.count >= 64)
   }
 
   @Test("the last words are limits withdrawn, then a claim from the null address")
