@@ -35,6 +35,8 @@ let package = Package(
     .target(name: "BMSCore", dependencies: ["MonotonicTime"], swiftSettings: strict),
     .target(name: "BatterySimulator", dependencies: ["BMSCore", "MonotonicTime"], swiftSettings: strict),
     .target(
+      name: "RandomDays", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"], swiftSettings: strict),
+    .target(
       name: "BMSDevice",
       dependencies: ["BMSCore", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
 
@@ -65,6 +67,12 @@ let package = Package(
       dependencies: [
         "BMSCore", "BatterySimulator", "CAllocationCount", "CANBus", "MonotonicTime", "NMEA2000",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "vecan-random-days",
+      dependencies: [
+        "BatterySimulator", "RandomDays", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     // Counts requests for memory; nothing but the benchmark links it.
@@ -98,6 +106,9 @@ let package = Package(
       name: "BMSCoreTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"], swiftSettings: strict),
     .testTarget(
       name: "BatterySimulatorTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RandomDaysTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays"],
       swiftSettings: strict),
   ]
 )
