@@ -32,7 +32,9 @@ struct ChargeVoltage: Sendable {
     }
     let isAbove = system > parameters.chargeVoltageLevel
     if isClosed {
-      isPresent = isAbove && (current.map { $0 >= -Parameters.currentThreshold } ?? false)
+      // OD-7 has "not negative". But a battery that rests behind open loads is above 11.7 V too and carries nothing: it
+      // would be its own charger and the five minutes (R51, R53) would never begin. What charges, flows.
+      isPresent = isAbove && (current.map { $0 > Parameters.currentThreshold } ?? false)
       return
     }
     if !isAbove { hasFallen = true }

@@ -318,10 +318,10 @@ struct ModeTests {
     detector = ChargeVoltage()
     #expect(!run(12.5, 10), "C-1: 0.5 V above the battery is not above it")
     #expect(run(12.501, 2.5))
-    #expect(run(11.71, 1, closed: true))
-    #expect(!run(11.7, 1, closed: true))
-    #expect(run(13, 1, closed: true, current: -0.05))
-    #expect(!run(13, 1, closed: true, current: -0.06))
+    #expect(run(11.71, 1, closed: true, current: 1))
+    #expect(!run(11.7, 1, closed: true, current: 1))
+    #expect(run(13, 1, closed: true, current: 0.06))
+    #expect(!run(13, 1, closed: true, current: 0.05), "R161: nothing flows, and the voltage is the battery's own")
     #expect(!run(13, 1, closed: true, current: nil))
   }
 }
