@@ -169,12 +169,16 @@ public struct Plant: Sendable {
 
     var (atBattery, atSystem) = (batteryVoltage, systemVoltage)
     var (batteryGuess, systemGuess) = (atBattery, atSystem)
+    var (nextBattery, nextSystem) = (atBattery, atSystem)
     var last = (Branch(conductance: -1), Branch(conductance: -1))
-    for _ in 0..<12 {
-      let (battery, system) = branches(atBattery, atSystem)
-      if battery == last.0 && system == last.1 { break }
+    // Where the solution of an open bus lies.
+    var (floor, ceiling) = (-Double.infinity, Double.infinity)
+    var isHalved = false
+    for _ in 0..<(path == 0 ? 60 : 12) {
+      let (battery, system) = branches(nextBattery, nextSystem)
+      if battery == last.0 && system == last.1 && !isHalved { break }
       last = (battery, system)
-      (batteryGuess, systemGuess) = (atBattery, atSystem)
+      (batteryGuess, systemGuess) = (nextBattery, nextSystem)
       let own = conductance + path + battery.conductance + Plant.tap
       let other = path + system.conductance + capacitor
       let into = injection + battery.injection
@@ -184,6 +188,14 @@ public struct Plant: Sendable {
       let ratio = path * inverse
       atSystem = (out + ratio * into) / (other - ratio * path)
       atBattery = (into + path * atSystem) * inverse
+      (nextBattery, nextSystem) = (atBattery, atSystem)
+      guard path == 0 else { continue }
+      // Without the bank to hold the voltage two steep pieces can point at each other over the one between them for ever
+      // (an alternator at its regulated voltage). More voltage never draws less, so the solution lies where a guess points
+      // to: look in the middle.
+      if atSystem > systemGuess { floor = max(floor, systemGuess) } else { ceiling = min(ceiling, systemGuess) }
+      isHalved = atSystem != systemGuess && (atSystem <= floor || atSystem >= ceiling)
+      if isHalved { nextSystem = (floor + ceiling) / 2 }
     }
     let start = (battery: batteryVoltage, system: systemVoltage)
     batteryVoltage = atBattery

@@ -251,6 +251,23 @@ struct PlantTests {
     #expect(plant.inverters[0].current == 0)
   }
 
+  @Test("An alternator on an open bus holds its regulated voltage, in steps of a second as in steps of a millisecond")
+  func alternatorAlone() {
+    var plant = PlantTests.plant(closed: false)
+    plant.alternators = [Alternator()]
+    plant.alternators[0].speed = 1
+    var leak = Load(.resistance(5000))
+    leak.obeysContact = false
+    plant.loads = [leak]
+    var commands = PlantTests.commands()
+    commands.closesContactor = false
+    for _ in 0..<300 { plant.step(commands, seconds: 1) }
+    // The diodes clamp what the field gives at the start, and nothing is above that.
+    #expect(plant.highestSystemVoltage < 41)
+    #expect(abs(plant.systemVoltage - 14.4) < 0.1)
+    #expect(abs(plant.energy.imbalance) < 0.001)
+  }
+
   @Test("An alternator follows no limit but its enable input; opened under charge it dumps its load on the bus")
   func alternator() {
     var plant = Self.plant(0.5)
