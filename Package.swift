@@ -40,18 +40,21 @@ let package = Package(
       name: "BMSDevice",
       dependencies: ["BMSCore", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
 
+    // Text files in.
+    .target(
+      name: "TOMLReading", dependencies: ["BMSCore", .product(name: "TOMLKit", package: "TOMLKit")],
+      swiftSettings: strict),
+
     // The edges.
     .target(name: "SocketCAN", dependencies: ["CANBus", "CSocketCAN", "MonotonicTime"], swiftSettings: strict),
     .executableTarget(
       name: "vecand",
       dependencies: [
         "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "MonotonicTime", "NMEA2000",
-        "SocketCAN",
-        "VECan",
+        "SocketCAN", "TOMLReading", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        .product(name: "TOMLKit", package: "TOMLKit"),
       ],
       swiftSettings: strict),
 

@@ -1,71 +1,111 @@
-import TOMLKit
+internal import TOMLKit
 
-/// Something wrong in a configuration file, for the person who can mend it.
-struct ConfigurationProblem: Equatable, CustomStringConvertible {
+// Walks a TOML document table by table and collects every problem instead of stopping at the first.
+//
+// The library's decoder reports a wrong type as a missing key, which sends people looking in the wrong place; and an
+// unknown key is most often a misspelt one, which must not be ignored in silence.
+
+/// Something wrong in a file, for the person who can mend it.
+public struct TOMLProblem: Equatable, Sendable, CustomStringConvertible {
   /// The line, where it is known.
-  var line: Int?
+  public var line: Int?
   /// The key with its tables, as `inputs.monitor.instance`; empty for the whole file.
-  var key: String
+  public var key: String
   /// What is wrong, what was expected, what to do.
-  var message: String
+  public var message: String
 
-  var description: String {
+  /// A problem at a place.
+  public init(line: Int?, key: String, message: String) {
+    self.line = line
+    self.key = key
+    self.message = message
+  }
+
+  /// "line 3: bus.interface: …".
+  public var description: String {
     let place = line.map { "line \($0): " } ?? ""
     return key.isEmpty ? place + message : "\(place)\(key): \(message)"
   }
 }
 
-/// Walks a TOML document table by table and collects every problem instead of stopping at the first.
-///
-/// The library's decoder reports a wrong type as a missing key, which sends people looking in the wrong place; and an
-/// unknown key is most often a misspelt one, which must not be ignored in silence.
-final class TOMLReader {
-  private(set) var problems: [ConfigurationProblem] = []
+/// A document that is read, and what is wrong with it.
+public final class TOMLReader {
+  private var found: [TOMLProblem] = []
   private let lines: [String: Int]
 
-  init(text: String) {
-    lines = TOMLReader.lines(of: text)
-  }
+  /// A reader of this text.
+  public init(text: String) { lines = TOMLReader.lines(of: text) }
 
-  func report(_ key: String, _ message: String) {
-    problems.append(ConfigurationProblem(line: lines[key], key: key, message: message))
-  }
+  /// Every problem so far, in the order of the lines.
+  public var problems: [TOMLProblem] { found.sorted { ($0.line ?? 0, $0.key) < ($1.line ?? 0, $1.key) } }
 
-  func report(_ problem: ConfigurationProblem) { problems.append(problem) }
+  /// Reports a problem of a key with its tables; an element without a line of its own has that of what it is in.
+  public func report(_ key: String, _ message: String) {
+    var place = key[...]
+    var line = lines[key]
+    while line == nil, let end = place.lastIndex(where: { $0 == "." || $0 == "[" }) {
+      place = place[..<end]
+      line = lines[String(place)]
+    }
+    found.append(TOMLProblem(line: line, key: key, message: message))
+  }
 
   /// The top table; nil when the text is no TOML, with the problem reported.
-  func parse(_ text: String) -> TOMLSection? {
+  public func parse(_ text: String) -> TOMLSection? {
     do {
       return TOMLSection(path: "", table: try TOMLTable(string: text), reader: self)
     } catch let error as TOMLParseError {
-      report(ConfigurationProblem(line: error.source.begin.line, key: "", message: error.description))
+      found.append(TOMLProblem(line: error.source.begin.line, key: "", message: error.description))
     } catch {
       report("", "no TOML: \(error)")
     }
     return nil
   }
 
-  /// Where each key of the ordinary form `key = value` below a `[table]` line stands. The library does not tell.
+  /// Where each key of the ordinary form `key = value` below a `[table]` or `[[table]]` line stands. The library does
+  /// not tell.
   private static func lines(of text: String) -> [String: Int] {
     var result: [String: Int] = [:]
+    var counts: [String: Int] = [:]
     var path = ""
     for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
       let line = line.drop { $0 == " " || $0 == "\t" }
-      if line.hasPrefix("["), let end = line.firstIndex(of: "]") {
-        path = String(line[line.index(after: line.startIndex)..<end].filter { $0 != " " })
+      if line.hasPrefix("[["), let end = line.firstIndex(of: "]") {
+        let name = numbered(line[line.index(line.startIndex, offsetBy: 2)..<end].filter { $0 != " " }, counts)
+        counts[name, default: 0] += 1
+        path = "\(name)[\(counts[name] ?? 1)]"
+        result[path] = number + 1
+        result[name] = result[name] ?? number + 1
+      } else if line.hasPrefix("["), let end = line.firstIndex(of: "]") {
+        path = numbered(line[line.index(after: line.startIndex)..<end].filter { $0 != " " }, counts)
         result[path] = result[path] ?? number + 1
       } else if let equals = line.firstIndex(of: "="), !line.hasPrefix("#") {
         let key = line[..<equals].filter { $0 != " " && $0 != "\t" && $0 != "\"" }
-        result[path.isEmpty ? String(key) : path + "." + key] = number + 1
+        let full = path.isEmpty ? String(key) : path + "." + key
+        result[full] = result[full] ?? number + 1
       }
     }
     return result
   }
+
+  /// A table's name with the numbers of the list elements that it lies in: `event.settings` is `event[2].settings`.
+  private static func numbered(_ name: String, _ counts: [String: Int]) -> String {
+    var parts = name.split(separator: ".").map { String($0) }
+    guard parts.count > 1 else { return name }
+    let last = parts.removeLast()
+    var path = ""
+    for part in parts {
+      path += path.isEmpty ? part : "." + part
+      if let count = counts[path] { path += "[\(count)]" }
+    }
+    return path + "." + last
+  }
 }
 
 /// One table of the document. Every key must be asked for; those that nobody asked for are unknown.
-final class TOMLSection {
-  let path: String
+public final class TOMLSection {
+  /// Its name with the tables it is in.
+  public let path: String
   private let table: TOMLTable
   private let reader: TOMLReader
   private var asked: Set<String> = []
@@ -76,22 +116,33 @@ final class TOMLSection {
     self.reader = reader
   }
 
-  func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  /// A key with the tables it is in.
+  public func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
-  func report(_ key: String, _ message: String) { reader.report(path(of: key), message) }
+  /// Reports a problem of a key here.
+  public func report(_ key: String, _ message: String) { reader.report(path(of: key), message) }
+
+  /// Reports a problem of this table.
+  public func report(_ message: String) { reader.report(path, message) }
 
   /// Whether the key stands in the table.
-  func has(_ key: String) -> Bool { table[key] != nil }
+  public func has(_ key: String) -> Bool { table[key] != nil }
 
-  func string(_ key: String) -> String? {
+  /// The keys that stand in the table, in the order of the alphabet.
+  public var keys: [String] { table.keys.sorted() }
+
+  /// A text.
+  public func string(_ key: String) -> String? {
     value(key, expected: "text in quotes") { $0.string }
   }
 
-  func bool(_ key: String) -> Bool? {
+  /// True or false.
+  public func bool(_ key: String) -> Bool? {
     value(key, expected: "true or false") { $0.bool }
   }
 
-  func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
+  /// A whole number within a range.
+  public func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
     guard let number = value(key, expected: "a whole number", { $0.int }) else { return nil }
     guard range.contains(number) else {
       report(key, "\(number) is out of range: \(range.lowerBound) to \(range.upperBound)")
@@ -100,23 +151,79 @@ final class TOMLSection {
     return number
   }
 
-  func number(_ key: String) -> Double? {
+  /// A number.
+  public func number(_ key: String) -> Double? {
     value(key, expected: "a number") { $0.double ?? $0.int.map(Double.init) }
   }
 
-  func section(_ key: String) -> TOMLSection? {
+  /// A table.
+  public func section(_ key: String) -> TOMLSection? {
     guard let table = value(key, expected: "a table, as [\(path(of: key))]", { $0.table }) else { return nil }
     return TOMLSection(path: path(of: key), table: table, reader: reader)
   }
 
+  /// A list of tables; empty when it is not there.
+  public func sections(_ key: String) -> [TOMLSection] {
+    let expected = "a list of tables, each as [[\(path(of: key))]]"
+    guard let array = value(key, expected: expected, { $0.array }) else { return [] }
+    var sections: [TOMLSection] = []
+    for (index, element) in array.enumerated() {
+      let place = "\(path(of: key))[\(index + 1)]"
+      if let table = element.table {
+        sections.append(TOMLSection(path: place, table: table, reader: reader))
+      } else {
+        reader.report(place, "is \(Self.article(element.type)), expected a table")
+      }
+    }
+    return sections
+  }
+
+  /// A list of texts; nil when it is not there.
+  public func strings(_ key: String) -> [String]? {
+    guard let array = value(key, expected: "a list of texts, as [\"a\", \"b\"]", { $0.array }) else { return nil }
+    var strings: [String] = []
+    for (index, element) in array.enumerated() {
+      if let string = element.string {
+        strings.append(string)
+      } else {
+        reader.report("\(path(of: key))[\(index + 1)]", "is \(Self.article(element.type)), expected text in quotes")
+      }
+    }
+    return strings
+  }
+
+  /// A list of pairs of text and number, as `[["06:00", 40], ["22:00", 5]]`; nil when it is not there.
+  public func pairs(_ key: String) -> [(String, Double)]? {
+    let expected = "a list of pairs, as [[\"06:00\", 40], [\"22:00\", 5]]"
+    guard let array = value(key, expected: expected, { $0.array }) else { return nil }
+    var pairs: [(String, Double)] = []
+    for (index, element) in array.enumerated() {
+      if let pair = element.array, pair.count == 2, let text = pair[0].string,
+        let number = pair[1].double ?? pair[1].int.map(Double.init)
+      {
+        pairs.append((text, number))
+      } else {
+        reader.report("\(path(of: key))[\(index + 1)]", "expected a pair of text and number, as [\"06:00\", 40]")
+      }
+    }
+    return pairs
+  }
+
+  /// A text, number or switch as it is written; nil for anything else. It makes no key known.
+  public func plain(_ key: String) -> String? {
+    guard let found = table[key] else { return nil }
+    return found.string ?? found.int.map { "\($0)" } ?? found.double.map { "\($0)" } ?? found.bool.map { "\($0)" }
+  }
+
   /// Makes a key known that is read in another way.
-  func ask(_ key: String) { asked.insert(key) }
+  public func ask(_ key: String) { asked.insert(key) }
 
   /// Reports the keys that nobody asked for.
-  func finish() {
+  public func finish() {
     for key in table.keys.sorted() where !asked.contains(key) {
       let known = asked.sorted().joined(separator: ", ")
-      report(key, "unknown key; known here: \(known)")
+      let guess = nearest(key, among: asked).map { "did you mean \($0)? " } ?? ""
+      report(key, "unknown key; \(guess)known here: \(known)")
     }
   }
 
@@ -134,4 +241,36 @@ final class TOMLSection {
     default: "a \(type)"
     }
   }
+}
+
+/// The word that another one was most likely meant to be: one that it begins, or that differs by a third of its letters
+/// at most; nil when there is none.
+public func nearest(_ word: String, among words: some Sequence<String>) -> String? {
+  let words = words.sorted()
+  if word.utf8.count >= 3, let longer = words.first(where: { $0.hasPrefix(word + "_") }) { return longer }
+  var best: (word: String, distance: Int)?
+  for other in words {
+    let distance = changes(Array(word.lowercased().utf8), Array(other.lowercased().utf8))
+    if distance <= max(word.utf8.count, 3) / 3, distance < best?.distance ?? .max { best = (other, distance) }
+  }
+  return best?.word
+}
+
+/// How many letters must be changed, added, left out or swapped with their neighbour to make one of the other
+/// (optimal string alignment).
+private func changes(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  var beforeLast: [Int] = []
+  var last = Array(0...right.count)
+  for (index, letter) in left.enumerated() {
+    var row = [index + 1]
+    for (column, other) in right.enumerated() {
+      var least = min(last[column] + (letter == other ? 0 : 1), last[column + 1] + 1, row[column] + 1)
+      if index > 0, column > 0, letter == right[column - 1], left[index - 1] == other {
+        least = min(least, beforeLast[column - 1] + 1)
+      }
+      row.append(least)
+    }
+    (beforeLast, last) = (last, row)
+  }
+  return last[right.count]
 }

@@ -1,6 +1,7 @@
 import BMSCore
 import BMSDevice
 import NMEA2000
+import TOMLReading
 
 /// What the configuration file says: wiring and identity, and the battery's settings at start.
 struct Configuration {
@@ -18,7 +19,7 @@ struct Configuration {
 /// The problems that make a configuration unusable, all at once.
 struct ConfigurationError: Error, CustomStringConvertible {
   var file: String
-  var problems: [ConfigurationProblem]
+  var problems: [TOMLProblem]
 
   var description: String {
     problems.map { "\(file): \($0)" }.joined(separator: "\n")
@@ -38,7 +39,7 @@ extension Configuration {
     if let top = reader.parse(text) {
       if let bus = top.section("bus") { readBus(bus) }
       if let identity = top.section("identity") { readIdentity(identity) }
-      if let battery = top.section("battery") { readBattery(battery) }
+      if let battery = top.section("battery") { battery.readSettings(into: &device.settings) }
       if let inputs = top.section("inputs") { readInputs(inputs) }
       if let outputs = top.section("outputs") { readOutputs(outputs) }
       if let state = top.section("state") {
@@ -48,8 +49,7 @@ extension Configuration {
       top.finish()
     }
     if !reader.problems.isEmpty {
-      let problems = reader.problems.sorted { ($0.line ?? 0, $0.key) < ($1.line ?? 0, $1.key) }
-      throw ConfigurationError(file: file, problems: problems)
+      throw ConfigurationError(file: file, problems: reader.problems)
     }
   }
 
@@ -78,41 +78,6 @@ extension Configuration {
     if let name = identity.string("installation_description_1") { device.identity.installationDescription1 = name }
     if let name = identity.string("installation_description_2") { device.identity.installationDescription2 = name }
     identity.finish()
-  }
-
-  /// The core's own table names the keys, units and ranges (R325...R345). Values are judged one by one, then taken over
-  /// together, so that two that belong together may stand in any order.
-  private mutating func readBattery(_ battery: TOMLSection) {
-    var changes: [(Setting, Double)] = []
-    for setting in Setting.allCases {
-      let key = setting.definition.key
-      battery.ask(key)
-      let isSwitch = setting.definition.choices == [0, 1]
-      guard battery.has(key), let value = isSwitch ? battery.bool(key).map({ $0 ? 1 : 0 }) : battery.number(key) else {
-        continue
-      }
-      var scratch = Settings()
-      do throws(SettingError) {
-        try scratch.set(setting, to: value)
-      } catch {
-        // A contradiction may be resolved by another key.
-        if case .notAccepted = error {
-          battery.report(key, "\(error)")
-          continue
-        }
-      }
-      changes.append((setting, value))
-    }
-    do throws(SettingError) {
-      try device.settings.set(changes)
-    } catch {
-      switch error {
-      case .notAccepted(let setting, _): battery.report(setting.definition.key, "\(error)")
-      case .contradiction(let first, let second):
-        battery.report((battery.has(first.definition.key) ? first : second).definition.key, "\(error)")
-      }
-    }
-    battery.finish()
   }
 
   /// What is allowed and most likely not meant.
