@@ -31,7 +31,8 @@ struct CurrentTests {
   }
 
   @Test(
-    "R197, R198, R124, R125, R202: 600 A waits, 601 A alarms at once, ATD opens 30 s later and is tried again after 5 min")
+    "R197, R198, R124, R125, R202: 600 A waits, 601 A alarms at once, ATD opens 30 s later and is tried again after 5 min"
+  )
   func peak() throws {
     var rig = try rig()
     rig.current = -600
