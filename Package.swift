@@ -44,6 +44,9 @@ let package = Package(
     .target(
       name: "TOMLReading", dependencies: ["BMSCore", .product(name: "TOMLKit", package: "TOMLKit")],
       swiftSettings: strict),
+    .target(
+      name: "Scenario", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "TOMLReading"],
+      swiftSettings: strict),
 
     // The edges.
     .target(name: "SocketCAN", dependencies: ["CANBus", "CSocketCAN", "MonotonicTime"], swiftSettings: strict),
@@ -112,6 +115,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "RandomDaysTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ScenarioTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "Scenario", "TOMLReading"],
       swiftSettings: strict),
   ]
 )
