@@ -64,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "vecanctl",
       dependencies: [
-        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan",
+        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "Scenario", "SocketCAN", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

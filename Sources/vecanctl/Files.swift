@@ -71,7 +71,24 @@ struct InputFile {
 struct OutputFile {
   let descriptor: Int32
 
-  static let standardOutput = OutputFile(descriptor: STDOUT_FILENO)
+  private let path: String
+
+  static let standardOutput = OutputFile(descriptor: STDOUT_FILENO, path: "standard output")
+
+  private init(descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  /// A new file; one that is there is replaced.
+  init(creating path: String) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Failure(FileError.last(path).description) }
+    self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Writes a text.
+  func write(_ text: String) throws(FileError) { try write(Array(text.utf8)) }
 
   /// Writes all text and empties the buffer.
   func take(_ text: inout TextBuffer) throws(FileError) {
@@ -93,7 +110,7 @@ struct OutputFile {
       let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
       if count < 0 {
         if errno == EINTR { continue }
-        throw errno == EPIPE ? .readerIsGone : .last("standard output")
+        throw errno == EPIPE ? .readerIsGone : .last(path)
       }
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
