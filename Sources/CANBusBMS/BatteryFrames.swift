@@ -6,6 +6,8 @@ public import CANBus
 
 /// The identifiers of the frames.
 public enum BatteryFrameID {
+  /// What has to be heard where a battery's frames are a source, and whether somebody listens to ours.
+  public static let sources = [keepAlive, limits, stateOfCharge, measurements, alarms, cells]
   /// From the GX or inverter: it is alive.
   public static let keepAlive = CANIdentifier.standard(0x305)
   /// Limits.
@@ -145,15 +147,12 @@ public struct ManufacturerFrame: Hashable, Sendable {
   /// nothing from a bus may steer a terminal.
   public init?(_ frame: CANDataFrame) {
     guard frame.identifier == BatteryFrameID.manufacturer else { return nil }
-    let bytes = frame.payload.prefix { $0 != 0 }.map { (0x20..<0x7F).contains($0) ? $0 : 0x3F }
-    name = String(decoding: bytes, as: UTF8.self)
+    name = ASCIIText.read(frame.payload)
   }
 
   /// The frame, filled with zeros.
   public var frame: CANDataFrame {
-    var bits: UInt64 = 0
-    for (index, byte) in name.utf8.prefix(8).enumerated() { bits |= UInt64(byte) << UInt64(index * 8) }
-    return CANDataFrame(BatteryFrameID.manufacturer, CANPayload(littleEndian: bits, count: 8))
+    CANDataFrame(BatteryFrameID.manufacturer, ASCIIText.payload(name))
   }
 }
 
@@ -190,6 +189,9 @@ public struct ProductFrame: Hashable, Sendable {
     bytes.append16(0)
     return CANDataFrame(BatteryFrameID.product, bytes.payload)
   }
+
+  /// The version as its makers print it, in hexadecimal digits: BYD's 01 17 is 1.17 (dvcc-dbus.md A.2).
+  public var versionText: String { "\(String(version.major, radix: 16)).\(String(version.minor, radix: 16))" }
 
   public static func == (left: ProductFrame, right: ProductFrame) -> Bool { left.frame == right.frame }
 
