@@ -188,6 +188,10 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case moduleLost
   /// Two senders fit one role.
   case senderAmbiguous
+  /// The battery itself reports an alarm.
+  case batteryAlarm
+  /// The battery is wired to report and says nothing, or its cable is off.
+  case batteryLost
 
   /// The row of this alarm.
   public var definition: AlarmDefinition {
@@ -459,6 +463,19 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         raisedWhen: "two devices fit the wiring of a role", effect: "neither is used",
         clearedWhen: "one of them is silent for 10 s", advice: "Add unique_number to the role in the configuration.",
         ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "design section 4")
+    case .batteryAlarm:
+      .init(
+        code: "V-B51", gxNumber: nil, severity: .alarm, message: "Battery reports an alarm",
+        raisedWhen: "a signal of the battery, or its own BMS, says so", effect: "what it names is forbidden",
+        clearedWhen: "the battery says no more so", advice: "See the reason, and the battery's own display.",
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R82, R111, 0x35A")
+    case .batteryLost:
+      .init(
+        code: "V-B25", gxNumber: 32, severity: .error, message: "Battery communication error",
+        raisedWhen: "the battery's signals or its own BMS are wired and not heard for 5 s",
+        effect: "charge and discharge forbidden", clearedWhen: "they are heard",
+        advice: "Check the battery's signal cable.",
+        ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "R99, R100, OD-20")
     }
   }
 }

@@ -56,6 +56,7 @@ public struct BMS: Sendable {
   private var relay = Relay()
   private var keeper: HistoryKeeper
   var distributors = DistributorSupervision()
+  var reported = ReportedBattery()
   /// The names of the Distributors' fuses.
   public private(set) var fuseNames: FuseNames
   private(set) var usedFuses: UInt16
@@ -209,6 +210,7 @@ public struct BMS: Sendable {
     plausibility.evaluate(&taken, inputs, parameters, at: now, elapsed: elapsed)
     let judged = taken
     if judged.temperature != nil { hasTemperature = true }
+    reported.evaluate(inputs.battery, at: now, within: parameters.cellStale)
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
     protection.evaluate(
       bmsTemperature: inputs.bmsTemperature.usable(Plausible.temperature, at: now, within: parameters.cellStale))
@@ -457,6 +459,7 @@ public struct BMS: Sendable {
       }
       cap(parameters.rating, Reason(.rating, .setting))
       cap(parameters.chargeCap, Reason(.installerCap, .setting))
+      if let limit = reported.report.chargeCurrent { cap(limit, Reason(.battery)) }
       if protection.isReduced {
         cap(
           quantised(parameters.capacity * Parameters.reducedRate),
@@ -483,6 +486,10 @@ public struct BMS: Sendable {
       let isCapped = parameters.dischargeCap < parameters.peak
       outputs.limits.dischargeCurrent = min(parameters.peak, parameters.dischargeCap)  // R149
       outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
+      if let limit = reported.report.dischargeCurrent, limit < outputs.limits.dischargeCurrent {
+        outputs.limits.dischargeCurrent = limit
+        outputs.dischargeCurrentReason = Reason(.battery)
+      }
       if derating.discharge < 1 {
         outputs.limits.dischargeCurrent = quantised(outputs.limits.dischargeCurrent * derating.discharge)
         outputs.dischargeCurrentReason = Reason(
@@ -533,6 +540,11 @@ public struct BMS: Sendable {
     outputs.limits.lowVoltage = parameters.lowVoltageLimit
     outputs.chargeVoltageReason = Reason(
       rule, rule == .installerCap ? .setting : .batteryVoltage, value: judged.voltage)
+    // Its wish to be charged to nothing is its charge current of zero; a CVL of zero is never sent.
+    if let limit = reported.report.chargeVoltage, limit > 0, limit < volts {
+      outputs.limits.chargeVoltage = limit
+      outputs.chargeVoltageReason = Reason(.battery)
+    }
   }
 
   private mutating func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
@@ -615,6 +627,10 @@ public struct BMS: Sendable {
       blown &= blown - 1
     }
     active.formUnion(inputs.wiringFaults.alarms)
+    set(.batteryAlarm, !reported.conditions.isDisjoint(with: .alarms) && !reported.isLost)
+    let isSilent = reported.isLost && running >= parameters.cellStale
+    set(.batteryLost, isSilent || reported.conditions.contains(.cableMissing))
+    if reported.conditions.contains(.preAlarm), !protection.lowCell { active.insert(.preAlarm) }
     set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
@@ -685,6 +701,7 @@ public struct BMS: Sendable {
         Reason(.distributor, .distributor)
       case .switchRefused, .switchNotFollowing, .switchedUnasked, .moduleLost, .senderAmbiguous:
         Reason(wiringFaults.first(of: alarm))
+      case .batteryAlarm, .batteryLost: batteryReason
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .cellsAgainstPack, .cellsContradictPack: sumReason
@@ -722,6 +739,7 @@ public struct BMS: Sendable {
     guard let after = outputs.limits.chargeVoltage else { return true }
     // The end of an absorption lowers CVL too, but protects nothing.
     return after < before
-      && (outputs.chargeVoltageReason.rule == .dataLost || outputs.chargeVoltageReason.rule == .installerCap)
+      && (outputs.chargeVoltageReason.rule == .dataLost || outputs.chargeVoltageReason.rule == .installerCap
+        || outputs.chargeVoltageReason.rule == .battery)
   }
 }

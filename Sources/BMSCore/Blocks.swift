@@ -31,6 +31,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case overcurrent
   /// Discharge floor.
   case dischargeFloor
+  /// The battery itself (R82, R99).
+  case battery
 }
 
 /// What forbids charging or discharging, all causes at once.
@@ -70,6 +72,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let overcurrent = Blocks(.overcurrent)
   /// Discharge floor.
   public static let dischargeFloor = Blocks(.dischargeFloor)
+  /// The battery itself.
+  public static let battery = Blocks(.battery)
 
   /// The cause that is named first; nil when there is none.
   public var first: Block? { Block(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount)) }
@@ -92,6 +96,7 @@ extension BMS {
     // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
     note(.contactor, isBusbarHot && wiring.contactors == .none)
     note(.overcurrent, overcurrent[direction].isOpen)
+    note(.battery, reported.forbids(direction))
     switch direction {
     case .charge:
       note(.highCell, protection.highCell)
@@ -139,6 +144,7 @@ extension BMS {
       var reason = Reason(.overcurrent, .current, value: judged.current)
       reason.endsIn = overcurrent[direction].retryIn
       return reason
+    case .battery: return batteryReason
     case .dischargeFloor:
       return Reason(
         .dischargeFloor, .stateOfCharge, value: stateOfCharge, endsAt: parameters.floor + Parameters.floorHysteresis)
@@ -158,6 +164,12 @@ extension BMS {
       }
     var reason = Reason(rule, .command)
     reason.endsAt = modes.offCause?.cellsEndAbove
+    return reason
+  }
+
+  var batteryReason: Reason {
+    var reason = Reason(reported.isLost ? .batterySilent : .battery)
+    reason.conditions = reported.conditions
     return reason
   }
 

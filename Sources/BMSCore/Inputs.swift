@@ -210,6 +210,8 @@ public struct Inputs: Sendable {
   public var isUpdateFailing = false
   /// The remote on/off terminals.
   public var remote = RemoteTerminals()
+  /// What the battery says of itself.
+  public var battery = BatteryReport()
   /// What is wrong with the wiring of roles.
   public var wiringFaults = WiringFaults()
   /// The program is about to leave: limits are withdrawn and everything is forbidden.

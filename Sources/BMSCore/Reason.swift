@@ -77,6 +77,10 @@ public enum Rule: UInt8, Sendable, Hashable {
   case cellsAgainstPack
   /// Current and voltage move in opposite directions (R81).
   case currentSign
+  /// The battery itself forbids or limits (R82).
+  case battery
+  /// The battery is wired to report and says nothing (R99).
+  case batterySilent
   /// Something is wrong with the wiring of a role.
   case wiring
   /// CVL of the full charge cycle (R136).
@@ -109,6 +113,8 @@ public struct Reason: Sendable, Hashable {
   public var place: CellPlace?
   /// What is wrong with the wiring, when the rule is about that.
   public var wiring: WiringFinding?
+  /// What the battery reports, when the rule is about that.
+  public var conditions: BatteryConditions = []
   /// The input's value, in its unit.
   public var value: Double?
   /// What the value is compared with to end this state, in the same unit.

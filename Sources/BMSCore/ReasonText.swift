@@ -49,6 +49,9 @@ extension Reason: CustomStringConvertible {
       "the battery voltage differs from the sum of its cells by \((value ?? 0).text(upTo: 2)) V, "
         + "until by at most \(end("V")) for 10 s"
     case .currentSign: "current\(at("A")) and voltage move in opposite directions, until they agree"
+    case .battery:
+      conditions.isEmpty ? "the battery's own limit" : "the battery reports \(conditions.text), until it does no more"
+    case .batterySilent: "the battery reports nothing: its cable or its own BMS is off, until it is heard"
     case .wiring: wiring.map { "\($0.role.name): \($0.fault.text)" } ?? "something is wrong with the wiring"
     case .fullCharge: "full charge cycle"
     case .resting: "resting"

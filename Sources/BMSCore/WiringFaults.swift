@@ -21,6 +21,18 @@ public enum WiredRole: UInt8, Sendable, Hashable, CaseIterable {
   case secondThermalSwitch
   /// The remote on/off input (R40).
   case remote
+  /// The battery's low cell signal.
+  case lowCellSignal
+  /// The battery's pre-alarm signal.
+  case preAlarmSignal
+  /// The battery's high cell signal.
+  case highCellSignal
+  /// The battery's low temperature signal.
+  case lowTemperatureSignal
+  /// The battery's high temperature signal.
+  case highTemperatureSignal
+  /// Whether the battery's signal cable is there (R99).
+  case batteryCable
   /// Lynx Distributor A (R257).
   case distributorA
   /// Lynx Distributor B.
@@ -56,6 +68,12 @@ public enum WiredRole: UInt8, Sendable, Hashable, CaseIterable {
     case .thermalSwitch: "thermal switch"
     case .secondThermalSwitch: "second thermal switch"
     case .remote: "remote on/off"
+    case .lowCellSignal: "low cell signal"
+    case .preAlarmSignal: "pre-alarm signal"
+    case .highCellSignal: "high cell signal"
+    case .lowTemperatureSignal: "low temperature signal"
+    case .highTemperatureSignal: "high temperature signal"
+    case .batteryCable: "battery cable"
     case .distributorA: "Distributor A"
     case .distributorB: "Distributor B"
     case .distributorC: "Distributor C"

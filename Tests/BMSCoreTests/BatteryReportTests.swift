@@ -1,0 +1,89 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+@Suite("What the battery itself reports (R82, R99, R100)")
+struct BatteryReportTests {
+  private func step(_ rig: inout Rig, _ change: (inout BatteryReport) -> Void) -> Outputs {
+    change(&rig.inputs.battery)
+    rig.inputs.battery.isWired = true
+    rig.inputs.battery.taken = rig.now + rig.period
+    return rig.step()
+  }
+
+  @Test("each condition forbids its direction, is told with its words, and gives back when it is gone")
+  func conditions() {
+    let rows: [(BatteryConditions, charge: Bool, discharge: Bool)] = [
+      (.lowCell, true, false), (.highCell, false, true), (.lowTemperature, false, true),
+      (.highTemperature, false, false), (.highChargeTemperature, false, true), (.highChargeCurrent, false, true),
+      (.highDischargeCurrent, true, false), (.fault, false, false), (.cableMissing, false, false),
+    ]
+    for (condition, charge, discharge) in rows {
+      var rig = Rig.resting()
+      let outputs = step(&rig) { $0.conditions = condition }
+      #expect(outputs.chargeAllowed == charge)
+      #expect(outputs.dischargeAllowed == discharge)
+      #expect((outputs.limits.chargeCurrent > 0) == charge)
+      #expect((outputs.limits.dischargeCurrent > 0) == discharge)
+      #expect(outputs.alarms.contains(condition == .cableMissing ? .batteryLost : .batteryAlarm))
+      #expect(outputs.protectiveChange)
+      let reason = charge ? outputs.dischargeReason : outputs.chargeReason
+      #expect("\(reason)".contains(condition.text))
+      let after = step(&rig) { $0.conditions = [] }
+      #expect(after.chargeAllowed && after.dischargeAllowed)
+      #expect(after.alarms.isEmpty)
+    }
+  }
+
+  @Test("a pre-alarm of the battery warns and forbids nothing")
+  func preAlarm() {
+    var rig = Rig.resting()
+    let outputs = step(&rig) { $0.conditions = .preAlarm }
+    #expect(outputs.chargeAllowed && outputs.dischargeAllowed)
+    #expect(outputs.alarms.contains(.preAlarm))
+  }
+
+  @Test("its limits lower ours and never raise them; zero forbids, and CVL is never zero")
+  func limits() {
+    var rig = Rig.resting()
+    var outputs = step(&rig) {
+      $0.chargeVoltage = 13.4
+      $0.chargeCurrent = 40
+      $0.dischargeCurrent = 5000
+    }
+    #expect(outputs.limits.chargeVoltage == 13.4)
+    #expect(outputs.limits.chargeCurrent == 40)
+    #expect(outputs.limits.dischargeCurrent == 600)
+    outputs = step(&rig) {
+      $0.chargeVoltage = 0
+      $0.chargeCurrent = 0
+    }
+    #expect(!outputs.chargeAllowed)
+    #expect(outputs.dischargeAllowed)
+    #expect(outputs.limits.chargeCurrent == 0)
+    #expect(outputs.limits.chargeVoltage == 13.5)
+    outputs = step(&rig) { $0.dischargeCurrent = 0 }
+    #expect(!outputs.dischargeAllowed)
+  }
+
+  @Test("silent for 5 s it is a battery without its cable: nothing is allowed (R99)")
+  func silence() {
+    var rig = Rig.resting()
+    #expect(step(&rig) { _ in }.chargeAllowed)
+    rig.run(.milliseconds(4900))
+    #expect(rig.out.chargeAllowed && rig.out.dischargeAllowed)
+    rig.run(.milliseconds(200))
+    #expect(!rig.out.chargeAllowed && !rig.out.dischargeAllowed)
+    #expect(rig.out.alarms.contains(.batteryLost))
+    #expect(step(&rig) { _ in }.chargeAllowed)
+  }
+
+  @Test("what is not wired means nothing")
+  func unwired() {
+    var rig = Rig.resting()
+    rig.inputs.battery.conditions = [.fault, .lowCell]
+    #expect(rig.step().chargeAllowed)
+    #expect(rig.out.alarms.isEmpty)
+  }
+}
