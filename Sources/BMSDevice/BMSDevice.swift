@@ -14,6 +14,8 @@ public struct BMSDevice: Sendable {
   static let keepAliveTimeout = TimeSpan.seconds(10)
   /// The core is stepped at least this often, for what only time changes (OD-20's shortest limit is 500 ms).
   static let stepInterval = TimeSpan.milliseconds(100)
+  /// Before it falls silent in Off every publication carries what Off means at least once: the longest period is 1.5 s.
+  static let lastWords = TimeSpan.seconds(2)
 
   /// The model that product information and registers show.
   static let model = "vecand battery monitor"
@@ -21,22 +23,30 @@ public struct BMSDevice: Sendable {
   var node: Node
   var core: BMS
   var mapping: InputMapping
+  private var switchboard: Switchboard
   var publisher: Publisher
   var outputs = Outputs()
   let identity: DeviceIdentity
   let started: Instant
   let configuredSettings: Settings
   let configuredFuseNames: FuseNames
+  private let usesBatteryFrames: Bool
   private var nextStep: Instant
   /// The core has decided since the outputs were last looked through.
   private var isUnpublished = true
   var events: [DeviceEvent] = []
-  private var monitorState = SenderState.unwired
-  private var cellState = SenderState.unwired
+  /// What was told of each role, by its number.
+  private var reportedSenders = WiredRole.allCases.map { _ in SenderState.unwired }
   private var keepAliveHeard: Instant?
   private var outboxRefused: UInt64 = 0
   /// The address that the filters were last made for: nil before the first, `.some(nil)` for those without an address.
   private var filteredAddress: UInt8??
+  /// The link carries frames.
+  private var hasLink = false
+  /// Since when there is nothing left to say in Off; nil while there is.
+  private var quietSince: Instant?
+  /// Nothing is sent any more, because the mode is Off (R35).
+  private var isSilent = false
   /// Whether the claim is decided. Until then nothing but the claim is sent, 11-bit frames included.
   private var isOnBus = false
 
@@ -80,7 +90,9 @@ public struct BMSDevice: Sendable {
       transmitted: periodic.map {
         TransmittedPGN($0, interval: .milliseconds(1500), settableIntervals: settable)
       } + registers.map { TransmittedPGN($0, isRequestable: false) },
-      received: [BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn] + registers,
+      received: [
+        BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, BinarySwitchBankStatus.definition.pgn,
+      ] + registers,
       stored: stored, randomSeed: randomSeed)
     var settings = configuration.settings
     do throws(SettingError) {
@@ -89,10 +101,13 @@ public struct BMSDevice: Sendable {
       events.append(.changedSettingsRefused(error))
     }
     core = BMS(
-      settings: settings, fuseNames: changed.fuseNames ?? configuration.fuseNames, restoring: snapshot)
+      settings: settings, wiring: configuration.wiring, fuseNames: changed.fuseNames ?? configuration.fuseNames,
+      restoring: snapshot)
     mapping = InputMapping(configuration: configuration)
+    usesBatteryFrames = configuration.usesBatteryFrames
     mapping.apply(settings)
     mapping.inputs.areSettingsLost = changed.areLost
+    switchboard = Switchboard(configuration: configuration)
     publisher = Publisher(configuration: configuration, at: now)
     publisher.apply(settings)
     nextStep = now
@@ -111,6 +126,9 @@ public struct BMSDevice: Sendable {
     } else if frame.identifier == BatteryFrameID.keepAlive {
       if keepAliveHeard == nil { events.append(.keepAlive(isHeard: true)) }
       keepAliveHeard = received.instant
+    } else {
+      mapping.arrival = received.instant
+      mapping.receive(frame)
     }
   }
 
@@ -122,6 +140,9 @@ public struct BMSDevice: Sendable {
     noteSenders(at: now)
     takeWrites(at: now)
     if mapping.changed || nextStep <= now { step(at: now) }
+    // Before anything is published: what is commanded may be an opening.
+    runSwitches(at: now)
+    noteSilence(at: now)
     for pgn in mapping.requested { publisher.request(pgn, at: now) }
     mapping.requested.removeAll(keepingCapacity: true)
     // Most frames of a bus concern others: they cost no look at what there is to say.
@@ -139,13 +160,15 @@ public struct BMSDevice: Sendable {
 
   /// The link carries frames: claims an address; after an interruption the same NAME claims the same address again.
   public mutating func join(at now: Instant) {
-    node.start(at: now)
+    hasLink = true
     isOnBus = false
     mapping.server.removeAll()
+    if !isSilent { node.start(at: now) }
   }
 
   /// The link carries nothing: nothing is queued until ``join(at:)``. The core goes on deciding.
   public mutating func linkLost(at now: Instant) {
+    hasLink = false
     isOnBus = false
     node.stop(at: now)
   }
@@ -155,8 +178,12 @@ public struct BMSDevice: Sendable {
   public mutating func withdraw(at now: Instant) {
     mapping.inputs.shutdown = true
     step(at: now)
+    runSwitches(at: now)
     if isOnBus { publisher.publish(outputs, isUrgent: true, through: &node, at: now) }
   }
+
+  /// After ``withdraw(at:)``: whether every switch says that it is off, so that nothing is left closed behind.
+  public var isReleased: Bool { !outputs.contactorCommand && switchboard.isReleased }
 
   /// Leaves the bus: gives the address up and sends nothing any more.
   public mutating func leave(at now: Instant) {
@@ -167,7 +194,7 @@ public struct BMSDevice: Sendable {
 
   /// When ``run(at:)`` is due at the latest.
   public var nextDeadline: Instant {
-    let deadline = min(node.nextDeadline, nextStep)
+    let deadline = min(node.nextDeadline, nextStep, switchboard.nextDeadline)
     return isOnBus ? min(deadline, publisher.nextDeadline, mapping.server.nextDeadline) : deadline
   }
 
@@ -186,14 +213,30 @@ public struct BMSDevice: Sendable {
   public mutating func takeFilters() -> [CANFilter]? {
     if let filteredAddress, filteredAddress == node.address { return nil }
     filteredAddress = .some(node.address)
-    return node.filters + [CANFilter(BatteryFrameID.keepAlive)]
+    let frames = usesBatteryFrames ? BatteryFrameID.sources : [BatteryFrameID.keepAlive]
+    return node.filters + frames.map { CANFilter($0) }
   }
 
   /// The device now.
   public func status(at now: Instant) -> DeviceStatus {
-    DeviceStatus(
-      instant: now, address: node.address, name: node.name, outputs: outputs, monitor: monitorState, cells: cellState,
+    var senders: [WiredRole: SenderState] = [:]
+    var switches: [WiredRole: SwitchState] = [:]
+    for role in WiredRole.allCases {
+      let sender = mapping.state(of: role)
+      if sender != .unwired { senders[role] = sender }
+      let state = switchboard.state(of: role)
+      if state != .unwired { switches[role] = state }
+    }
+    return DeviceStatus(
+      instant: now, address: node.address, name: node.name, outputs: outputs, monitor: mapping.state(of: .monitor),
+      cells: mapping.state(of: .cells), senders: senders, switches: switches, isSilent: isSilent,
       statistics: node.statistics)
+  }
+
+  /// Carries out what an operator asks for, or says why not.
+  public mutating func perform(_ command: Command, at now: Instant) throws(CommandError) {
+    try core.perform(command)
+    nextStep = now
   }
 
   /// Who else is on the bus.
@@ -245,17 +288,44 @@ public struct BMSDevice: Sendable {
   }
 
   private mutating func noteSenders(at now: Instant) {
-    if let state = mapping.monitor?.state, state != monitorState {
-      monitorState = state
-      events.append(.sender(.monitor, state))
-    }
-    if let state = mapping.cells?.state, state != cellState {
-      cellState = state
-      events.append(.sender(.cells, state))
+    for role in WiredRole.allCases {
+      let state = mapping.state(of: role)
+      guard state != reportedSenders[Int(role.rawValue)] else { continue }
+      reportedSenders[Int(role.rawValue)] = state
+      events.append(.sender(role, state))
     }
     if let heard = keepAliveHeard, now - heard > Self.keepAliveTimeout {
       keepAliveHeard = nil
       events.append(.keepAlive(isHeard: false))
     }
+  }
+  /// What the core decided goes to the modules; what is wrong with them goes to the core's next step.
+  private mutating func runSwitches(at now: Instant) {
+    switchboard.run(outputs, &mapping, through: &node, at: now)
+    while let change = switchboard.nextChange() { events.append(.output(change.role, change.state)) }
+    if mapping.inputs.wiringFaults != switchboard.faults {
+      mapping.inputs.wiringFaults = switchboard.faults
+      nextStep = now
+    }
+  }
+
+  /// R35: in Off the bus is silent. Not before everything is open and says so, and everybody was told.
+  private mutating func noteSilence(at now: Instant) {
+    guard outputs.isBusSilent, isReleased else {
+      quietSince = nil
+      if isSilent {
+        isSilent = false
+        events.append(.silence(false))
+        if hasLink { join(at: now) }
+      }
+      return
+    }
+    let since = quietSince ?? now
+    quietSince = since
+    guard !isSilent, now - since >= Self.lastWords else { return }
+    isSilent = true
+    isOnBus = false
+    node.stop(at: now)
+    events.append(.silence(true))
   }
 }

@@ -12,6 +12,18 @@ public struct DeviceConfiguration: Sendable {
   public var monitor: MonitorWiring?
   /// Where cell voltages come from; nil when nothing is wired.
   public var cells: CellWiring?
+  /// Where the voltage on the system side comes from; nil when nothing is wired.
+  public var systemVoltage: ValueWiring?
+  /// Where the battery temperature comes from when not from the monitor.
+  public var batteryTemperature: ValueWiring?
+  /// The contacts that are seen as an indicator of a bank: ``WiredRole/indicatorInputs``.
+  public var indicators: [WiredRole: IndicatorWiring] = [:]
+  /// What is commanded: ``WiredRole/outputs``. Without a contactor the device supervises a battery that protects itself.
+  public var switches: [WiredRole: SwitchWiring] = [:]
+  /// The pre-charge circuit as built.
+  public var precharge = Precharge()
+  /// The Lynx Distributors: ``WiredRole/distributors``.
+  public var distributors: [WiredRole: DistributorWiring] = [:]
   /// The data instance of the 127508 and 127506 that it sends, 0...252.
   public var batteryInstance: UInt8 = 0
   /// The bank instance of the 127501 that it sends, 0...252.
@@ -24,6 +36,33 @@ public struct DeviceConfiguration: Sendable {
 
   /// A device without any source: its values are not available and its limits forbid.
   public init() {}
+
+  /// Whether a battery with a BMS of its own is a source, by its 11-bit frames. What it limits and what it reports
+  /// counts then, too: 0x351 and 0x35A.
+  public var usesBatteryFrames: Bool { monitor?.place == .batteryFrames || cells?.place == .batteryFrames }
+
+  /// What the core has to command.
+  public var wiring: BMSCore.Wiring {
+    let contactors: BMSCore.Wiring.Contactors =
+      switches[.contactor] == nil ? .none : switches[.secondContactor] == nil ? .one : .two
+    return BMSCore.Wiring(contactors: contactors, precharge: precharge)
+  }
+
+  /// Who feeds a role, or whose module it is; nil when nothing is wired.
+  func sender(of role: WiredRole) -> DeviceSelector? {
+    switch role {
+    case .monitor: monitor?.sender
+    case .cells: cells?.sender
+    case .systemVoltage: systemVoltage?.sender
+    case .batteryTemperature: batteryTemperature?.sender
+    case .contactorFeedback, .secondContactorFeedback, .thermalSwitch, .secondThermalSwitch, .remote, .lowCellSignal,
+      .preAlarmSignal, .highCellSignal, .lowTemperatureSignal, .highTemperatureSignal, .batteryCable:
+      indicators[role]?.sender
+    case .contactor, .secondContactor, .precharge, .allowToCharge, .allowToDischarge, .relay, .auxiliary:
+      switches[role]?.indicator.sender
+    case .distributorA, .distributorB, .distributorC, .distributorD: distributors[role]?.sender
+    }
+  }
 
   /// The core's defaults, but for what a message of 1.5 s cannot meet: OD-20 calls a current of over 500 ms late, and a
   /// 127508 that comes as it should would be late most of the time. 1.8 s is its period and a fifth.
@@ -87,20 +126,43 @@ public struct DeviceIdentity: Sendable {
 
 /// The battery monitor: who sends 127508 and 127506, and with which data instance.
 public struct MonitorWiring: Sendable {
+  /// The messages that carry voltage, current, temperature and state of charge.
+  public enum Place: String, Hashable, Sendable, CaseIterable {
+    /// 127508 and 127506.
+    case batteryStatus = "127508"
+    /// Registers 0xED8D, 0xED8F or 0xED8C, 0xEDEC, 0x0FFF.
+    case registers = "registers"
+    /// The 11-bit frames 0x356 and 0x355 of the one battery on this bus. They name no sender.
+    case batteryFrames = "11-bit"
+  }
+
   /// The sender, by its NAME.
   public var sender: DeviceSelector
-  /// The data instance, 0...252.
+  /// The messages.
+  public var place: Place
+  /// The data instance of 127508 and 127506, 0...252.
   public var instance: UInt8
 
   /// A monitor of this sender and data instance.
-  public init(sender: DeviceSelector, instance: UInt8 = 0) {
+  public init(sender: DeviceSelector, place: Place = .batteryStatus, instance: UInt8 = 0) {
     self.sender = sender
+    self.place = place
     self.instance = instance
   }
 }
 
 /// The cells: who sends the registers 0x0385 (extremes) or 0x0381 (each cell).
 public struct CellWiring: Sendable {
+  /// The messages that carry cell voltages.
+  public enum Place: String, Hashable, Sendable, CaseIterable {
+    /// Registers 0x0385, 0x0386 and 0x0381.
+    case registers = "registers"
+    /// The 11-bit frame 0x373 of the one battery on this bus.
+    case batteryFrames = "11-bit"
+  }
+
+  /// The messages.
+  public var place: Place
   /// The sender, by its NAME.
   public var sender: DeviceSelector
   /// How many cells must report by 0x0381; nil takes the number from the settings (cells in series and batteries in
@@ -108,8 +170,9 @@ public struct CellWiring: Sendable {
   public var expectedCells: Int?
 
   /// Cells of this sender.
-  public init(sender: DeviceSelector, expectedCells: Int? = nil) {
+  public init(sender: DeviceSelector, place: Place = .registers, expectedCells: Int? = nil) {
     self.sender = sender
+    self.place = place
     self.expectedCells = expectedCells
   }
 }

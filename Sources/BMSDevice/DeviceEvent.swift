@@ -10,7 +10,11 @@ public enum DeviceEvent: Sendable {
   /// The core: alarms, charge cycle, state of charge. With the outputs of that step, for values and reasons.
   case core(StepEvents, Outputs)
   /// The sender of a role came, fell silent, or is not the only one.
-  case sender(DeviceRole, SenderState)
+  case sender(WiredRole, SenderState)
+  /// What is known of a switch that is commanded changed.
+  case output(WiredRole, SwitchState)
+  /// The mode is Off and everything is open: nothing is sent any more (R35); or sending begins again.
+  case silence(Bool)
   /// The device that reads the 11-bit frames (0x305) came or fell silent.
   case keepAlive(isHeard: Bool)
   /// A register was written and something changed: which, and the address of the writer.
@@ -21,14 +25,6 @@ public enum DeviceEvent: Sendable {
   case changedSettingsRefused(SettingError)
   /// A message could not be queued: the bus takes nothing.
   case outboxFull(refused: UInt64)
-}
-
-/// A role that a sender on the bus feeds.
-public enum DeviceRole: String, Sendable, CaseIterable {
-  /// 127508 and 127506.
-  case monitor = "inputs.monitor"
-  /// Registers 0x0385 and 0x0381.
-  case cells = "inputs.cells"
 }
 
 /// The device at one moment, for people and their tools.
@@ -45,6 +41,12 @@ public struct DeviceStatus: Sendable {
   public var monitor: SenderState
   /// Who feeds the cell role.
   public var cells: SenderState
+  /// Who feeds each wired role, or is its module.
+  public var senders: [WiredRole: SenderState]
+  /// What is known of each switch that is commanded.
+  public var switches: [WiredRole: SwitchState]
+  /// Whether nothing is sent because the mode is Off (R35).
+  public var isSilent: Bool
   /// Counters of the node.
   public var statistics: Node.Statistics
 }

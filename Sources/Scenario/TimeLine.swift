@@ -110,6 +110,7 @@ struct TimeLine: Sendable {
       case .cooling: add(now, .decision, "pre-charge failed, its resistor cools", key: "cooling")
       case .pending: add(now, .decision, "waits for the group", key: "pending")
       case .failed: add(now, .decision, "the contactor sequence gives up until a restart", key: "failed")
+      case .takeover: add(now, .decision, "looks at the contactor that the run before left closed", key: "takeover")
       case .open, .selfTest, .closing, .closed, .lead, .opening: break
       }
       phase = outputs.contactorPhase

@@ -163,3 +163,31 @@ struct Bench {
     events.compactMap { if case .sender(_, let state) = $0 { state } else { nil } }
   }
 }
+
+extension Bench {
+  /// Every alarm that was raised since the start.
+  var raised: AlarmSet {
+    var alarms = AlarmSet()
+    for event in events { if case .core(let step, _) = event { alarms.formUnion(step.raised) } }
+    return alarms
+  }
+
+  /// The commands by 126208 on a field of 127501, as their second frames show them.
+  func commands(field: UInt8, since: Instant = .origin) -> [Instant] {
+    sent.filter {
+      MessageIdentifier($0.entry.frame.identifier)?.pgn == 126208 && $0.instant >= since
+        && $0.entry.frame.payload[0] & 0x1F == 1 && $0.entry.frame.payload[3] == field
+    }.map(\.instant)
+  }
+}
+
+extension Bench {
+  /// A register report with these value bits.
+  mutating func sendRegister(_ number: UInt16, _ value: UInt32, from address: UInt8 = Bench.batteryAddress) {
+    let bits = UInt64(value) << 32 | UInt64(number) << 16 | 0x9966
+    put(
+      CANDataFrame(
+        MessageIdentifier(priority: 7, pgn: 61184, source: address).canIdentifier,
+        CANPayload(littleEndian: bits, count: 8)))
+  }
+}

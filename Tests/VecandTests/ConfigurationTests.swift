@@ -113,7 +113,7 @@ struct ConfigurationTests {
       let body = line.drop { $0 == "#" }.drop { $0 == " " }
       let key = body.prefix { $0.isLowercase || $0 == "_" || $0.isNumber }
       let isKey = !key.isEmpty && body.dropFirst(key.count).hasPrefix(" = ")
-      return line.hasPrefix("# ") && (isKey || body.hasPrefix("[inputs")) ? body : line
+      return line.hasPrefix("# ") && (isKey || body.hasPrefix("[inputs") || body.hasPrefix("[outputs")) ? body : line
     }
     let everything = lines.joined(separator: "\n")
     let configuration = try Configuration(text: everything, file: file)
@@ -125,5 +125,109 @@ struct ConfigurationTests {
     }
     #expect(configuration.device.monitor != nil)
     #expect(configuration.device.cells?.expectedCells == 4)
+    #expect(Set(configuration.device.switches.keys) == Set(WiredRole.outputs))
+    #expect(Set(configuration.device.indicators.keys) == Set(WiredRole.indicatorInputs))
+    #expect(Set(configuration.device.distributors.keys) == Set(WiredRole.distributors))
+    #expect(configuration.device.precharge == Precharge())
+    #expect(configuration.device.fuseNames == FuseNames())
+    #expect(configuration.device.wiring.contactors == .two)
+  }
+}
+
+@Suite("The wiring in the configuration file")
+struct WiringConfigurationTests {
+  private static let module = "manufacturer = 137\nunique_number = 4711\n"
+  private static let contactor = "[outputs.contactor]\n\(module)bank = 3\nindicator = 1\n"
+  private static let precharge = "[outputs.precharge]\n\(module)bank = 3\nindicator = 2\n"
+  private static let system = "[inputs.system_voltage]\nunique_number = 5\ninstance = 1\n"
+
+  private func problems(_ text: String) -> [String] {
+    do {
+      _ = try Configuration(text: text, file: "test.toml")
+      return []
+    } catch {
+      return error.problems.map(\.description)
+    }
+  }
+
+  @Test("contactor, pre-charge and system voltage together are a device that commands one contactor")
+  func complete() throws {
+    let configuration = try Configuration(
+      text: Self.contactor + Self.precharge + "resistance = 2.2\ntimeout = 4\n" + Self.system, file: "test.toml")
+    #expect(configuration.device.wiring.contactors == .one)
+    #expect(configuration.device.wiring.precharge.resistance == 2.2)
+    #expect(configuration.device.wiring.precharge.timeout == .seconds(4))
+    let wiring = try #require(configuration.device.switches[.contactor])
+    #expect(
+      wiring.indicator
+        == IndicatorWiring(sender: DeviceSelector(manufacturer: 137, uniqueNumber: 4711), bank: 3, indicator: 1))
+    #expect(wiring.command == .groupFunction)
+    #expect(configuration.device.systemVoltage?.place == .batteryStatus(instance: 1))
+    // The one remark that matters: nothing sees a welded contactor.
+    #expect(configuration.remarks.contains { $0.contains("[inputs.contactor_feedback]") })
+  }
+
+  @Test("a contactor without pre-charge, and a pre-charge without system voltage, are errors with their lines")
+  func contradictions() {
+    #expect(problems(Self.contactor + Self.system).first?.hasPrefix("line 1: outputs.contactor: needs") == true)
+    #expect(problems(Self.contactor + Self.precharge).first?.hasPrefix("line 6: outputs.precharge: needs") == true)
+    #expect(problems(Self.precharge + Self.system).first?.contains("nothing to pre-charge for") == true)
+    let second = "[outputs.contactor_2]\n\(Self.module)indicator = 4\n"
+    #expect(problems(second).first?.contains("second of two") == true)
+    let feedback = "[inputs.contactor_feedback_2]\n\(Self.module)indicator = 4\n"
+    #expect(problems(feedback).first?.contains("outputs.contactor_2") == true)
+  }
+
+  @Test("all problems of the wiring come at once")
+  func all() {
+    let found = problems(
+      """
+      [outputs.atc]
+      bank = 300
+      [outputs.aux]
+      manufacturer = 137
+      indicator = 29
+      command = "127503"
+      refresh = 0.1
+      [inputs.remote]
+      unique_number = 1
+      """)
+    #expect(found.count == 7)
+    #expect(found.contains { $0.hasPrefix("line 2: outputs.atc.bank: 300 is out of range") })
+    #expect(found.contains { $0.contains("outputs.atc.indicator: is missing") })
+    #expect(found.contains { $0.contains("outputs.atc.unique_number: is missing") })
+    #expect(found.contains { $0.hasPrefix("line 5: outputs.aux.indicator: 29 is out of range: 1 to 28") })
+    #expect(found.contains { $0.hasPrefix("line 6: outputs.aux.command:") && $0.contains("\"126208\", \"127502\"") })
+    #expect(found.contains { $0.hasPrefix("line 7: outputs.aux.refresh:") })
+    #expect(found.contains { $0.contains("inputs.remote.indicator: is missing") })
+  }
+
+  @Test("one indicator for two contacts is an error, also between output and input")
+  func sharedIndicator() {
+    let other = "[outputs.atc]\n\(Self.module)bank = 3\nindicator = 1\n"
+    let found = problems(Self.contactor + Self.precharge + other + Self.system)
+    #expect(found.count == 1)
+    #expect(found.first?.contains("one indicator is one contact") == true)
+    let feedback = "[inputs.contactor_feedback]\n\(Self.module)bank = 3\nindicator = 1\n"
+    #expect(problems(Self.contactor + Self.precharge + feedback + Self.system).count == 1)
+  }
+
+  @Test("the battery's own instance is no system voltage, and a register has no instance")
+  func systemVoltage() {
+    let monitor = "[inputs.monitor]\nunique_number = 5\ninstance = 1\n"
+    #expect(problems(monitor + Self.system).first?.contains("the battery's own voltage") == true)
+    #expect(problems("[inputs.system_voltage]\nplace = \"register\"\ninstance = 1").count == 1)
+    #expect(problems("[inputs.system_voltage]\nunique_number = 1").count == 1)
+    #expect(problems("[inputs.monitor]\nplace = \"d-bus\"").first?.contains("\"127508\", \"registers\"") == true)
+  }
+
+  @Test("fuse names are taken over, empty ones too; a name of 17 characters is refused (R259, R260)")
+  func fuses() throws {
+    let configuration = try Configuration(
+      text: "[fuses]\nfuse_1 = \"Windlass\"\nfuse_2 = \"\"\nfuse_16 = \"1234567890123456\"", file: "test.toml")
+    #expect(configuration.device.fuseNames.names[0] == "Windlass")
+    #expect(configuration.device.fuseNames.names[1] == "")
+    #expect(configuration.device.fuseNames.names[15] == "1234567890123456")
+    #expect(problems("[fuses]\nfuse_3 = \"12345678901234567\"").count == 1)
   }
 }

@@ -1,4 +1,6 @@
 import BMSCore
+import CANBus
+import CANBusBMS
 import MonotonicTime
 import NMEA2000
 import VECan
@@ -15,41 +17,84 @@ struct InputMapping: NodeApplication {
   var requested: [PGN] = []
   /// What was asked of our registers.
   var server = RegisterServer(DeviceRegisters.all)
+  /// What modules answered to commands, for the switchboard to take.
+  var switchAnswers: [(module: Name, answer: SwitchAnswer)] = []
 
-  private(set) var monitor: SenderWatch?
-  private(set) var cells: SenderWatch?
-  private let monitorInstance: Int
-  private let configuredCells: Int?
+  /// The roles that are an indicator of a bank, inputs and outputs.
+  let banks: [(role: WiredRole, indicator: IndicatorWiring)]
+  /// The inputs that have a source.
+  let wiredInputs: [WiredRole]
+
+  private let configuration: DeviceConfiguration
+  /// By the role's number; nil where nothing is wired.
+  private var watches: [SenderWatch?]
+  /// What the bank of an output says of it, by the role's number.
+  private var readBacks: [(reading: Reading<Bool>, taken: Instant)?]
   private var expectedCells = 0
+  /// What the battery's signals say, by ``WiredRole/signals``; nil while one never said anything.
+  private var signals = WiredRole.signals.map { _ -> (isOn: Bool, taken: Instant)? in nil }
+  /// What the battery's own BMS says in 0x351 and 0x35A.
+  private var frames = BatteryFrameReport()
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
 
   init(configuration: DeviceConfiguration) {
-    monitor = configuration.monitor.map { SenderWatch(selector: $0.sender) }
-    cells = configuration.cells.map { SenderWatch(selector: $0.sender) }
-    monitorInstance = Int(configuration.monitor?.instance ?? 0)
-    configuredCells = configuration.cells?.expectedCells
-    if monitor != nil {
+    self.configuration = configuration
+    watches = WiredRole.allCases.map { role in
+      configuration.sender(of: role).map { SenderWatch(selector: $0) }
+    }
+    readBacks = WiredRole.allCases.map { _ in nil }
+    banks =
+      WiredRole.outputs.compactMap { role in configuration.switches[role].map { (role, $0.indicator) } }
+      + WiredRole.indicatorInputs.compactMap { role in configuration.indicators[role].map { (role, $0) } }
+    wiredInputs = WiredRole.allCases.filter { !$0.isOutput && configuration.sender(of: $0) != nil }
+    switchAnswers.reserveCapacity(8)
+    beginWaiting()
+  }
+
+  /// What is wired is waited for; what is not stays without a source.
+  private mutating func beginWaiting() {
+    if configuration.monitor != nil {
       inputs.batteryVoltage = .waiting
       inputs.current = .waiting
       inputs.batteryTemperature = .waiting
       inputs.reportedStateOfCharge = .waiting
     }
-    if cells != nil {
-      inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
-    }
+    if configuration.batteryTemperature != nil { inputs.batteryTemperature = .waiting }
+    if configuration.cells != nil { inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting) }
+    if configuration.systemVoltage != nil { inputs.systemVoltage = .waiting }
+    for (role, _) in banks { take(role) { $0 = .waiting } }
+    inputs.battery.isWired =
+      configuration.usesBatteryFrames || WiredRole.signals.contains { configuration.indicators[$0] != nil }
   }
 
   /// Other settings: the bank may have another number of cells.
   mutating func apply(_ settings: Settings) {
-    expectedCells = configuredCells ?? settings.cellsInSeries * Int(settings[.batteriesInParallel])
+    expectedCells =
+      configuration.cells?.expectedCells ?? settings.cellsInSeries * Int(settings[.batteriesInParallel])
     if inputs.cells.expectedCount > 0 { inputs.cells.expectedCount = expectedCells }
   }
 
+  // MARK: Who is heard
+
+  /// Who feeds a role.
+  func state(of role: WiredRole) -> SenderState { watches[Int(role.rawValue)]?.state ?? .unwired }
+
+  /// When the sender of a role was heard the last time; nil when it never was.
+  func lastHeard(_ role: WiredRole) -> Instant? { watches[Int(role.rawValue)]?.lastHeard }
+
+  /// What the bank of an output said last; nil when it never said anything.
+  func readBack(of role: WiredRole) -> (reading: Reading<Bool>, taken: Instant)? { readBacks[Int(role.rawValue)] }
+
   mutating func tick(at now: Instant) {
-    monitor?.tick(at: now)
-    cells?.tick(at: now)
+    for index in watches.indices { watches[index]?.tick(at: now) }
   }
+
+  private mutating func accepts(_ sender: Name, for role: WiredRole) -> Bool {
+    watches[Int(role.rawValue)]?.accepts(sender, at: arrival) == true
+  }
+
+  // MARK: Messages
 
   mutating func received(_ header: MessageHeader, _ payload: RawSpan) {
     if header.pgn == VictronRegister.definition.pgn || header.pgn == ProprietaryFastPacket.definition.pgn {
@@ -59,45 +104,278 @@ struct InputMapping: NodeApplication {
     // A message whose sender's claim was not heard is nobody's: the node asks for the claim, and the next one counts.
     guard let sender = header.sender else { return }
     switch header.pgn {
-    case BatteryStatus.definition.pgn:
-      let status = BatteryStatus(payload: payload)
-      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: arrival) == true else {
-        return
-      }
-      inputs.batteryVoltage.take(status.voltage, at: arrival)
-      inputs.current.take(status.current, at: arrival)
-      inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
-      changed = true
-    case DCDetailedStatus.definition.pgn:
-      let status = DCDetailedStatus(payload: payload)
-      guard status.instance.value == monitorInstance, monitor?.accepts(sender, at: arrival) == true else {
-        return
-      }
-      inputs.reportedStateOfCharge.take(status.stateOfCharge, at: arrival)
-      changed = true
+    case BatteryStatus.definition.pgn: receive(BatteryStatus(payload: payload), from: sender)
+    case DCDetailedStatus.definition.pgn: receive(DCDetailedStatus(payload: payload), from: sender)
+    case BinarySwitchBankStatus.definition.pgn: receive(BinarySwitchBankStatus(payload: payload), from: sender)
+    case GroupFunctionAcknowledge.definition.pgn:
+      guard header.destination != BusAddress.global, payload.byteCount <= LongPayload.capacity else { return }
+      receive(LongPayload(payload), from: sender)
     case VictronRegister.definition.pgn:
       // A register that is sent to one node is a command to it; reports go to all (vecan.md section 1).
       guard header.destination == BusAddress.global,
         let message = RegisterMessage(VictronRegister(payload: payload))
       else { return }
-      receive(message, from: sender, at: arrival)
+      receive(message, from: sender)
     default: break
     }
   }
 
-  private mutating func receive(_ message: RegisterMessage, from sender: Name, at now: Instant) {
+  private mutating func receive(_ status: BatteryStatus, from sender: Name) {
+    guard let instance = status.instance.value else { return }
+    if let monitor = configuration.monitor, monitor.place == .batteryStatus, instance == Int(monitor.instance),
+      accepts(sender, for: .monitor)
+    {
+      inputs.batteryVoltage.take(status.voltage, at: arrival)
+      inputs.current.take(status.current, at: arrival)
+      if configuration.batteryTemperature == nil {
+        inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
+      }
+      changed = true
+    }
+    if isInstance(instance, of: configuration.systemVoltage), accepts(sender, for: .systemVoltage) {
+      inputs.systemVoltage.take(status.voltage, at: arrival)
+      changed = true
+    }
+    if isInstance(instance, of: configuration.batteryTemperature), accepts(sender, for: .batteryTemperature) {
+      inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
+      changed = true
+    }
+  }
+
+  private func isInstance(_ instance: Int, of wiring: ValueWiring?) -> Bool {
+    if case .batteryStatus(let wired) = wiring?.place { instance == Int(wired) } else { false }
+  }
+
+  private mutating func receive(_ status: DCDetailedStatus, from sender: Name) {
+    guard let monitor = configuration.monitor, monitor.place == .batteryStatus,
+      status.instance.value == Int(monitor.instance), accepts(sender, for: .monitor)
+    else { return }
+    inputs.reportedStateOfCharge.take(status.stateOfCharge, at: arrival)
+    changed = true
+  }
+
+  private mutating func receive(_ bank: BinarySwitchBankStatus, from sender: Name) {
+    guard let instance = bank.instance.value else { return }
+    for (role, indicator) in banks where Int(indicator.bank) == instance {
+      guard accepts(sender, for: role) else { continue }
+      let reading = bank[indicator: Int(indicator.indicator)]
+      readBacks[Int(role.rawValue)] = (reading, arrival)
+      let instant = arrival
+      let seen = indicator.isInverted ? reading.map { !$0 } : reading
+      take(role) { $0.take(seen, at: instant) }
+      if let signal = WiredRole.signals.firstIndex(of: role), case .value(let isOn) = seen {
+        signals[signal] = (isOn, arrival)
+        reportBattery()
+      }
+      changed = true
+    }
+    for (index, role) in WiredRole.distributors.enumerated() {
+      guard case .bank(let wired, let first, let isInverted) = configuration.distributors[role]?.place,
+        Int(wired) == instance, hears(sender, index)
+      else { continue }
+      var blown: UInt8 = 0
+      for fuse in 0..<4 {
+        // What the module does not know is no blown fuse, and none that is good: the core has no third state for one.
+        guard case .value(let isOn) = bank[indicator: Int(first) + fuse] else { continue }
+        if isOn != isInverted { blown |= 1 << UInt8(fuse) }
+      }
+      inputs.distributors[index].blown = blown
+    }
+  }
+
+  // MARK: Distributors
+
+  /// Whether what this sender says of a Distributor counts. Two that say it are told as two (OD-16).
+  private mutating func hears(_ sender: Name, _ index: Int) -> Bool {
+    let role = WiredRole.distributors[index]
+    let isAccepted = accepts(sender, for: role)
+    if case .ambiguous = state(of: role) {
+      inputs.distributors[index].isDuplicate = true
+      inputs.distributors[index].taken = arrival
+      changed = true
+      return false
+    }
+    guard isAccepted else { return false }
+    inputs.distributors[index].isDuplicate = false
+    inputs.distributors[index].taken = arrival
+    changed = true
+    return true
+  }
+
+  /// 0x2150, the Distributors in pairs of bits, and 0x2152 to 0x2155, the fuses of each in pairs of bits (vecan.md
+  /// section 2.6). They are read as bits, for all ones are no missing value here but pairs of 3.
+  private mutating func receiveDistributors(_ register: Register, _ message: RegisterMessage, from sender: Name) {
+    guard message.holds(register.definition), let bits = message.value.bits(at: 0, count: 8) else { return }
+    let pairs = (0..<4).map { bits >> UInt64($0 * 2) & 3 }
+    for index in WiredRole.distributors.indices
+    where configuration.distributors[WiredRole.distributors[index]]?.place == .registers {
+      if register == .distributors {
+        switch pairs[index] {
+        case 1: if hears(sender, index) { inputs.distributors[index].hasPower = true }
+        case 2: if hears(sender, index) { inputs.distributors[index].hasPower = false }
+        default: break  // not there, or not heard by who reads it: then its silence counts here, too
+        }
+      } else if register == Self.fuses[index] {
+        // All "not available" is what is said of a Distributor that is not there.
+        guard pairs.contains(where: { $0 != 0 }), hears(sender, index) else { continue }
+        var blown: UInt8 = 0
+        for fuse in 0..<4 where pairs[fuse] == 3 { blown |= 1 << UInt8(fuse) }
+        inputs.distributors[index].blown = blown
+      }
+    }
+  }
+
+  private static let fuses: [Register] = [.fusesA, .fusesB, .fusesC, .fusesD]
+
+  /// Changes the contact of a role. Where no auxiliary contact is wired, what the module says of its switch is the
+  /// contactor's feedback.
+  private mutating func take(_ role: WiredRole, _ change: (inout ContactFeedback) -> Void) {
+    switch role {
+    case .contactorFeedback: change(&inputs.contactorFeedback)
+    case .secondContactorFeedback: change(&inputs.secondContactorFeedback)
+    case .contactor: if configuration.indicators[.contactorFeedback] == nil { change(&inputs.contactorFeedback) }
+    case .secondContactor:
+      if configuration.indicators[.secondContactorFeedback] == nil { change(&inputs.secondContactorFeedback) }
+    case .precharge: change(&inputs.prechargeFeedback)
+    case .thermalSwitch: change(&inputs.thermalSwitch)
+    case .secondThermalSwitch: change(&inputs.secondThermalSwitch)
+    case .remote: change(&inputs.remote.bridge)
+    case .monitor, .cells, .systemVoltage, .batteryTemperature, .lowCellSignal, .preAlarmSignal, .highCellSignal,
+      .lowTemperatureSignal, .highTemperatureSignal, .batteryCable, .distributorA, .distributorB, .distributorC,
+      .distributorD, .allowToCharge, .allowToDischarge, .relay, .auxiliary:
+      break
+    }
+  }
+
+  private mutating func receive(_ payload: LongPayload, from sender: Name) {
+    guard GroupFunction(payload) == .acknowledge else { return }
+    let acknowledge = GroupFunctionAcknowledge(payload: payload)
+    // Nobody who is not commanded can fill this up.
+    guard acknowledge.pgn.value == BinarySwitchBankStatus.definition.pgn, switchAnswers.count < 64 else { return }
+    switchAnswers.append((sender, SwitchAnswer(acknowledge)))
+  }
+
+  // MARK: 11-bit frames
+
+  /// Takes an 11-bit frame of the battery. It names no sender: ``SenderWatch/nameless`` stands for it.
+  mutating func receive(_ frame: CANDataFrame) {
+    guard configuration.usesBatteryFrames else { return }
+    if configuration.monitor?.place == .batteryFrames {
+      if let measured = MeasurementsFrame(frame), accepts(.nameless, for: .monitor) {
+        inputs.batteryVoltage.report(measured.voltage, at: arrival)
+        inputs.current.report(measured.current, at: arrival)
+        if configuration.batteryTemperature == nil {
+          inputs.batteryTemperature.take(measured.temperature.map { .value($0) } ?? .notAvailable, at: arrival)
+        }
+        changed = true
+      } else if let charge = StateOfChargeFrame(frame), accepts(.nameless, for: .monitor) {
+        inputs.reportedStateOfCharge.report(charge.stateOfCharge, at: arrival)
+        changed = true
+      }
+    }
+    if configuration.cells?.place == .batteryFrames, let cells = CellsFrame(frame), accepts(.nameless, for: .cells) {
+      inputs.cellExtremes.lowest.report(cells.lowestVoltage, at: arrival)
+      inputs.cellExtremes.highest.report(cells.highestVoltage, at: arrival)
+      if let lowest = cells.lowestTemperature, let highest = cells.highestTemperature {
+        inputs.temperatureExtremes.lowest.report(lowest, at: arrival)
+        inputs.temperatureExtremes.highest.report(highest, at: arrival)
+      }
+      changed = true
+    }
+    if frames.take(frame, at: arrival) { reportBattery() }
+  }
+
+  /// All that the battery says of itself, as old as the oldest part of it.
+  private mutating func reportBattery() {
+    var report = BatteryReport()
+    report.isWired = true
+    var taken: Instant? = Instant(nanoseconds: .max)
+    func age(_ part: Instant?) {
+      guard let before = taken else { return }
+      taken = part.map { min($0, before) }
+    }
+    if configuration.usesBatteryFrames {
+      age(frames.limitsTaken)
+      report.conditions = frames.conditions
+      report.chargeVoltage = frames.limits?.chargeVoltage
+      report.chargeCurrent = frames.limits?.chargeCurrent
+      report.dischargeCurrent = frames.limits?.dischargeCurrent
+    }
+    for (index, role) in WiredRole.signals.enumerated() where configuration.indicators[role] != nil {
+      age(signals[index]?.taken)
+      guard let signal = signals[index] else { continue }
+      switch role {
+      case .batteryCable: if !signal.isOn { report.conditions.insert(.cableMissing) }
+      case .lowCellSignal: if signal.isOn { report.conditions.insert(.lowCell) }
+      case .preAlarmSignal: if signal.isOn { report.conditions.insert(.preAlarm) }
+      case .highCellSignal: if signal.isOn { report.conditions.insert(.highCell) }
+      case .lowTemperatureSignal: if signal.isOn { report.conditions.insert(.lowTemperature) }
+      case .highTemperatureSignal: if signal.isOn { report.conditions.insert(.highTemperature) }
+      default: break
+      }
+    }
+    report.taken = taken
+    inputs.battery = report
+    changed = true
+  }
+
+  // MARK: Registers
+
+  private mutating func receive(_ message: RegisterMessage, from sender: Name) {
     guard let register = Register(message.id) else { return }
+    switch register {
+    case .cellVoltages, .cellVoltage, .cellTemperatures:
+      guard configuration.cells?.place == .registers else { return }
+      receiveCells(register, message, from: sender)
+    case .distributors, .fusesA, .fusesB, .fusesC, .fusesD: receiveDistributors(register, message, from: sender)
+    case .channel2Voltage:
+      guard configuration.systemVoltage?.place == .register, let volts = message.number(register),
+        accepts(sender, for: .systemVoltage)
+      else { return }
+      inputs.systemVoltage.take(volts, at: arrival)
+      changed = true
+    case .temperature:
+      guard let kelvin = message.number(register), acceptsTemperature(of: sender) else { return }
+      inputs.batteryTemperature.take(kelvin.map { $0 - 273.15 }, at: arrival)
+      changed = true
+    case .voltage, .current, .currentFine, .stateOfCharge:
+      guard configuration.monitor?.place == .registers, let number = message.number(register),
+        accepts(sender, for: .monitor)
+      else { return }
+      switch register {
+      case .voltage: inputs.batteryVoltage.take(number, at: arrival)
+      case .stateOfCharge: inputs.reportedStateOfCharge.take(number, at: arrival)
+      default: inputs.current.take(number, at: arrival)
+      }
+      changed = true
+    default: break
+    }
+  }
+
+  private mutating func acceptsTemperature(of sender: Name) -> Bool {
+    if let wiring = configuration.batteryTemperature {
+      return wiring.place == .register && accepts(sender, for: .batteryTemperature)
+    }
+    return configuration.monitor?.place == .registers && accepts(sender, for: .monitor)
+  }
+
+  private mutating func receiveCells(_ register: Register, _ message: RegisterMessage, from sender: Name) {
     switch register {
     case .cellVoltages:
       guard let lowest = message.number(register), let highest = message.number(register, field: 1),
-        cells?.accepts(sender, at: now) == true
+        accepts(sender, for: .cells)
       else { return }
       reportsExtremes = true
-      inputs.cellExtremes.lowest.take(lowest, at: now)
-      inputs.cellExtremes.highest.take(highest, at: now)
-      changed = true
-    case .cellVoltage:
-      guard let volts = message.number(register, field: 2), cells?.accepts(sender, at: now) == true,
+      inputs.cellExtremes.lowest.take(lowest, at: arrival)
+      inputs.cellExtremes.highest.take(highest, at: arrival)
+    case .cellTemperatures:
+      guard let lowest = message.number(register), let highest = message.number(register, field: 1),
+        accepts(sender, for: .cells)
+      else { return }
+      inputs.temperatureExtremes.lowest.take(lowest.map { $0 - 273.15 }, at: arrival)
+      inputs.temperatureExtremes.highest.take(highest.map { $0 - 273.15 }, at: arrival)
+    default:
+      guard let volts = message.number(.cellVoltage, field: 2), accepts(sender, for: .cells),
         let place = Self.place(message)
       else { return }
       if !reportsExtremes, inputs.cells.expectedCount == 0 {
@@ -105,20 +383,12 @@ struct InputMapping: NodeApplication {
         inputs.cellExtremes = Extremes()
       }
       switch volts {
-      case .value(let volts): inputs.cells.report(volts, of: place, at: now)
+      case .value(let volts): inputs.cells.report(volts, of: place, at: arrival)
       case .notAvailable: inputs.cells.report(.notAvailable, of: place)
       case .error, .reserved: inputs.cells.report(.sensorError, of: place)
       }
-      changed = true
-    case .cellTemperatures:
-      guard let lowest = message.number(register), let highest = message.number(register, field: 1),
-        cells?.accepts(sender, at: now) == true
-      else { return }
-      inputs.temperatureExtremes.lowest.take(lowest.map { $0 - 273.15 }, at: now)
-      inputs.temperatureExtremes.highest.take(highest.map { $0 - 273.15 }, at: now)
-      changed = true
-    default: break
     }
+    changed = true
   }
 
   private static func place(_ message: RegisterMessage) -> CellPlace? {
@@ -134,7 +404,7 @@ struct InputMapping: NodeApplication {
   }
 
   /// The bank's contacts are status: a plotter's button must not open a battery (R308).
-  mutating func commanded(_ command: GroupFunctionCommand) -> GroupFunctionAnswer {
+  mutating func commanded(_ command: PGNCommand) -> GroupFunctionAnswer {
     .refused(.accessDenied)
   }
 }
@@ -146,6 +416,17 @@ extension Measurement {
     case .value(let value): report(value, at: now)
     case .notAvailable: report(.notAvailable)
     case .error, .reserved: report(.sensorError)
+    }
+  }
+}
+
+extension ContactFeedback {
+  /// Takes an indicator: missing, faulty and seen stay three things.
+  mutating func take(_ reading: Reading<Bool>, at now: Instant) {
+    switch reading {
+    case .value(let isClosed): self = ContactFeedback(isClosed: isClosed, at: now)
+    case .notAvailable: validity = .notAvailable
+    case .error, .reserved: validity = .sensorError
     }
   }
 }

@@ -15,6 +15,11 @@ public enum SenderState: Hashable, Sendable {
   case ambiguous(Name, Name)
 }
 
+extension Name {
+  /// Stands for a sender that names itself nowhere, as that of an 11-bit frame.
+  public static let nameless = Name(rawValue: 0)
+}
+
 /// Binds a role to the one sender that fits its wiring, and notices when there are two.
 struct SenderWatch {
   /// A sender that was not heard for so long may be replaced by another that fits. Longer than any data limit of OD-20,
@@ -23,7 +28,8 @@ struct SenderWatch {
 
   let selector: DeviceSelector
   private(set) var state = SenderState.notHeard
-  private var lastHeard = Instant.origin
+  /// When the one that feeds the role was heard the last time; nil when nobody does.
+  private(set) var lastHeard: Instant?
   private var conflictHeard = Instant.origin
 
   init(selector: DeviceSelector) {
@@ -60,7 +66,7 @@ struct SenderWatch {
 
   /// Ends a conflict whose one side is gone, and notes silence.
   mutating func tick(at now: Instant) {
-    let firstGone = now - lastHeard > Self.forgottenAfter
+    let firstGone = lastHeard.map { now - $0 > Self.forgottenAfter } ?? true
     switch state {
     case .unwired, .notHeard, .silent: break
     case .heard(let bound):

@@ -42,11 +42,13 @@ extension Configuration {
       if let battery = top.section("battery") { battery.readSettings(into: &device.settings) }
       if let inputs = top.section("inputs") { readInputs(inputs) }
       if let outputs = top.section("outputs") { readOutputs(outputs) }
+      if let fuses = top.section("fuses") { readFuses(fuses) }
       if let state = top.section("state") {
         if let directory = state.string("directory") { stateDirectory = directory }
         state.finish()
       }
       top.finish()
+      checkWiring(reader)
     }
     if !reader.problems.isEmpty {
       throw ConfigurationError(file: file, problems: reader.problems)
@@ -78,51 +80,5 @@ extension Configuration {
     if let name = identity.string("installation_description_1") { device.identity.installationDescription1 = name }
     if let name = identity.string("installation_description_2") { device.identity.installationDescription2 = name }
     identity.finish()
-  }
-
-  /// What is allowed and most likely not meant.
-  var remarks: [String] {
-    var remarks: [String] = []
-    if device.monitor == nil {
-      remarks.append("[inputs.monitor] is not there: voltage and current have no source, and limits forbid")
-    }
-    if device.cells == nil {
-      remarks.append("[inputs.cells] is not there: cell voltages have no source, and limits forbid")
-    }
-    return remarks
-  }
-
-  private mutating func readInputs(_ inputs: TOMLSection) {
-    if let monitor = inputs.section("monitor") {
-      var wiring = MonitorWiring(sender: readSender(monitor))
-      if let instance = monitor.integer("instance", 0...252) { wiring.instance = UInt8(instance) }
-      device.monitor = wiring
-      monitor.finish()
-    }
-    if let cells = inputs.section("cells") {
-      var wiring = CellWiring(sender: readSender(cells))
-      if let count = cells.integer("count", 1...320) { wiring.expectedCells = count }
-      device.cells = wiring
-      cells.finish()
-    }
-    inputs.finish()
-  }
-
-  /// Who sends: by what its NAME says, never by its address, for addresses move.
-  private func readSender(_ section: TOMLSection) -> DeviceSelector {
-    var sender = DeviceSelector()
-    if let code = section.integer("manufacturer", 0...2047) { sender.manufacturer = UInt16(code) }
-    if let number = section.integer("unique_number", 0...0x1F_FFFF) { sender.uniqueNumber = UInt32(number) }
-    if let number = section.integer("function", 0...255) { sender.function = UInt8(number) }
-    if let number = section.integer("class", 0...127) { sender.deviceClass = UInt8(number) }
-    if let number = section.integer("device_instance", 0...255) { sender.deviceInstance = UInt8(number) }
-    return sender
-  }
-
-  private mutating func readOutputs(_ outputs: TOMLSection) {
-    if let instance = outputs.integer("battery_instance", 0...252) { device.batteryInstance = UInt8(instance) }
-    if let instance = outputs.integer("switch_bank_instance", 0...252) { device.switchBankInstance = UInt8(instance) }
-    if let frames = outputs.bool("battery_frames") { device.sendsBatteryFrames = frames }
-    outputs.finish()
   }
 }

@@ -13,6 +13,8 @@ final class Engine {
   static let batchSize = 64
   /// How long the last frames may take to leave the queue at shutdown.
   static let flushTime = TimeSpan.milliseconds(500)
+  /// How long switches may take to open at shutdown: 2 s of lead, 3 s for the current to fall, and the module's answer.
+  static let releaseTime = TimeSpan.seconds(10)
   /// Loss counters are reported at most so often: a flooded bus must not flood the log too.
   static let lossReportInterval = TimeSpan.seconds(10)
 
@@ -152,10 +154,20 @@ final class Engine {
     device.withdraw(at: transport.now)
     send()
     flush()
+    release()
     device.leave(at: transport.now)
     send()
     flush()
     reportEvents(at: transport.now)
+  }
+
+  /// Nothing is left closed behind: nobody would open it. ATC goes first, the contactor follows 2 s later (R76).
+  private func release() {
+    let end = transport.now + Self.releaseTime
+    while !device.isReleased, transport.link.carriesFrames, transport.now < end {
+      _ = wait(until: min(device.nextDeadline, end))
+      turn()
+    }
   }
 
   private func flush() {

@@ -42,7 +42,7 @@ struct EngineService: Service {
       continuation.finish()
     }
     await withGracefulShutdownHandler {
-      var log = EventLog(logger: logger)
+      var log = EventLog(logger: logger, fuseNames: device.fuseNames)
       for await report in reports { handle(report, &log) }
     } onGracefulShutdown: {
       notifier.stopping()

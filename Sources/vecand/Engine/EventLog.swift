@@ -14,11 +14,21 @@ struct EventLine {
 
 /// Words for what happens in the device: each thing once, with what it means and what to do.
 struct EventText {
+  /// The names of the Distributors' fuses, for their alarms (R253).
+  var fuseNames = FuseNames()
+
   func lines(for event: DeviceEvent) -> [EventLine] {
     switch event {
     case .node(let event): line(for: event).map { [$0] } ?? []
     case .core(let events, let outputs): lines(for: events, outputs)
     case .sender(let role, let state): [line(for: role, state)]
+    case .output(let role, let state): line(for: role, state).map { [$0] } ?? []
+    case .silence(let isSilent):
+      [
+        isSilent
+          ? EventLine(level: .notice, text: "off: nothing is sent any more until it is switched on")
+          : EventLine(level: .notice, text: "no longer off: back on the bus")
+      ]
     case .keepAlive(let isHeard):
       [
         isHeard
@@ -92,11 +102,12 @@ struct EventText {
     for alarm in events.raised {
       let row = alarm.definition
       let level: Logger.Level = row.severity == .warning ? .warning : .error
-      lines.append(EventLine(level: level, text: "raised \(row.code) \(row.message): \(row.effect). \(row.advice)"))
+      let message = fuseNames.message(of: alarm)
+      lines.append(EventLine(level: level, text: "raised \(row.code) \(message): \(row.effect). \(row.advice)"))
     }
     for alarm in events.cleared {
       let row = alarm.definition
-      lines.append(EventLine(level: .notice, text: "cleared \(row.code) \(row.message)"))
+      lines.append(EventLine(level: .notice, text: "cleared \(row.code) \(fuseNames.message(of: alarm))"))
     }
     if !events.raised.isEmpty || !events.cleared.isEmpty {
       lines.append(EventLine(level: .notice, text: outputs.chargeText))
@@ -116,17 +127,34 @@ struct EventText {
     return lines
   }
 
-  private func line(for role: DeviceRole, _ state: SenderState) -> EventLine {
+  private func line(for role: WiredRole, _ state: SenderState) -> EventLine {
     switch state {
-    case .unwired: EventLine(level: .warning, text: "\(role.rawValue): no source is configured")
-    case .notHeard: EventLine(level: .notice, text: "\(role.rawValue): waiting for its sender")
-    case .heard(let name): EventLine(level: .notice, text: "\(role.rawValue): fed by NAME \(name)")
-    case .silent(let name): EventLine(level: .warning, text: "\(role.rawValue): NAME \(name) fell silent")
+    case .unwired: EventLine(level: .warning, text: "\(role.key): no source is configured")
+    case .notHeard: EventLine(level: .notice, text: "\(role.key): waiting for its sender")
+    case .heard(.nameless): EventLine(level: .notice, text: "\(role.key): fed by 11-bit frames")
+    case .silent(.nameless): EventLine(level: .warning, text: "\(role.key): the 11-bit frames fell silent")
+    case .heard(let name): EventLine(level: .notice, text: "\(role.key): fed by NAME \(name)")
+    case .silent(let name): EventLine(level: .warning, text: "\(role.key): NAME \(name) fell silent")
     case .ambiguous(let first, let second):
       EventLine(
         level: .error,
-        text: "\(role.rawValue): NAME \(first) and NAME \(second) both fit and neither is used; add unique_number to "
-          + "[\(role.rawValue)]")
+        text: "\(role.key): NAME \(first) and NAME \(second) both fit and neither is used; add unique_number to "
+          + "[\(role.key)]")
+    }
+  }
+
+  /// What is known of a switch. Who its module is, and that it fell silent, is told by the sender's line.
+  private func line(for role: WiredRole, _ state: SwitchState) -> EventLine? {
+    func error(_ text: String) -> EventLine { EventLine(level: .error, text: "\(role.key): \(text)") }
+    switch state {
+    case .unwired, .notHeard, .commanded, .silent, .ambiguous: return nil
+    case .follows(let isOn): return EventLine(level: .info, text: "\(role.key): is \(isOn ? "on" : "off")")
+    case .refused: return error(WiringFault.refused.text)
+    case .notSupported: return error(WiringFault.notSupported.text)
+    case .unanswered: return error(WiringFault.unanswered.text)
+    case .notActing: return error(WiringFault.notActing.text)
+    case .actedUnasked: return error(WiringFault.actedUnasked.text)
+    case .faulty: return error(WiringFault.faulty.text)
     }
   }
 }
@@ -134,13 +162,19 @@ struct EventText {
 /// Writes what the engine reports to the log.
 struct EventLog {
   let logger: Logger
+  private let configuredFuseNames: FuseNames
   private var text = EventText()
 
-  init(logger: Logger) { self.logger = logger }
+  init(logger: Logger, fuseNames: FuseNames = FuseNames()) {
+    self.logger = logger
+    configuredFuseNames = fuseNames
+    text.fuseNames = fuseNames
+  }
 
   mutating func note(_ report: EngineReport) {
     switch report {
     case .device(let event):
+      if case .settingsChanged(let changed) = event { text.fuseNames = changed.fuseNames ?? configuredFuseNames }
       for line in text.lines(for: event) { logger.log(level: line.level, "\(line.text)") }
     case .link(let event):
       logger.log(level: event.state == .up ? .notice : .warning, "\(event.text)")

@@ -1,0 +1,293 @@
+import BMSCore
+import BMSDevice
+import MonotonicTime
+import NMEA2000
+import TOMLReading
+
+// [inputs] and [outputs]: which role is wired to which place, and what of it cannot work (design section 4).
+
+extension Configuration {
+  mutating func readInputs(_ inputs: TOMLSection) {
+    if let section = inputs.section("monitor") { device.monitor = readMonitor(section) }
+    if let section = inputs.section("cells") { device.cells = readCells(section) }
+    if let section = inputs.section("system_voltage") { device.systemVoltage = readValue(section) }
+    if let section = inputs.section("battery_temperature") { device.batteryTemperature = readValue(section) }
+    for role in WiredRole.indicatorInputs {
+      guard let section = inputs.section(Self.lastKey(of: role)) else { continue }
+      if var indicator = readIndicator(section) {
+        indicator.isInverted = section.bool("inverted") ?? false
+        device.indicators[role] = indicator
+      }
+      section.finish()
+    }
+    for role in WiredRole.distributors {
+      guard let section = inputs.section(Self.lastKey(of: role)) else { continue }
+      device.distributors[role] = readDistributor(section)
+    }
+    inputs.finish()
+  }
+
+  mutating func readOutputs(_ outputs: TOMLSection) {
+    if let instance = outputs.integer("battery_instance", 0...252) { device.batteryInstance = UInt8(instance) }
+    if let instance = outputs.integer("switch_bank_instance", 0...252) { device.switchBankInstance = UInt8(instance) }
+    if let frames = outputs.bool("battery_frames") { device.sendsBatteryFrames = frames }
+    for role in WiredRole.outputs {
+      guard let section = outputs.section(Self.lastKey(of: role)) else { continue }
+      if let output = readSwitch(section) { device.switches[role] = output }
+      if role == .precharge { readPrecharge(section) }
+      section.finish()
+    }
+    outputs.finish()
+  }
+
+  mutating func readFuses(_ fuses: TOMLSection) {
+    for number in 1...FuseNames.count {
+      let key = "fuse_\(number)"
+      guard let name = fuses.string(key) else { continue }
+      if !device.fuseNames.set(name, of: number) {
+        fuses.report(key, "\"\(name)\" is too long: at most \(FuseNames.longest) characters (R259)")
+      }
+    }
+    fuses.finish()
+  }
+
+  private static func lastKey(of role: WiredRole) -> String {
+    role.key.split(separator: ".").last.map(String.init) ?? role.key
+  }
+
+  // MARK: Places
+
+  /// Who sends: by what its NAME says, never by its address, for addresses move.
+  private func readSender(_ section: TOMLSection) -> DeviceSelector {
+    var sender = DeviceSelector()
+    if let code = section.integer("manufacturer", 0...2047) { sender.manufacturer = UInt16(code) }
+    if let number = section.integer("unique_number", 0...0x1F_FFFF) { sender.uniqueNumber = UInt32(number) }
+    if let number = section.integer("function", 0...255) { sender.function = UInt8(number) }
+    if let number = section.integer("class", 0...127) { sender.deviceClass = UInt8(number) }
+    if let number = section.integer("device_instance", 0...255) { sender.deviceInstance = UInt8(number) }
+    return sender
+  }
+
+  /// The place by its name; what is no place is reported with those that are.
+  private func readPlace<Place: RawRepresentable<String> & CaseIterable>(
+    _ section: TOMLSection, _ key: String
+  ) -> Place? {
+    guard let text = section.string(key) else { return nil }
+    if let place = Place(rawValue: text) { return place }
+    let known = Place.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+    section.report(key, "\"\(text)\" is no place for this; known are \(known)")
+    return nil
+  }
+
+  private func readMonitor(_ section: TOMLSection) -> MonitorWiring {
+    var wiring = MonitorWiring(sender: readSender(section))
+    if let place: MonitorWiring.Place = readPlace(section, "place") { wiring.place = place }
+    if let instance = section.integer("instance", 0...252) {
+      wiring.instance = UInt8(instance)
+      if wiring.place != .batteryStatus {
+        section.report("instance", "there is no data instance: leave it out, or set place = \"127508\"")
+      }
+    }
+    if wiring.place == .batteryFrames { refuseSender(section, wiring.sender) }
+    section.finish()
+    return wiring
+  }
+
+  private func readCells(_ section: TOMLSection) -> CellWiring {
+    var wiring = CellWiring(sender: readSender(section))
+    if let place: CellWiring.Place = readPlace(section, "place") { wiring.place = place }
+    if let count = section.integer("count", 1...320) { wiring.expectedCells = count }
+    if wiring.place == .batteryFrames {
+      refuseSender(section, wiring.sender)
+      if section.has("count") { section.report("count", "0x373 carries extremes: leave it out") }
+    }
+    section.finish()
+    return wiring
+  }
+
+  private func refuseSender(_ section: TOMLSection, _ sender: DeviceSelector) {
+    guard sender != DeviceSelector() else { return }
+    section.report("place", "11-bit frames name no sender: leave manufacturer, unique_number and the like out")
+  }
+
+  private enum ValuePlace: String, CaseIterable {
+    case batteryStatus = "127508"
+    case register = "register"
+  }
+
+  private func readValue(_ section: TOMLSection) -> ValueWiring {
+    let place: ValuePlace = readPlace(section, "place") ?? .batteryStatus
+    let instance = section.integer("instance", 0...252)
+    switch place {
+    case .batteryStatus:
+      if !section.has("instance") {
+        section.report("instance", "is missing: the data instance of the 127508 that carries it, 0 to 252")
+      }
+    case .register:
+      if section.has("instance") {
+        section.report("instance", "a register has no data instance: leave it out, or set place = \"127508\"")
+      }
+    }
+    let sender = readSender(section)
+    section.finish()
+    return ValueWiring(
+      sender: sender, place: place == .register ? .register : .batteryStatus(instance: UInt8(instance ?? 0)))
+  }
+
+  private enum DistributorPlace: String, CaseIterable {
+    case registers = "registers"
+    case bank = "127501"
+  }
+
+  private func readDistributor(_ section: TOMLSection) -> DistributorWiring {
+    let place: DistributorPlace = readPlace(section, "place") ?? .registers
+    let sender = readSender(section)
+    let bank = section.integer("bank", 0...252)
+    let first = section.integer("first_indicator", 1...BinarySwitchBankStatus.indicatorCount - 3)
+    let isInverted = section.bool("inverted")
+    var wiring = DistributorWiring(sender: sender)
+    switch place {
+    case .registers:
+      for key in ["bank", "first_indicator", "inverted"] where section.has(key) {
+        section.report(key, "belongs to place = \"127501\"")
+      }
+    case .bank:
+      if sender == DeviceSelector() { section.report("unique_number", "is missing: say whose bank it is") }
+      if !section.has("first_indicator") {
+        section.report("first_indicator", "is missing: the indicator of the first of four fuses, 1 to 25")
+      }
+      wiring.place = .bank(
+        instance: UInt8(bank ?? 0), firstFuse: UInt8(first ?? 1), isInverted: isInverted ?? false)
+    }
+    section.finish()
+    return wiring
+  }
+
+  private func readIndicator(_ section: TOMLSection) -> IndicatorWiring? {
+    let sender = readSender(section)
+    let bank = section.integer("bank", 0...252)
+    let indicator = section.integer("indicator", 1...BinarySwitchBankStatus.indicatorCount)
+    if sender == DeviceSelector() {
+      section.report(
+        "unique_number", "is missing: say whose bank it is, or any device with such a bank would be taken")
+    }
+    if !section.has("indicator") { section.report("indicator", "is missing: 1 to 28, as in the module's 127501") }
+    guard let indicator else { return nil }
+    return IndicatorWiring(sender: sender, bank: UInt8(bank ?? 0), indicator: UInt8(indicator))
+  }
+
+  private func readSwitch(_ section: TOMLSection) -> SwitchWiring? {
+    let indicator = readIndicator(section)
+    let command: SwitchWiring.Command? = readPlace(section, "command")
+    let refresh = section.number("refresh")
+    if let refresh, !(0.2...60 ~= refresh) {
+      section.report("refresh", "\(refresh) is out of range: 0.2 to 60 s")
+    }
+    return indicator.map {
+      SwitchWiring($0, command: command ?? .groupFunction, refresh: refresh.map { TimeSpan(seconds: $0) })
+    }
+  }
+
+  private mutating func readPrecharge(_ section: TOMLSection) {
+    let standard = Precharge()
+    let resistance = section.number("resistance") ?? standard.resistance
+    let success = section.number("success") ?? standard.successShare * 100
+    let energy = section.number("energy") ?? standard.energyLimit
+    let timeout = section.number("timeout") ?? standard.timeout.seconds
+    if !(0.01...1000 ~= resistance) { section.report("resistance", "\(resistance) is out of range: 0.01 to 1000 Ohm") }
+    if !(50...99 ~= success) { section.report("success", "\(success) is out of range: 50 to 99 %") }
+    if !(1...1e6 ~= energy) { section.report("energy", "\(energy) is out of range: 1 to 1000000 J") }
+    if !(0.5...60 ~= timeout) { section.report("timeout", "\(timeout) is out of range: 0.5 to 60 s") }
+    guard 0.5...60 ~= timeout,
+      let circuit = Precharge(
+        resistance: resistance, successShare: success / 100, energyLimit: energy, timeout: TimeSpan(seconds: timeout))
+    else { return }
+    device.precharge = circuit
+  }
+
+  // MARK: What cannot work
+
+  /// Wiring that contradicts itself, or that leaves a role that cannot do its work. All of it at once.
+  func checkWiring(_ reader: TOMLReader) {
+    let outputs = device.switches
+    func require(_ isThere: Bool, _ role: WiredRole, _ message: String) {
+      if !isThere { reader.report(role.key, message) }
+    }
+    if outputs[.contactor] != nil {
+      require(
+        outputs[.precharge] != nil, .contactor,
+        "needs [outputs.precharge]: no contactor is closed before a pre-charge (R20)")
+    }
+    if outputs[.precharge] != nil {
+      require(outputs[.contactor] != nil, .precharge, "without [outputs.contactor] there is nothing to pre-charge for")
+      require(
+        device.systemVoltage != nil, .precharge,
+        "needs [inputs.system_voltage]: without it nobody sees when the pre-charge is complete")
+    }
+    if outputs[.secondContactor] != nil {
+      require(outputs[.contactor] != nil, .secondContactor, "is the second of two: [outputs.contactor] is missing")
+    }
+    if device.indicators[.secondContactorFeedback] != nil {
+      require(
+        outputs[.secondContactor] != nil, .secondContactorFeedback, "without [outputs.contactor_2] it says nothing")
+    }
+    if let monitor = device.monitor, monitor.place == .batteryStatus, let system = device.systemVoltage,
+      system.place == .batteryStatus(instance: monitor.instance), system.sender == monitor.sender
+    {
+      reader.report(
+        "inputs.system_voltage.instance", "is the battery's own voltage: [inputs.monitor] has the same instance")
+    }
+    if device.usesBatteryFrames, device.sendsBatteryFrames {
+      reader.report(
+        "outputs.battery_frames",
+        "must be false where place = \"11-bit\": the battery sends the same frames on this bus, and nobody could tell them "
+          + "apart")
+    }
+    checkIndicators(reader)
+  }
+
+  /// One indicator is one contact. An auxiliary contact may not be the coil that it is to watch.
+  private func checkIndicators(_ reader: TOMLReader) {
+    var taken: [(role: WiredRole, indicator: IndicatorWiring)] = []
+    let all =
+      WiredRole.outputs.compactMap { role in device.switches[role].map { (role, $0.indicator) } }
+      + WiredRole.indicatorInputs.compactMap { role in device.indicators[role].map { (role, $0) } }
+    for (role, indicator) in all {
+      if let other = taken.first(where: {
+        $0.indicator.sender == indicator.sender && $0.indicator.bank == indicator.bank
+          && $0.indicator.indicator == indicator.indicator
+      }) {
+        reader.report(
+          "\(role.key).indicator", "is also that of [\(other.role.key)]: one indicator is one contact")
+      }
+      taken.append((role, indicator))
+    }
+  }
+
+  /// What is allowed and most likely not meant.
+  var remarks: [String] {
+    var remarks: [String] = []
+    if device.monitor == nil {
+      remarks.append("[inputs.monitor] is not there: voltage and current have no source, and limits forbid")
+    }
+    if device.cells == nil {
+      remarks.append("[inputs.cells] is not there: cell voltages have no source, and limits forbid")
+    }
+    if device.switches[.contactor] != nil, device.indicators[.contactorFeedback] == nil {
+      remarks.append(
+        "[inputs.contactor_feedback] is not there: what the module says of its relay is taken for the contactor, and a "
+          + "welded contactor is not seen")
+    }
+    let isLarge = device.settings[.model] == 1000
+    if isLarge, device.switches[.contactor] != nil, device.switches[.secondContactor] == nil {
+      remarks.append("model = 1000 has two contactors (R5): [outputs.contactor_2] is not there")
+    }
+    if !isLarge, device.switches[.secondContactor] != nil {
+      remarks.append("[outputs.contactor_2] is there although model = 500 has one contactor (R5)")
+    }
+    for role in WiredRole.outputs where device.switches[role]?.command == .switchBankControl {
+      remarks.append("[\(role.key)] uses 127502: every module with that bank instance will switch")
+    }
+    return remarks
+  }
+}
