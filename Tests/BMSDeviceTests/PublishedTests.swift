@@ -95,18 +95,21 @@ struct PublishedTests {
 
   @Test("R318: the contacts register says charge and discharge as they are allowed")
   func contacts() throws {
-    func contacts(_ low: Double, _ high: Double) throws -> BMSContactsRegister {
+    func contacts(_ low: Double, _ high: Double) throws -> RegisterMessage {
       var bench = Bench.running()
       (bench.lowest, bench.highest) = (low, high)
       bench.advance(.seconds(3))
-      return try #require(bench.register(BMSContactsRegister.self))
+      return try #require(bench.register(.bmsContacts))
     }
     let good = try contacts(3.3, 3.74)
-    #expect(good[.allowToCharge] == .yes && good[.allowToDischarge] == .yes && good[.relay] == .no)
+    #expect(
+      good[BMSContact.allowToCharge] == .yes && good[BMSContact.allowToDischarge] == .yes
+        && good[BMSContact.relay] == .no)
     let high = try contacts(3.3, 3.75)
-    #expect(high[.allowToCharge] == .no && high[.allowToDischarge] == .yes)
+    #expect(high[BMSContact.allowToCharge] == .no && high[BMSContact.allowToDischarge] == .yes)
     let low = try contacts(2.59, 3.3)
-    #expect(low[.allowToCharge] == .yes && low[.allowToDischarge] == .no && low[.relay] == .yes)
+    #expect(low[BMSContact.allowToCharge] == .yes && low[BMSContact.allowToDischarge] == .no)
+    #expect(low[BMSContact.relay] == .yes)
   }
 
   @Test("R347: on the 11-bit bus 0.01 %, 0.01 V and 0.1 A, each second or oftener")

@@ -176,7 +176,7 @@ struct ClosedLoopTests {
 
   @Test("two runs on the same seed are the same to the bit")
   func deterministic() {
-    func end() -> (Double, Double, UInt64) {
+    func end() -> (Double, Double, UInt128) {
       var bank = BankParameters()
       bank.seed = 7
       var plant = Plant(Bank(bank), seed: 7)
