@@ -134,3 +134,59 @@ struct BatterySourceTests {
     #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
   }
 }
+
+@Suite("Slow 11-bit frames as a producer (dvcc-dbus.md A.2)")
+struct SlowFramesTests {
+  @Test("0x373 each second; names, counts, capacity, serial and family each ten; cells by their place")
+  func sent() throws {
+    var configuration = Bench.configuration()
+    configuration.identity.installationDescription1 = "House bank, port"
+    configuration.identity.serial = "V12345678"
+    var bench = Bench(configuration)
+    bench.isAlive = false
+    bench.claim()
+    for _ in 0..<60 {
+      bench.sendMonitor()
+      for cell in 1...4 { bench.sendCell(battery: 1, cell: cell, 3.30 + Double(cell) / 100) }
+      bench.advance(.milliseconds(200))
+    }
+    func bytes(_ number: UInt16) -> [UInt8]? { bench.last(.standard(number)) }
+    // 3.31 V, 3.34 V; 25 °C is 298 K.
+    #expect(bytes(0x373) == [0xEE, 0x0C, 0x0C, 0x0D, 0x2A, 0x01, 0x2A, 0x01])
+    #expect(bytes(0x372) == [1, 0, 0, 0, 0, 0, 0, 0])
+    #expect(bytes(0x374) == Array("B1C1".utf8) + [0, 0, 0, 0])
+    #expect(bytes(0x375) == Array("B1C4".utf8) + [0, 0, 0, 0])
+    #expect(bytes(0x376) == nil)
+    #expect(bytes(0x379) == [200, 0])
+    #expect(bytes(0x370) == Array("House ba".utf8))
+    #expect(bytes(0x371) == Array("nk, port".utf8))
+    #expect(bytes(0x380) == Array("V1234567".utf8))
+    #expect(bytes(0x381) == Array("8".utf8) + [0, 0, 0, 0, 0, 0, 0])
+    #expect(bytes(0x382) == Array("vecand".utf8) + [0, 0])
+    let cells = bench.sent.filter { $0.entry.frame.identifier == BatteryFrameID.cells }
+    let names = bench.sent.filter { $0.entry.frame.identifier == BatteryFrameID.name.0 }
+    #expect((9...12).contains(cells.count))
+    #expect(names.count == 2)
+  }
+
+  @Test("without cells there is no 0x373, without a serial no 0x380: what is not known is not sent")
+  func notKnown() {
+    var bench = Bench(DeviceConfiguration())
+    bench.isAlive = false
+    bench.advance(.seconds(12))
+    for number: UInt16 in [0x373, 0x374, 0x375, 0x376, 0x377, 0x380, 0x381] {
+      #expect(bench.last(.standard(number)) == nil)
+    }
+  }
+
+  @Test("a cell that forbids charging blocks it in 0x372; the contactor shows in 0x35A only where there is one")
+  func blocked() throws {
+    var bench = Bench.running()
+    bench.highest = 3.76
+    bench.advance(.seconds(11))
+    #expect(bench.last(.standard(0x372)) == [1, 0, 1, 0, 0, 0, 0, 0])
+    #expect(try #require(bench.last(.standard(0x35A)))[2] & 0b1100 == 0)
+    let closed = SwitchBench.closed()
+    #expect(try #require(closed.bench.last(.standard(0x35A)))[2] & 0b1100 == 0b1000)
+  }
+}

@@ -9,12 +9,22 @@ import VECan
 struct ContentMaker {
   let batteryInstance: Int
   let switchBankInstance: Int
+  /// Whether there is a contactor to report on.
+  let hasContactor: Bool
+  /// Name, its second half, family, serial number, its second half: they do not change.
+  private var texts: [CANDataFrame]
   private var capacity: Double
 
   init(configuration: DeviceConfiguration) {
     batteryInstance = Int(configuration.batteryInstance)
     switchBankInstance = Int(configuration.switchBankInstance)
     capacity = configuration.settings[.batteryCapacity]
+    hasContactor = configuration.switches[.contactor] != nil
+    let name = configuration.identity.installationDescription1
+    texts = BatteryText(.name, name.isEmpty ? "vecand" : name).frames + BatteryText(.family, "vecand").frames
+    if !configuration.identity.serial.isEmpty {
+      texts += BatteryText(.serial, configuration.identity.serial).frames
+    }
   }
 
   /// Other settings.
@@ -35,8 +45,44 @@ struct ContentMaker {
     case .alarmsFrame: .frame(alarmsFrame(outputs))
     case .manufacturerFrame: .frame(ManufacturerFrame(name: "vecand").frame)
     case .productFrame: .frame(ProductFrame(product: 0, version: Version.pair, capacity: capacity).frame)
+    case .cellsFrame: cellsFrame(outputs).map(Content.frame)
+    case .modulesFrame: .frame(modulesFrame(outputs))
+    case .lowestCellFrame: cellName(.lowestVoltage, outputs.lowestCell)
+    case .highestCellFrame: cellName(.highestVoltage, outputs.highestCell)
+    case .coldestCellFrame: cellName(.lowestTemperature, outputs.lowestTemperature)
+    case .hottestCellFrame: cellName(.highestTemperature, outputs.highestTemperature)
+    case .installedCapacityFrame: .frame(InstalledCapacityFrame(capacity: capacity).frame)
+    case .nameFrame: text(0)
+    case .secondNameFrame: text(1)
+    case .familyFrame: text(2)
+    case .serialFrame: text(3)
+    case .secondSerialFrame: text(4)
     default: nil
     }
+  }
+
+  private func text(_ index: Int) -> Content? { texts.indices.contains(index) ? .frame(texts[index]) : nil }
+
+  /// A cell is named where its source says which it is.
+  private func cellName(_ extreme: CellNameFrame.Extreme, _ cell: PlacedValue?) -> Content? {
+    cell?.place.map { .frame(CellNameFrame(extreme, name: "B\($0.battery)C\($0.cell)").frame) }
+  }
+
+  private func cellsFrame(_ outputs: Outputs) -> CANDataFrame? {
+    guard let lowest = outputs.lowestCell?.value, let highest = outputs.highestCell?.value else { return nil }
+    return CellsFrame(
+      lowestVoltage: lowest, highestVoltage: highest, lowestTemperature: outputs.lowestTemperature?.value,
+      highestTemperature: outputs.highestTemperature?.value
+    ).frame
+  }
+
+  /// One module: this BMS. It is offline while its limits do not exist (R151).
+  private func modulesFrame(_ outputs: Outputs) -> CANDataFrame {
+    let isOnline = outputs.limits.isAvailable
+    return ModulesFrame(
+      online: isOnline ? 1 : 0, blockingCharge: isOnline && !outputs.chargeAllowed ? 1 : 0,
+      blockingDischarge: isOnline && !outputs.dischargeAllowed ? 1 : 0, offline: isOnline ? 0 : 1
+    ).frame
   }
 
   private func batteryStatus(_ outputs: Outputs, _ sequenceIdentifier: Int) -> BatteryStatus {
@@ -100,6 +146,7 @@ struct ContentMaker {
     frame[.highTemperature] = alarms.contains(.veryHighTemperature) ? .alarm : .fine
     frame[.highChargeTemperature] = alarms.contains(.highTemperature) ? .alarm : .fine
     frame[.lowChargeTemperature] = alarms.contains(.lowTemperature) ? .alarm : .fine
+    if hasContactor { frame[.contactor] = alarms.contains(.contactorError) ? .alarm : .fine }
     frame[.internalFailure] = alarms.hasLostData ? .alarm : alarms.hasLateData ? .warning : .fine
     return frame.frame
   }
@@ -107,7 +154,7 @@ struct ContentMaker {
 
 extension AlarmSet {
   /// Inputs that are lost.
-  static let lostData: AlarmSet = [.cellsLost, .voltageLost, .currentLost, .temperatureLost]
+  static let lostData: AlarmSet = [.cellsLost, .voltageLost, .currentLost, .temperatureLost, .batteryLost]
   /// Inputs that come late.
   static let lateData: AlarmSet = [.cellsLate, .voltageLate, .currentLate, .temperatureLate]
 

@@ -27,6 +27,18 @@ enum Publication: Int, CaseIterable {
   case measurementsFrame
   case manufacturerFrame
   case productFrame
+  case cellsFrame
+  case modulesFrame
+  case lowestCellFrame
+  case highestCellFrame
+  case coldestCellFrame
+  case hottestCellFrame
+  case installedCapacityFrame
+  case nameFrame
+  case secondNameFrame
+  case serialFrame
+  case secondSerialFrame
+  case familyFrame
 
   /// How often it is sent when nothing changes.
   ///
@@ -35,8 +47,11 @@ enum Publication: Int, CaseIterable {
   /// the bus. 11-bit frames: 1 s, names 10 s (dvcc-dbus.md A.1).
   var interval: TimeSpan {
     switch self {
-    case .limitsFrame, .alarmsFrame, .stateOfChargeFrame, .measurementsFrame: .seconds(1)
-    case .manufacturerFrame, .productFrame: .seconds(10)
+    case .limitsFrame, .alarmsFrame, .stateOfChargeFrame, .measurementsFrame, .cellsFrame: .seconds(1)
+    case .manufacturerFrame, .productFrame, .modulesFrame, .lowestCellFrame, .highestCellFrame, .coldestCellFrame,
+      .hottestCellFrame, .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame,
+      .familyFrame:
+      .seconds(10)
     case .flags, .error, .mode, .deviceState: .seconds(5)
     default: .milliseconds(1500)
     }
@@ -45,7 +60,9 @@ enum Publication: Int, CaseIterable {
   /// Whether a change is sent before the interval is over. Measurements change all the time and wait.
   var isSentOnChange: Bool {
     switch self {
-    case .batteryStatus, .detailedStatus, .stateOfChargeFrame, .measurementsFrame, .manufacturerFrame, .productFrame:
+    case .batteryStatus, .detailedStatus, .stateOfChargeFrame, .measurementsFrame, .manufacturerFrame, .productFrame,
+      .cellsFrame, .modulesFrame, .lowestCellFrame, .highestCellFrame, .coldestCellFrame, .hottestCellFrame,
+      .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame, .familyFrame:
       false
     default: true
     }
