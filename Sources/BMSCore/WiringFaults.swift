@@ -183,6 +183,7 @@ public struct WiringFaults: Sendable, Hashable {
   /// The alarms that tell of it.
   var alarms: AlarmSet {
     var alarms = AlarmSet()
+    guard !isEmpty else { return alarms }
     for fault in WiringFault.allCases where roles[Int(fault.rawValue)] != 0 { alarms.insert(fault.alarm) }
     return alarms
   }

@@ -288,7 +288,7 @@ public struct BMSDevice: Sendable {
   }
 
   private mutating func noteSenders(at now: Instant) {
-    for role in WiredRole.allCases {
+    for role in mapping.wired {
       let state = mapping.state(of: role)
       guard state != reportedSenders[Int(role.rawValue)] else { continue }
       reportedSenders[Int(role.rawValue)] = state
@@ -302,6 +302,7 @@ public struct BMSDevice: Sendable {
   /// What the core decided goes to the modules; what is wrong with them goes to the core's next step.
   private mutating func runSwitches(at now: Instant) {
     switchboard.run(outputs, &mapping, through: &node, at: now)
+    publisher.relay = switchboard.seen(.relay)
     while let change = switchboard.nextChange() { events.append(.output(change.role, change.state)) }
     if mapping.inputs.wiringFaults != switchboard.faults {
       mapping.inputs.wiringFaults = switchboard.faults

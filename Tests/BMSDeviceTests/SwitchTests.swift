@@ -312,6 +312,24 @@ struct SwitchTests {
     #expect(bench.alarms.isEmpty)
   }
 
+  @Test("the relay of our own bank is where its module says, not where it was told to be")
+  func relay() throws {
+    var configuration = SwitchBench.configuration()
+    configuration.switches[.relay] = SwitchWiring(
+      IndicatorWiring(sender: DeviceSelector(manufacturer: 137, function: 140), bank: 3, indicator: 6))
+    var bench = SwitchBench.closed(configuration)
+    func indicator() throws -> UInt8 { try #require(bench.bench.last(127501))[2] & 0b11 }
+    #expect(try indicator() == 0)
+    bench.modules[0].bank.behaviour[6] = .pretends
+    bench.bench.lowest = 2.59
+    bench.advance(.seconds(3))
+    #expect(bench.outputs.relayActive)
+    #expect(try indicator() == 0)
+    bench.modules[0].bank.behaviour = [:]
+    bench.advance(.seconds(3))
+    #expect(try indicator() == 1)
+  }
+
   @Test("a command on our own bank is refused: contacts are not for plotters to switch (R308)")
   func ownBank() throws {
     var bench = SwitchBench.closed()

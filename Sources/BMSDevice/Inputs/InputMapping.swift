@@ -22,8 +22,8 @@ struct InputMapping: NodeApplication {
 
   /// The roles that are an indicator of a bank, inputs and outputs.
   let banks: [(role: WiredRole, indicator: IndicatorWiring)]
-  /// The inputs that have a source.
-  let wiredInputs: [WiredRole]
+  /// The roles that have a source or a module.
+  let wired: [WiredRole]
 
   private let configuration: DeviceConfiguration
   /// By the role's number; nil where nothing is wired.
@@ -47,7 +47,7 @@ struct InputMapping: NodeApplication {
     banks =
       WiredRole.outputs.compactMap { role in configuration.switches[role].map { (role, $0.indicator) } }
       + WiredRole.indicatorInputs.compactMap { role in configuration.indicators[role].map { (role, $0) } }
-    wiredInputs = WiredRole.allCases.filter { !$0.isOutput && configuration.sender(of: $0) != nil }
+    wired = WiredRole.allCases.filter { configuration.sender(of: $0) != nil }
     switchAnswers.reserveCapacity(8)
     beginWaiting()
   }
@@ -87,7 +87,7 @@ struct InputMapping: NodeApplication {
   func readBack(of role: WiredRole) -> (reading: Reading<Bool>, taken: Instant)? { readBacks[Int(role.rawValue)] }
 
   mutating func tick(at now: Instant) {
-    for index in watches.indices { watches[index]?.tick(at: now) }
+    for role in wired { watches[Int(role.rawValue)]?.tick(at: now) }
   }
 
   private mutating func accepts(_ sender: Name, for role: WiredRole) -> Bool {

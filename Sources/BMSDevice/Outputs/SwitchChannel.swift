@@ -148,6 +148,9 @@ struct SwitchChannel: Sendable {
   /// Whether there is anything to command yet.
   var isCommanded: Bool { changed != nil }
 
+  /// Where it is as its module says; not available while nobody says so.
+  var seen: Reading<Bool> { taken == nil ? .notAvailable : reading }
+
   /// The switch says, after the command, that it is off.
   var isReleased: Bool { !isWanted && isConfirmed && reading == .value(false) }
 

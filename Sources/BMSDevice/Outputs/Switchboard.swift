@@ -70,6 +70,12 @@ struct Switchboard: Sendable {
     outputs.first { $0.role == role }?.channel.state ?? .unwired
   }
 
+  /// Where a switch is as its module says; nil when it is not wired.
+  func seen(_ role: WiredRole) -> Reading<Bool>? {
+    guard let output = outputs.first(where: { $0.role == role }) else { return nil }
+    return output.channel.seen
+  }
+
   /// Takes what the core decided and what the modules said, and sends what is due.
   ///
   /// - Parameters:
@@ -208,7 +214,7 @@ struct Switchboard: Sendable {
     mapping.switchAnswers.removeAll(keepingCapacity: true)
   }
 
-  private mutating func askForBanks(_ mapping: InputMapping, _ node: inout Node, at now: Instant) {
+  private mutating func askForBanks(_ mapping: borrowing InputMapping, _ node: inout Node, at now: Instant) {
     bankRequests.removeAll { now - $0.instant > Self.bankInterval }
     for index in outputs.indices where outputs[index].channel.awaitsReading {
       ask(outputs[index].role, outputs[index].wiring.indicator, mapping, Self.readBackInterval, &node, at: now)
@@ -219,8 +225,8 @@ struct Switchboard: Sendable {
   }
 
   private mutating func ask(
-    _ role: WiredRole, _ indicator: IndicatorWiring, _ mapping: InputMapping, _ interval: TimeSpan, _ node: inout Node,
-    at now: Instant
+    _ role: WiredRole, _ indicator: IndicatorWiring, _ mapping: borrowing InputMapping, _ interval: TimeSpan,
+    _ node: inout Node, at now: Instant
   ) {
     guard mapping.lastHeard(role).map({ now - $0 >= interval }) ?? true else { return }
     for address in addresses(mapping.state(of: role), indicator.sender, node, at: now) {
@@ -233,7 +239,7 @@ struct Switchboard: Sendable {
 
   // MARK: Faults
 
-  private mutating func noteFaults(_ mapping: InputMapping, at now: Instant) {
+  private mutating func noteFaults(_ mapping: borrowing InputMapping, at now: Instant) {
     faults = WiringFaults()
     let isStarting = started.map { now - $0 < Self.startTime } ?? true
     for output in outputs {
@@ -252,7 +258,8 @@ struct Switchboard: Sendable {
         }
       if let fault { faults[fault, output.role] = true }
     }
-    for role in mapping.wiredInputs where !WiredRole.distributors.contains(role) {
+    // The core tells of a Distributor's own two senders (OD-16).
+    for role in mapping.wired where !role.isOutput && !WiredRole.distributors.contains(role) {
       switch mapping.state(of: role) {
       case .ambiguous: faults[.ambiguous, role] = true
       // Every other input that is lost has an alarm of its own in the core.

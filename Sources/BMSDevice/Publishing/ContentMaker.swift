@@ -14,6 +14,8 @@ struct ContentMaker {
   /// Name, its second half, family, serial number, its second half: they do not change.
   private var texts: [CANDataFrame]
   private var capacity: Double
+  /// Where the relay is as its module says; nil when it has none, and is then what it was told to be.
+  var relay: Reading<Bool>?
 
   init(configuration: DeviceConfiguration) {
     batteryInstance = Int(configuration.batteryInstance)
@@ -116,7 +118,7 @@ struct ContentMaker {
     let knowsCells = outputs.lowestCell != nil
     bank[indicator: 3] = outputs.alarms.contains(.lowCell) ? .value(true) : knowsCells ? .value(false) : .notAvailable
     bank[indicator: 4] = outputs.alarms.contains(.highCell) ? .value(true) : knowsCells ? .value(false) : .notAvailable
-    bank[indicator: 5] = .value(outputs.relayActive)
+    bank[indicator: 5] = relay ?? .value(outputs.relayActive)
     return bank
   }
 

@@ -27,6 +27,11 @@ struct Publisher {
 
   private var maker: ContentMaker
   private let sendsBatteryFrames: Bool
+  /// Where the relay is as its module says; nil when it has none.
+  var relay: Reading<Bool>? {
+    get { maker.relay }
+    set { maker.relay = newValue }
+  }
   private var slots: [Slot]
   private var sequenceIdentifier = 0
 
