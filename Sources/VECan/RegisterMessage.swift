@@ -147,6 +147,9 @@ public struct LongRegisterMessage: Hashable, Sendable {
     value = message.payload.withBytes { LongPayload($0.extracting(droppingFirst: 4)) }
   }
 
+  /// The message as that of a short register, with the first four bytes of its value.
+  public var short: RegisterMessage { RegisterMessage(id, value: value.short) }
+
   /// The value as a text, to the first zero; nil when it is none.
   public var text: String? {
     var bytes: [UInt8] = []

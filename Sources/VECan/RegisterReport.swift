@@ -15,7 +15,7 @@ public struct RegisterReport: Sendable, CustomStringConvertible {
     guard let message = LongRegisterMessage(ProprietaryFastPacket(payload: payload)) else { return nil }
     id = message.id
     let value = message.value
-    let words = RegisterMessage(id, value: value.short).words
+    let words = message.short.words
     switch (id, words) {
     case (.read, (let wanted, let mask)?):
       description =

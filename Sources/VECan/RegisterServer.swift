@@ -95,7 +95,7 @@ public struct RegisterServer: Sendable {
     else { return }
     switch message.id {
     case .read:
-      guard let (id, mask) = RegisterMessage(.read, value: message.value.short).words else {
+      guard let (id, mask) = message.short.words else {
         if !isBroadcast { refuse(.read, .invalid, to: header.source) }
         return
       }
@@ -109,7 +109,7 @@ public struct RegisterServer: Sendable {
         refuse(.ping, .invalid, to: header.source)
         return
       }
-      reply(.report(RegisterMessage(.ping, value: message.value.short)))
+      reply(.report(message.short))
     default:
       guard !isBroadcast else { return }
       write(message, from: header.source)

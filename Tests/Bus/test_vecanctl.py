@@ -205,3 +205,62 @@ def test_send_refuses_in_words(tool, recorder, interface):
     peers.ip("set", interface, "down")
     done = run(tool, "send", "--interface", interface, "351#8E00")
     assert done.returncode == 1 and "the interface is down" in done.stderr and "0 frames sent" in done.stderr
+
+
+def register(tool: str, interface: str, *arguments: str) -> subprocess.CompletedProcess:
+    return run(tool, "register", *arguments[:1], "--interface", interface, *arguments[1:])
+
+
+def test_register_reads_by_address_name_and_mask(tool, vecand, interface):
+    done = register(tool, interface, "read", "--device", str(vecand.address), "device-mode", "0x010B")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "0x0200 Device Mode: on",
+        '0x010B Model Name: "vecand battery monitor"',
+    ]
+    done = register(tool, interface, "read", "--device", f"{vecand.name:016X}", "--json", "0x1000")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "src": vecand.address,
+        "register": 0x1000,
+        "name": "Battery Capacity",
+        "value": 200,
+        "unit": "Ah",
+    }
+    done = register(tool, interface, "read", "--device", "all", "--mask", "0xFF00", "--json", "0x2100")
+    assert done.returncode == 0, done.stderr
+    block = {json.loads(line)["register"] for line in done.stdout.splitlines()}
+    assert {0x2100, 0x2101, 0x2102, 0x2107, 0x2108, 0x2110, 0x2150, 0x2152, 0x2160, 0x216F} <= block
+    assert all(number & 0xFF00 == 0x2100 for number in block)
+
+
+def test_register_writes_and_the_daemon_keeps_it(tool, vecand, interface):
+    device = str(vecand.address)
+    done = register(tool, interface, "write", "--device", device, "battery-capacity", "300")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0x1000 Battery Capacity: 300 Ah\n", "")
+    done = register(tool, interface, "write", "--device", device, "battery-capacity", "0")
+    assert done.returncode == 1 and "out of range (0x8100)" in done.stderr
+    done = register(tool, interface, "read", "--device", device, "0x1000")
+    assert done.stdout == "0x1000 Battery Capacity: 300 Ah\n"
+    done = register(tool, interface, "write", "--device", device, "fuse-name-a1", "Bow thruster")
+    assert done.returncode == 0, done.stderr
+
+
+def test_register_refusals_and_silence_are_told(tool, vecand, interface):
+    device = str(vecand.address)
+    done = register(tool, interface, "read", "--device", device, "0x7000")
+    assert done.returncode == 1 and f"device {device} refuses 0x7000" in done.stderr
+    done = register(tool, interface, "write", "--device", device, "device-mode", "off")
+    assert done.returncode == 1 and "invalid (0x8300)" in done.stderr
+    done = register(tool, interface, "read", "--device", "99", "--timeout", "0.5", "0x0390")
+    assert done.returncode == 1 and "device 99 did not answer" in done.stderr
+    done = register(tool, interface, "write", "--device", device, "0x2102", "9")
+    assert done.returncode == 64 and "only to be read" in done.stderr
+
+
+def test_register_list_needs_no_bus(tool):
+    done = run(tool, "register", "list", "--json")
+    assert done.returncode == 0
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["register"] for row in rows] == sorted(row["register"] for row in rows)
+    assert {"charge-voltage-limit", "device-mode"} <= {row["key"] for row in rows}
