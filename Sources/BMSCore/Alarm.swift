@@ -136,6 +136,16 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case currentSign
   /// A temperature changed faster than it can.
   case temperatureJump
+  /// A fan does not turn.
+  case fanFailed
+  /// The BMS's own supply is bad.
+  case supplyError
+  /// Battery side and system side are exchanged.
+  case sidesReversed
+  /// The batteries have different low cell settings.
+  case lowCellSettingsDiffer
+  /// The cells do not make the number of batteries in parallel that is set.
+  case batteryCount
   /// W-D01.
   case distributorALost
   /// W-D02.
@@ -415,6 +425,41 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
       .implausible(
         "V-B39", "Temperature jumps", "two reports within 5 s differ by more than 20 K", "60 s without a jump",
         "Check the temperature sensor and its cable.")
+    case .fanFailed:
+      .init(
+        code: "V-B18", gxNumber: nil, severity: .warning, message: "Fan failed",
+        raisedWhen: "a fan's feedback says that it stands", effect: "none", clearedWhen: "it turns",
+        advice: "Clean or replace the fan; without it the BMS is hot at less than its rating.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R116")
+    case .supplyError:
+      .init(
+        code: "V-B19", gxNumber: nil, severity: .error, message: "Internal supply error",
+        raisedWhen: "the BMS says that its own supply is bad",
+        effect: "charge and discharge forbidden, the contactor stays open", clearedWhen: "the supply is good",
+        advice: "Switch off and on; have the unit repaired if it comes back.",
+        ledBlinks: 12, drivesRelay: true, isCompanion: false, source: "R78, R230")
+    case .sidesReversed:
+      .init(
+        code: "V-B40", gxNumber: nil, severity: .warning, message: "Battery and system side exchanged",
+        raisedWhen:
+          "with the contactor open the system side has the bank's voltage and the battery side less than half "
+          + "of it, for 2 s", effect: "none", clearedWhen: "the battery side is alive",
+        advice: "Check which side the battery is connected to, and current_reversed.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R80")
+    case .lowCellSettingsDiffer:
+      .init(
+        code: "V-B47", gxNumber: nil, severity: .warning, message: "Batteries have different low cell settings",
+        raisedWhen: "the batteries report low cell settings that differ from each other or from low_cell_voltage",
+        effect: "none", clearedWhen: "all are the same",
+        advice: "Give every battery the same setting, and low_cell_voltage too.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R96")
+    case .batteryCount:
+      .init(
+        code: "V-B48", gxNumber: 10, severity: .warning, message: "Number of batteries is wrong",
+        raisedWhen: "the cells that must report are not batteries_in_parallel strings of the bank's cells",
+        effect: "none", clearedWhen: "they are",
+        advice: "Check batteries_in_parallel, nominal_voltage and the number of cells that is expected.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R2, R322")
     case .distributorALost: .distributorLost("W-D01", "A", gxNumber: 221)
     case .distributorBLost: .distributorLost("W-D02", "B", gxNumber: 222)
     case .distributorCLost: .distributorLost("W-D03", "C", gxNumber: 223)

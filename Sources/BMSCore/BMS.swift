@@ -54,7 +54,11 @@ public struct BMS: Sendable {
   private var secondLine: SecondLine
   private var updateFailsFor = TimeSpan.zero
   private var relay = Relay()
-  private var keeper: HistoryKeeper
+  private(set) var keeper: HistoryKeeper
+  private(set) var sawCablePull = false
+  private(set) var hasCellTable = false
+  private(set) var isVoltageImpossible = false
+  private var sawCellsLost = false
   var distributors = DistributorSupervision()
   var reported = ReportedBattery()
   /// The names of the Distributors' fuses.
@@ -65,10 +69,13 @@ public struct BMS: Sendable {
   var isBusbarHot = false
   private var isFeedbackLost = false
   private var contactDrop: Double?
+  var isSupplyBad = false
+  private var isFanStill = false
+  private var reversedFor = TimeSpan.zero
   var window = VoltageSupervision()
   var plausibility = Plausibility()
   private var detectedNominalVoltage: Double?
-  private var charge: ChargeControl
+  private(set) var charge: ChargeControl
   private var derating = Derating()
   private var started: Instant?
   private var last = Instant.origin
@@ -77,7 +84,8 @@ public struct BMS: Sendable {
   /// A temperature was told once: from then on its loss forbids, required or not.
   private var hasTemperature: Bool
   private var dataLostSince: Instant?
-  private var previous = Outputs()
+  private(set) var previous = Outputs()
+  private(set) var valueTimes = ValueTimes()
   private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
   private var commanded: SynchronisationRecord?
 
@@ -205,10 +213,12 @@ public struct BMS: Sendable {
     last = now
 
     let parameters = parameters
+    hasCellTable = inputs.cells.expectedCount > 0
     var outputs = Outputs()
     var taken = Judgement(inputs, parameters, at: now)
     plausibility.evaluate(&taken, inputs, parameters, at: now, elapsed: elapsed)
     let judged = taken
+    isVoltageImpossible = judged.voltageState.fault == .outOfRange
     if judged.temperature != nil { hasTemperature = true }
     reported.evaluate(inputs.battery, at: now, within: parameters.cellStale)
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
@@ -252,6 +262,11 @@ public struct BMS: Sendable {
     updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
     moveContactor(judged, data, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, data, inputs, into: &outputs)
+    if let data {
+      if wasComplete, data.input == .cells { sawCellsLost = true }
+    } else if sawCellsLost {
+      sawCablePull = true
+    }
     // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
     contacts.evaluate(
       judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
@@ -274,6 +289,7 @@ public struct BMS: Sendable {
     raiseAlarms(judged, inputs, at: now, runningFor: now - begin, into: &outputs)
     keeper.step(&outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
     indicate(inputs, parameters, elapsed: elapsed, into: &outputs)
+    noteValues(of: &outputs, at: now, isFirst: isFirst)
     outputs.protectiveChange = isProtective(&outputs)
     outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
     previous = outputs
@@ -295,6 +311,20 @@ public struct BMS: Sendable {
       chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
     if previous.mode != .on, modes.mode == .on { restartContactor() }
   }
+
+  /// Since when each has its value, for who asks for an explanation.
+  private mutating func noteValues(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
+    if isFirst || outputs.mode != previous.mode { valueTimes.mode = now }
+    if isFirst || outputs.state != previous.state { valueTimes.state = now }
+    if isFirst || outputs.contactorCommand != previous.contactorCommand { valueTimes.contactor = now }
+    if isFirst || outputs.prechargeCommand != previous.prechargeCommand { valueTimes.precharge = now }
+    if isFirst || outputs.relayActive != previous.relayActive { valueTimes.relay = now }
+    if isFirst || outputs.statusPattern != previous.statusPattern { valueTimes.statusLED = now }
+    if isFirst || outputs.channelPattern != previous.channelPattern { valueTimes.channelLED = now }
+  }
+
+  /// What the second line of defence holds the contactor open for.
+  var heldOpen: CurrentDirection? { secondLine.holdsOpen }
 
   /// R25: a retry within the time keeps everything as it is.
   var hasUpdateFailed: Bool { updateFailsFor >= Parameters.updateGrace }
@@ -318,6 +348,11 @@ public struct BMS: Sendable {
       Feedback(inputs.secondThermalSwitch, at: now, within: parameters.cellStale)
     )
     isBusbarHot = switches.0.state == .open || switches.1.state == .open
+    func isOpen(_ feedback: ContactFeedback) -> Bool {
+      Feedback(feedback, at: now, within: parameters.cellStale).state == .open
+    }
+    isSupplyBad = isOpen(inputs.internalSupply)
+    isFanStill = isOpen(inputs.fan) || isOpen(inputs.secondFan)
     var view = ContactorSequence.View()
     view.feedback = Feedback(inputs.contactorFeedback, at: now, within: parameters.cellStale)
     view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
@@ -331,13 +366,20 @@ public struct BMS: Sendable {
     view.isComplete = isReady
     view.isWanted =
       modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil
-      && !hasUpdateFailed && mayCarry
+      && !hasUpdateFailed && !isSupplyBad && mayCarry
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
     view.system = inputs.systemVoltage.usable(
       Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
     view.systemTaken = inputs.systemVoltage.taken
     view.current = judged.current
+    // R80: only an open contactor shows which side is alive by itself.
+    let isReversed =
+      wiring.contactors != .none && !contactor.closes && !contactor.precharges && view.feedback.state != .closed
+      && (view.system.map { system in
+        VoltageWindows.window(of: parameters.nominal).contains(system) && (view.battery ?? system) < system / 2
+      } ?? false)
+    reversedFor = isReversed ? reversedFor + elapsed : .zero
     contactDrop = view.battery.flatMap { battery in view.system.map { abs(battery - $0) } }
     contactor.step(view, parameters, at: now, elapsed: elapsed)
   }
@@ -631,6 +673,16 @@ public struct BMS: Sendable {
     let isSilent = reported.isLost && running >= parameters.cellStale
     set(.batteryLost, isSilent || reported.conditions.contains(.cableMissing))
     if reported.conditions.contains(.preAlarm), !protection.lowCell { active.insert(.preAlarm) }
+    set(.fanFailed, isFanStill)
+    set(.supplyError, isSupplyBad)
+    set(.sidesReversed, reversedFor >= Parameters.reversedHold)
+    if let reported = inputs.batteryLowCellSettings {
+      set(
+        .lowCellSettingsDiffer,
+        quantised(max(reported.upperBound, parameters.lowCell) - min(reported.lowerBound, parameters.lowCell)) > 0.001)
+    }
+    let expected = inputs.cells.expectedCount
+    set(.batteryCount, expected > 0 && Double(expected) != parameters.cells * parameters.strings)
     set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
@@ -704,6 +756,10 @@ public struct BMS: Sendable {
       case .batteryAlarm, .batteryLost: batteryReason
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
+      case .fanFailed: Reason(.fan, .contactor)
+      case .supplyError: Reason(.supplyError, .contactor)
+      case .sidesReversed: Reason(.sidesReversed, .batteryVoltage, value: judged.voltage)
+      case .lowCellSettingsDiffer, .batteryCount: Reason(.batteriesDiffer, .setting)
       case .cellsAgainstPack, .cellsContradictPack: sumReason
       case .cellsStuck: Reason(.dataLost, .cells, fault: .stuck, place: plausibility.stuckPlace)
       case .cellsJump: Reason(.dataLost, .cells, fault: .jump, place: judged.cellState.place)

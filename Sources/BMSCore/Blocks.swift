@@ -11,6 +11,8 @@ public enum Block: UInt8, Sendable, Hashable, CaseIterable {
   case settings
   /// An update failed and was not repeated (R25).
   case update
+  /// The BMS's own supply is bad (R78).
+  case supply
   /// A required input is missing, stale or impossible.
   case data
   /// The battery voltage is in no window of the bank that is set (area L).
@@ -52,6 +54,8 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let settings = Blocks(.settings)
   /// An update failed and was not repeated.
   public static let update = Blocks(.update)
+  /// The BMS's own supply is bad.
+  public static let supply = Blocks(.supply)
   /// A required input is missing, stale or impossible.
   public static let data = Blocks(.data)
   /// The battery voltage is in no window of the bank that is set.
@@ -89,6 +93,7 @@ extension BMS {
     note(.mode, modes.mode != .on)
     note(.settings, areSettingsLost)
     note(.update, hasUpdateFailed)
+    note(.supply, isSupplyBad)
     note(.data, data != nil)
     note(.voltageWindow, window.verdict != .inside)
     note(.contradiction, plausibility.contradiction == direction)
@@ -125,6 +130,7 @@ extension BMS {
     case .mode: return modeReason()
     case .settings: return Reason(.settingsLost, .setting)
     case .update: return Reason(.updateFailed, .command)
+    case .supply: return Reason(.supplyError, .contactor)
     case .data: return data ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .contradiction: return sumReason
@@ -151,21 +157,7 @@ extension BMS {
     }
   }
 
-  mutating func modeReason() -> Reason {
-    let rule: Rule =
-      switch (modes.mode, modes.offCause) {
-      case (.on, _): .allowed
-      case (.standby, _): .standby
-      case (.off, .remote): .offByRemote
-      case (.off, .error): .offAfterError
-      case (.off, .softSwitch), (.off, nil): .offByCommand
-      case (.off, .lowCell): .offAfterLowCell
-      case (.off, .lowStateOfCharge): .offAfterLowStateOfCharge
-      }
-    var reason = Reason(rule, .command)
-    reason.endsAt = modes.offCause?.cellsEndAbove
-    return reason
-  }
+  mutating func modeReason() -> Reason { modes.reason }
 
   var batteryReason: Reason {
     var reason = Reason(reported.isLost ? .batterySilent : .battery)
@@ -174,17 +166,18 @@ extension BMS {
   }
 
   mutating func contactorReason(_ judged: Judgement) -> Reason {
-    if isBusbarHot { return Reason(.busbarHot, .contactor) }
-    let rule: Rule =
-      switch contactor.phase {
-      case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
-      case .cooling: .prechargeCools
-      case .pending: .waitingForGroup
-      case .closed: .allowed
-      case .lead, .opening: .contactorOpens
-      case .failed: .contactorFault
-      }
-    return Reason(rule, .contactor)
+    Reason(isBusbarHot ? .busbarHot : contactorRule, .contactor)
+  }
+
+  var contactorRule: Rule {
+    switch contactor.phase {
+    case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
+    case .cooling: .prechargeCools
+    case .pending: .waitingForGroup
+    case .closed: .allowed
+    case .lead, .opening: .contactorOpens
+    case .failed: .contactorFault
+    }
   }
 
   mutating func windowReason(_ judged: Judgement) -> Reason {
@@ -206,5 +199,24 @@ extension BMS {
     Reason(
       .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
       endsAt: parameters.preAlarmRelease)
+  }
+}
+
+extension ModeControl {
+  /// Why the mode is what it is.
+  var reason: Reason {
+    let rule: Rule =
+      switch (mode, offCause) {
+      case (.on, _): .allowed
+      case (.standby, _): .standby
+      case (.off, .remote): .offByRemote
+      case (.off, .error): .offAfterError
+      case (.off, .softSwitch), (.off, nil): .offByCommand
+      case (.off, .lowCell): .offAfterLowCell
+      case (.off, .lowStateOfCharge): .offAfterLowStateOfCharge
+      }
+    var reason = Reason(rule, .command)
+    reason.endsAt = offCause?.cellsEndAbove
+    return reason
   }
 }

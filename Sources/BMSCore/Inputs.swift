@@ -196,6 +196,14 @@ public struct Inputs: Sendable {
   public var distributors = InlineArray<4, DistributorReport>(repeating: DistributorReport())
   /// Temperature of the BMS itself, degrees Celsius (R115).
   public var bmsTemperature = Measurement.unassigned
+  /// Whether each of the BMS's two fans turns; closed while it does (R116).
+  public var fan = ContactFeedback.unassigned
+  /// The other fan.
+  public var secondFan = ContactFeedback.unassigned
+  /// Whether the BMS's own supply is good; closed while it is (R78).
+  public var internalSupply = ContactFeedback.unassigned
+  /// The lowest and the highest low cell setting that the batteries report, volts; nil where they report none (R96).
+  public var batteryLowCellSettings: ClosedRange<Double>?
   /// Whether the control channel is enabled (R209).
   public var isControlEnabled = true
   /// Whether a client is connected to it (R210).

@@ -33,6 +33,8 @@ struct Parameters: Sendable {
   static let peukertHours = 20.0
   static let currentThreshold = 0.05
 
+  /// R80; ours, as long as other things that both voltages must agree on.
+  static let reversedHold = TimeSpan.seconds(2)
   /// R25: so long after an update began to fail everything opens, and so old may a snapshot be that keeps a contactor.
   static let updateGrace = TimeSpan.seconds(120)
 
@@ -78,6 +80,8 @@ struct Parameters: Sendable {
   let nominal: Double
   /// Cells in series.
   let cells: Double
+  /// R327.
+  let strings: Double
   let capacity: Double
   let lowCell: Double
   /// Whether low cells are announced (R86).
@@ -142,6 +146,7 @@ struct Parameters: Sendable {
   init(_ settings: Settings) {
     let factor = settings.bankFactor
     nominal = settings[.nominalVoltage]
+    strings = settings[.batteriesInParallel]
     cells = Double(settings.cellsInSeries)
     capacity = settings[.batteryCapacity]
     lowCell = settings[.lowCellVoltage]

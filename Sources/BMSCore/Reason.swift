@@ -25,6 +25,14 @@ public enum Rule: UInt8, Sendable, Hashable {
   case offAfterError
   /// An update failed and was not repeated within 120 s (R25).
   case updateFailed
+  /// The BMS's own supply is bad (R78).
+  case supplyError
+  /// A fan does not turn (R116).
+  case fan
+  /// Battery and system side are exchanged (R80).
+  case sidesReversed
+  /// The batteries differ from the settings (R96, R322).
+  case batteriesDiffer
   /// The stored settings were damaged (R29).
   case settingsLost
   /// A required input is lost.
@@ -83,6 +91,18 @@ public enum Rule: UInt8, Sendable, Hashable {
   case batterySilent
   /// Something is wrong with the wiring of a role.
   case wiring
+  /// On, and an empty battery will switch it off (R51, R53).
+  case emptySoon
+  /// Current went on although its contact was open, so the contactor opened (R74).
+  case secondLine
+  /// Nothing asks for it.
+  case notNeeded
+  /// An update goes on (R28).
+  case updating
+  /// The control channel is disabled (R209).
+  case controlDisabled
+  /// A client is connected (R210).
+  case controlClient
   /// CVL of the full charge cycle (R136).
   case fullCharge
   /// CVL of the resting phase (R136).

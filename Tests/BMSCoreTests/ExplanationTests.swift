@@ -1,0 +1,177 @@
+import MonotonicTime
+import Testing
+
+@testable import BMSCore
+
+@Suite("Why each output is what it is")
+struct ExplanationTests {
+  @Test("Every output and state has a reason, whatever happens, and it is not older than the run")
+  func everything() throws {
+    var random = InvariantTests.Random(state: 5)
+    var bench = ContactorBench()
+    let start = bench.rig.now
+    for _ in 0..<2000 {
+      if random.chance(40) { bench.load = [0.01, 20, 1000][Int.random(in: 0..<3, using: &random)] }
+      if random.chance(60) { bench.hot.toggle() }
+      if random.chance(60) { bench.rig.cells([2.5, 3.2, 3.3][Int.random(in: 0..<3, using: &random)], 3.3) }
+      if random.chance(60) { bench.rig.inputs.isUpdating.toggle() }
+      if random.chance(50) {
+        let mode = Mode.allCases[Int.random(in: 0..<3, using: &random)]
+        try? bench.rig.bms.perform(.requestMode(mode, by: .app))
+      }
+      bench.step(.milliseconds(100))
+      for subject in Explained.allCases {
+        let explanation = bench.rig.bms.explanation(of: subject)
+        try #require(explanation.text.hasPrefix(subject.name) && explanation.text.contains(": "))
+        try #require(explanation.reason.since >= start || explanation.reason.since == .origin)
+      }
+      // An open contactor that nothing explains, or a closed one that something forbids, is a lie.
+      let contactor = bench.rig.bms.explanation(of: .contactor).reason.rule
+      if bench.out.contactorCommand == false { try #require(contactor != .allowed && contactor != .notNeeded) }
+      if bench.out.relayActive { try #require(bench.rig.bms.explanation(of: .relay).reason.rule != .notNeeded) }
+    }
+  }
+
+  @Test("R34, R35: Standby and Off explain mode, state, contactor, AUX and LED")
+  func modes() throws {
+    var bench = ContactorBench.closed()
+    #expect(bench.rig.bms.explanation(of: .contactor).text == "contactor closed: nothing forbids it")
+    #expect(bench.rig.bms.explanation(of: .precharge).text == "pre-charge off: nothing asks for it")
+    try bench.rig.bms.perform(.requestMode(.standby, by: .gx))
+    bench.run(.seconds(5))
+    #expect(bench.rig.bms.explanation(of: .contactor).text == "contactor open: in standby, until switched on")
+    #expect(bench.rig.bms.explanation(of: .mode).text == "mode Standby: in standby, until switched on")
+    #expect(bench.rig.bms.explanation(of: .auxiliary).text.hasPrefix("AUX on"))
+    try bench.rig.bms.perform(.requestMode(.off, by: .app))
+    bench.step()
+    #expect(bench.rig.bms.explanation(of: .auxiliary).text == "AUX off: off, until switched on")
+    #expect(bench.rig.bms.explanation(of: .statusLED).text == "status LED off: off, until switched on")
+  }
+
+  @Test("R51: while an empty battery waits for charge voltage the mode says for how long")
+  func emptySoon() {
+    var bench = ContactorBench.closed()
+    bench.rig.voltage = 11.5
+    bench.rig.cells(2.5, 3.0)
+    bench.step()
+    bench.step()
+    #expect(
+      bench.rig.bms.explanation(of: .mode).text
+        == "mode On: on, an empty battery is switched off in 300 s unless charge voltage comes")
+  }
+
+  @Test("Relay and LED name the alarm and its cause; a hot busbar and the second line explain the contactor")
+  func alarms() {
+    var bench = ContactorBench.closed()
+    bench.hot = true
+    bench.run(.seconds(3))
+    #expect(
+      bench.rig.bms.explanation(of: .relay).text
+        == "relay active: V-B05 Busbar too hot: a busbar is above 130 °C, until its switch closes")
+    #expect(bench.rig.bms.explanation(of: .statusLED).alarm == .busbarHot)
+    #expect(bench.rig.bms.explanation(of: .contactor).reason.rule == .busbarHot)
+    var snapshot = Snapshot()
+    snapshot.heldOpen = 1
+    snapshot.lowCell = true
+    bench = ContactorBench()
+    bench.rig.cells(3.0, 3.3)
+    bench.restart(snapshot: snapshot)
+    bench.run(.seconds(1))
+    #expect(bench.rig.bms.explanation(of: .contactor).reason.rule == .secondLine)
+  }
+
+  @Test("Since when: the instant at which the value changed")
+  func since() throws {
+    var bench = ContactorBench.closed()
+    bench.run(.seconds(3))
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.step()
+    let changed = bench.rig.now
+    bench.run(.seconds(10))
+    #expect(bench.rig.bms.explanation(of: .mode).reason.since == changed)
+    let opened = bench.rig.bms.explanation(of: .contactor).reason.since
+    #expect(opened - changed >= .seconds(2) && opened - changed < .milliseconds(2100))
+  }
+}
+
+@Suite("The commissioning checklist")
+struct SelfCheckTests {
+  @Test("R324: nothing is passed before it was seen, and each open item says what to do")
+  func open() {
+    let checks = BMS().selfCheck()
+    #expect(checks.map(\.item) == CheckItem.allCases)
+    for check in checks where check.item != .contactor {
+      #expect(check.verdict == .open || check.verdict == .confirm)
+      #expect(!check.advice.isEmpty)
+    }
+  }
+
+  @Test("R324, R17, R31, R322: polarity, voltage and number of batteries")
+  func values() throws {
+    var rig = Rig.resting()
+    #expect(rig.bms.check(.polarity).verdict == .passed)
+    #expect(rig.bms.check(.systemVoltage).verdict == .passed)
+    #expect(rig.bms.check(.batteriesInParallel).verdict == .confirm)
+    rig.inputs.cells.expectedCount = 8
+    rig.step()
+    #expect(rig.bms.check(.batteriesInParallel).verdict == .failed)
+    rig.bms.apply(try settings((.batteriesInParallel, 2)))
+    rig.step()
+    #expect(rig.bms.check(.batteriesInParallel).verdict == .passed)
+    rig = Rig()
+    rig.voltage = -13
+    rig.step()
+    #expect(rig.bms.check(.polarity).verdict == .failed)
+    rig = Rig(try settings((.nominalVoltage, 24)))
+    rig.step()
+    #expect(rig.bms.check(.systemVoltage).verdict == .failed)
+  }
+
+  @Test("R324, R99, R101: the cable pull is passed when both were forbidden and came back, not before")
+  func cablePull() {
+    var rig = Rig.resting()
+    rig.lowest = nil
+    rig.highest = nil
+    rig.run(.seconds(6))
+    #expect(!rig.out.chargeAllowed && !rig.out.dischargeAllowed)
+    #expect(rig.bms.check(.cablePull).verdict == .open)
+    rig.cells(3.3, 3.3)
+    rig.step()
+    #expect(rig.bms.check(.cablePull).verdict == .passed && rig.out.alarms.isEmpty)
+  }
+
+  @Test("R81, R324: a load must show a negative current: seen, asked, or found wrong")
+  func sign() {
+    var bench = CellBench()
+    #expect(bench.rig.bms.check(.loadSign).verdict == .open)
+    bench.rig.current = -3
+    bench.run(.seconds(2))
+    #expect(bench.rig.bms.check(.loadSign).verdict == .confirm)
+    bench.load(-0.06)
+    #expect(bench.rig.bms.check(.loadSign).verdict == .passed)
+    bench = CellBench()
+    for volts in [-0.06, 0, -0.06] { bench.load(volts, amperes: -volts * 2000) }
+    #expect(bench.rig.bms.check(.loadSign).verdict == .failed)
+  }
+
+  @Test("R143, R324: the last absorption is at most 31 days ago; a synchronisation was seen; the contactor closed")
+  func full() throws {
+    var snapshot = Snapshot()
+    snapshot.secondsSinceFullCharge = 31 * 86_400 - 1
+    var rig = Rig(restoring: snapshot)
+    rig.step()
+    #expect(rig.bms.check(.monthlyAbsorption).verdict == .passed)
+    rig.step(after: .seconds(2))
+    #expect(rig.bms.check(.monthlyAbsorption).verdict == .failed)
+    #expect(rig.bms.check(.fullCharge).verdict == .open)
+    try rig.bms.perform(.synchronise)
+    rig.step()
+    #expect(rig.bms.check(.fullCharge).verdict == .passed)
+    #expect(ContactorBench().rig.bms.check(.contactor).verdict == .open)
+    #expect(ContactorBench.closed().rig.bms.check(.contactor).verdict == .passed)
+    var bench = ContactorBench()
+    bench.isStuck = true
+    bench.run(.seconds(5))
+    #expect(bench.rig.bms.check(.contactor).verdict == .failed)
+  }
+}
