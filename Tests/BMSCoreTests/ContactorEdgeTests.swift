@@ -344,6 +344,15 @@ struct ContactorEdgeTests {
     }
   }
 
+  @Test("OD-21: the feedback time is 200 ms to the millisecond")
+  func feedbackTime() {
+    var bench = SequenceBench.closing()
+    for _ in 0..<199 { bench.step(1) }
+    #expect(bench.sequence.phase == .closing)
+    bench.step(1)
+    #expect(bench.sequence.phase == .closed)
+  }
+
   @Test("Wanted again within the lead: closed, and the next lead is 2 s again")
   func leadEnds() {
     var bench = SequenceBench.closed()

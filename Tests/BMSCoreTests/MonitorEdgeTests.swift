@@ -25,6 +25,27 @@ struct MonitorEdgeTests {
     #expect(kept.consumed == -0.5 && kept.missing == 0.5 && kept.uncountedSeconds == 0.5)
   }
 
+  @Test("What nobody saw is counted as that: 60 s between two runs, and what was before")
+  func unseen() {
+    var snapshot = Snapshot()
+    snapshot.uncountedSeconds = 0.5
+    snapshot.secondsSinceSynchronisation = 10
+    let monitor = BatteryMonitor(restoring: snapshot, unseenFor: .seconds(60), Parameters(Settings()))
+    #expect(abs(monitor.uncountedSeconds - 60.5) < 1e-9)
+    #expect(abs((monitor.secondsSinceSynchronisation ?? 0) - 70) < 1e-9)
+  }
+
+  @Test("R173: the average begins at zero and rises with 100 ms steps as with steps of a second")
+  func averaging() throws {
+    let snapshot = Rig.resting(soc: 100).bms.snapshot
+    var rig = Rig(restoring: snapshot)
+    rig.current = -10
+    #expect(rig.step().timeToGo == .days(10), "nothing has flowed for any time yet")
+    rig.run(.seconds(23))
+    // 6.32 A for 90 % of 200 Ah
+    #expect(abs(try #require(rig.out.timeToGo).hours - 28.47) < 0.1)
+  }
+
   @Test("R158: strings in series are not added: 100 Ah out of 200 Ah is 50 % at 12 and at 48 V", arguments: [12.0, 48])
   func capacity(nominal: Double) throws {
     var rig = Rig.resting(try settings((.nominalVoltage, nominal)), soc: 100)

@@ -50,6 +50,9 @@ struct RuleEdgeTests {
     #expect(!isSound { $0.secondsSinceFullCharge = -0.5 } && isSound { $0.secondsSinceFullCharge = nil })
     #expect(!isSound { $0.preAlarmSeconds = -0.5 } && isSound { $0.preAlarmSeconds = 0.5 })
     #expect(!isSound { $0.version = 4 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
+    #expect(isSound { ($0.secondsSinceSynchronisation, $0.secondsSinceFullCharge) = (0.5, 0.5) })
+    #expect(isSound { ($0.chargeRetrySeconds, $0.dischargeRetrySeconds) = (0.5, 0.5) })
+    #expect(isSound { ($0.overcurrentSeconds, $0.chargeGraceSeconds, $0.dischargeGraceSeconds) = (0.5, 0.5, 0.5) })
     let numbers: [WritableKeyPath<Snapshot, Double>] = [
       \.consumed, \.missing, \.uncountedSeconds, \.absorbedSeconds, \.preAlarmSeconds, \.overcurrentSeconds,
       \.chargeGraceSeconds, \.dischargeGraceSeconds,

@@ -45,6 +45,10 @@ struct SnapshotTests {
     fields["version"] = .number(2)
     let second = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields))
     #expect(second.version == Snapshot.currentVersion && second.isLowCellHard && !second.isContactorClosed)
+    var full = snapshot
+    (full.emptySeconds, full.isContactorClosed, full.prechargeHeat, full.heldOpen) = (7, true, 3, 1)
+    (full.uncertainAmpereHours, full.isLowCellHard, full.offCause, full.mode) = (2, true, 0, Mode.off.rawValue)
+    #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(full)) == full)
     var later = snapshot
     later.version = Snapshot.currentVersion + 1
     #expect(later.defect != nil)

@@ -200,6 +200,14 @@ struct StepEdgeTests {
     rig.step()
     #expect(rig.out.chargeReason.rule == .dataLost && rig.out.chargeReason.input == .current)
     #expect(rig.out.chargeReason.since > first)
+    // Both are lost, and then only one: the rule and the fault are the same, the input is another.
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.run(.seconds(6))
+    #expect(rig.out.chargeReason.input == .cells)
+    let both = rig.out.chargeReason.since
+    rig.cells(3.3, 3.3)
+    rig.step()
+    #expect(rig.out.chargeReason.input == .current && rig.out.chargeReason.since > both)
     let second = rig.out.chargeReason.since
     rig.inputs.current.report(.sensorError)
     rig.step()
