@@ -321,10 +321,10 @@ struct StepEdgeTests {
     bench.rig.period = .milliseconds(100)
     bench.rig.voltage = 12
     bench.rig.cells(2.5, 3)
-    bench.rig.current = 0
+    bench.rig.current = 0.06
     bench.run(.seconds(1))
-    #expect(bench.out.offIn == nil, "12.0 V and nothing flows out")
-    bench.rig.current = -0.06
+    #expect(bench.out.offIn == nil, "12.0 V, and 0.06 A flow in")
+    bench.rig.current = 0.05
     bench.run(.seconds(1))
     #expect(bench.out.offIn != nil)
     // On, never closed, and the system side has held 12 V ever since.
