@@ -88,6 +88,13 @@ struct AlarmTableTests {
     Row(.currentStuck, "V-B37", nil, .warning, 1, relay: false),
     Row(.currentSign, "V-B38", nil, .warning, 1, relay: false),
     Row(.temperatureJump, "V-B39", nil, .warning, 1, relay: false),
+    Row(.switchRefused, "V-B41", nil, .error, 1, relay: true),
+    Row(.switchNotFollowing, "V-B42", nil, .error, 1, relay: true),
+    Row(.switchedUnasked, "V-B43", nil, .error, 1, relay: true),
+    Row(.moduleLost, "V-B44", nil, .error, 1, relay: true),
+    Row(.senderAmbiguous, "V-B45", nil, .error, 1, relay: true),
+    Row(.batteryAlarm, "V-B51", nil, .alarm, 3, relay: true),
+    Row(.batteryLost, "V-B25", 32, .error, 2, relay: true),
     Row(.distributorDuplicate, "V-D05", nil, .warning, 1, relay: false),
   ]
 
@@ -107,6 +114,13 @@ struct AlarmTableTests {
 
   @Test("The same of our own rows, with #116 (R252) and #32 (R100)", arguments: ours.indices)
   func ownRows(index: Int) { check(Self.ours[index]) }
+
+  @Test("Every alarm but the sixteen of the fuses stands in one of the two tables")
+  func complete() {
+    let listed = (Self.manual + Self.ours).map(\.alarm)
+    for alarm in Alarm.allCases where alarm.fuse == nil { #expect(listed.contains(alarm), "\(alarm)") }
+    #expect(listed.count + 16 == Alarm.allCases.count)
+  }
 
   @Test("R253: A-F01 to A-F16 are alarms #201 to #216 with one blink, and drive the relay", arguments: 1...16)
   func fuses(fuse: Int) throws {

@@ -58,6 +58,7 @@ struct SettingsTableTests {
 
   @Test("R325-R339, R341-R344: default, lowest and highest value of each, and the choices where there are few")
   func table() {
+    #expect(Set(Self.rows.map(\.setting)) == Set(Setting.allCases), "every setting stands in the table")
     for row in Self.rows {
       let definition = row.setting.definition
       #expect(definition.key == row.key)
