@@ -280,8 +280,10 @@ struct ContactorEdgeTests {
     bench = SequenceBench.closing()
     bench.report(.closed)
     _ = bench.wait(for: .closed)
-    bench.report(.unknown)
-    for _ in 0..<500 { bench.step() }
+    for _ in 0..<500 {
+      bench.report(.unknown)
+      bench.step()
+    }
     #expect(bench.sequence.phase == .closed && bench.sequence.fault == nil)
     bench.view.isWanted = false
     _ = bench.wait(for: .opening)
@@ -342,6 +344,16 @@ struct ContactorEdgeTests {
       #expect(bench.sequence.phase == .lead && bench.sequence.carries && !bench.sequence.allowsCharge)
       #expect(bench.wait(for: .opening) == span, "\(current) A")
     }
+  }
+
+  @Test("OD-18: the system side is flat for 200 ms, to the millisecond")
+  func steady() {
+    var bench = SequenceBench.precharging()
+    bench.view.system = 100
+    for _ in 0..<201 { bench.step(1) }
+    #expect(bench.sequence.phase == .precharge)
+    bench.step(1)
+    #expect(bench.sequence.phase == .closing)
   }
 
   @Test("OD-21: the feedback time is 200 ms to the millisecond")

@@ -35,6 +35,25 @@ struct MonitorEdgeTests {
     #expect(abs((monitor.secondsSinceSynchronisation ?? 0) - 70) < 1e-9)
   }
 
+  @Test("What nobody sees makes the count uncertain by 1 C: 36 s of a lost current are 2 Ah of 200, at most 100 %")
+  func uncertain() throws {
+    let parameters = Parameters(Settings())
+    var rig = Rig.resting(soc: 50)
+    try rig.bms.perform(.setStateOfCharge(50))
+    let before = try #require(rig.bms.snapshot.uncertainAmpereHours)
+    #expect(before == 10, "5 % by hand")
+    rig.current = nil
+    rig.period = .seconds(1)
+    rig.run(.seconds(5))
+    let silent = try #require(rig.bms.snapshot.uncertainAmpereHours)
+    rig.run(.seconds(36))
+    #expect(abs(try #require(rig.bms.snapshot.uncertainAmpereHours) - silent - 2) < 1e-6)
+    var snapshot = rig.bms.snapshot
+    snapshot.uncertainAmpereHours = 300
+    let monitor = BatteryMonitor(restoring: snapshot, unseenFor: .zero, parameters)
+    #expect(monitor.stateOfChargeError(parameters) == 100)
+  }
+
   @Test("R173: the average begins at zero and rises with 100 ms steps as with steps of a second")
   func averaging() throws {
     let snapshot = Rig.resting(soc: 100).bms.snapshot

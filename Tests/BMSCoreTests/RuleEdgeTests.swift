@@ -267,6 +267,43 @@ struct RuleEdgeTests {
     #expect(!supervision.charge.isAlarm && !supervision.discharge.isAlarm && supervision.warning == nil)
   }
 
+  // MARK: What the battery reports
+
+  @Test("The battery's conditions are twelve bits, and its report is lost at 5 s, not at 4.999 s")
+  func batteryReport() {
+    let bits: [BatteryConditions] = [
+      .lowCell, .preAlarm, .highCell, .lowTemperature, .highTemperature, .highChargeTemperature, .highChargeCurrent,
+      .highDischargeCurrent, .fault, .cableMissing, .acceptsNoCharge, .givesNothing,
+    ]
+    #expect(bits.map(\.rawValue) == (0..<12).map { 1 << $0 })
+    var report = BatteryReport()
+    report.isWired = true
+    report.taken = .origin
+    var battery = ReportedBattery()
+    #expect(!battery.isLost && battery.conditions.isEmpty && !battery.forbids(.charge))
+    for (milliseconds, isLost) in [(Int64(4_999), false), (5_000, true)] {
+      battery.evaluate(report, at: .origin + .milliseconds(milliseconds), within: .seconds(5))
+      #expect(battery.isLost == isLost && battery.forbids(.charge) == isLost && battery.forbids(.discharge) == isLost)
+    }
+    for (amperes, forbids) in [(0.0, true), (0.1, false), (-1, true)] {
+      report.chargeCurrent = amperes
+      battery.evaluate(report, at: .origin, within: .seconds(5))
+      #expect(battery.forbids(.charge) == forbids && !battery.forbids(.discharge))
+    }
+  }
+
+  @Test("The battery's own charge voltage counts below CVL, not at it")
+  func batteryVoltage() {
+    for (volts, limit, isBatterys) in [(13.4, 13.4, true), (13.5, 13.5, false), (13.6, 13.5, false), (0, 13.5, false)] {
+      var rig = Rig.resting()
+      rig.inputs.battery.isWired = true
+      rig.inputs.battery.chargeVoltage = volts
+      rig.inputs.battery.taken = rig.now + rig.period
+      rig.step()
+      #expect(rig.out.limits.chargeVoltage == limit && (rig.out.chargeVoltageReason.rule == .battery) == isBatterys)
+    }
+  }
+
   // MARK: Relay and LEDs
 
   @Test("R128: intermittent it changes 0.8 s and 1.6 s after it began, and says when")
