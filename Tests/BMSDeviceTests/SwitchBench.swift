@@ -177,11 +177,11 @@ struct SwitchBench {
     modules[0].bank.commands.filter { $0.indicator == indicator && $0.instant >= since }.map { ($0.isOn, $0.instant) }
   }
 
-  /// Moves time on in steps of 5 ms.
+  /// Moves time on in steps of 10 ms.
   mutating func advance(_ span: TimeSpan, until met: (SwitchBench) -> Bool = { _ in false }) {
     let end = bench.now + span
     while bench.now < end {
-      bench.now += .milliseconds(5)
+      bench.now += .milliseconds(10)
       moveCircuit()
       if nextBattery <= bench.now {
         nextBattery = bench.now + .milliseconds(250)
@@ -219,9 +219,9 @@ struct SwitchBench {
     if isOn(Self.contactor), !isStuckOpen {
       system = battery
     } else if isOn(Self.precharge) {
-      system += (battery - system) * 0.02  // a time constant of 250 ms
+      system += (battery - system) * 0.04  // a time constant of 250 ms
     } else {
-      system *= 0.999
+      system *= 0.998
     }
   }
 

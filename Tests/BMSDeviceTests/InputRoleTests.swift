@@ -1,0 +1,173 @@
+import BMSCore
+import BMSDevice
+import CANBus
+import MonotonicTime
+import NMEA2000
+import Testing
+
+@Suite("Roles in: each from its place, by NAME and instance (design section 4)")
+struct InputRoleTests {
+  private static let module = DeviceSelector(manufacturer: 137, function: 140)
+
+  @Test("a thermal switch that opens is V-B05; the contactor opens 2 s after ATC (R72, R76)")
+  func thermalSwitch() {
+    var configuration = SwitchBench.configuration()
+    configuration.indicators[.thermalSwitch] = IndicatorWiring(
+      sender: Self.module, bank: 3, indicator: UInt8(SwitchBench.thermal))
+    var bench = SwitchBench(configuration)
+    bench.modules[0].bank.set(SwitchBench.thermal, true)
+    bench.advance(.seconds(8))
+    #expect(bench.outputs.contactorClosed == true)
+    bench.modules[0].bank.set(SwitchBench.thermal, false)
+    bench.advance(.seconds(1))
+    #expect(bench.alarms.contains(.busbarHot))
+    #expect(!bench.isOn(SwitchBench.allowToCharge))
+    #expect(bench.isOn(SwitchBench.contactor))
+    bench.advance(.seconds(2))
+    #expect(!bench.isOn(SwitchBench.contactor))
+    bench.modules[0].bank.set(SwitchBench.thermal, true)
+    bench.advance(.seconds(1))
+    #expect(!bench.alarms.contains(.busbarHot))
+  }
+
+  @Test("the remote contact: open is Off, closed is On; inverted it is the other way round (R40, R44, R48)")
+  func remote() {
+    for isInverted in [false, true] {
+      var configuration = Bench.configuration()
+      configuration.indicators[.remote] = IndicatorWiring(
+        sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2, isInverted: isInverted)
+      var bench = Bench(configuration)
+      bench.claim()
+      func send(_ bench: inout Bench, closed: Bool) {
+        for _ in 0..<8 {
+          bench.sendBank(5, [2: closed != isInverted])
+          bench.advance(.milliseconds(500))
+        }
+      }
+      send(&bench, closed: true)
+      #expect(bench.device.status(at: bench.now).outputs.mode == .on)
+      send(&bench, closed: false)
+      #expect(bench.device.status(at: bench.now).outputs.mode == .off)
+      #expect(bench.device.status(at: bench.now).isSilent)
+      send(&bench, closed: true)
+      #expect(bench.device.status(at: bench.now).outputs.mode == .on)
+      #expect(!bench.device.status(at: bench.now).isSilent)
+    }
+  }
+
+  @Test("another bank instance, and the same bank of another sender, mean nothing")
+  func foreignBank() {
+    var configuration = Bench.configuration()
+    configuration.indicators[.remote] = IndicatorWiring(
+      sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2)
+    var bench = Bench(configuration)
+    bench.claim()
+    bench.claim(Name(uniqueNumber: 9, manufacturer: 137, function: 140, deviceClass: 30), at: 90)
+    bench.sendBank(5, [2: true])
+    for _ in 0..<4 {
+      bench.sendBank(6, [2: false])
+      bench.sendBank(5, [2: false], from: 90)
+      bench.advance(.milliseconds(500))
+    }
+    #expect(bench.device.status(at: bench.now).outputs.mode == .on)
+    bench.sendBank(5, [2: false])
+    #expect(bench.device.status(at: bench.now).outputs.mode == .off)
+  }
+
+  @Test("the monitor by registers: 0xED8D 13.31 V, 0xED8F -12.5 A, 0xEDEC 21.5 °C, 0x0FFF 61.25 %")
+  func registers() {
+    var configuration = Bench.configuration()
+    configuration.monitor?.place = .registers
+    var bench = Bench(configuration)
+    bench.isAlive = false
+    bench.claim()
+    for _ in 0..<6 {
+      bench.sendRegister(0xED8D, 1331)
+      bench.sendRegister(0xED8F, UInt32(UInt16(bitPattern: -125)))
+      bench.sendRegister(0xEDEC, 29465)
+      bench.sendRegister(0x0FFF, 6125)
+      bench.sendCells()
+      bench.sendMonitor()  // 127508 says 13.3 V, and is not wired
+      bench.advance(.milliseconds(500))
+    }
+    let outputs = bench.device.status(at: bench.now).outputs
+    #expect(outputs.voltage == 13.31)
+    #expect(outputs.current == -12.5)
+    #expect(outputs.temperature == 21.5)
+    #expect(outputs.stateOfCharge.map { abs($0 - 61.25) < 0.1 } == true)
+    #expect(outputs.chargeAllowed)
+    bench.sendRegister(0xED8D, 0x7FFF)
+    bench.advance(.seconds(3))
+    #expect(bench.device.status(at: bench.now).outputs.voltage == nil)
+  }
+
+  @Test("a temperature sensor of its own wins over the monitor's: 4 °C stops charging although the monitor says 25 °C")
+  func batteryTemperature() {
+    var configuration = Bench.configuration()
+    configuration.batteryTemperature = ValueWiring(
+      sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 2))
+    var bench = Bench(configuration)
+    bench.claim()
+    for _ in 0..<6 {
+      var status = BatteryStatus()
+      status.instance = .value(2)
+      status.temperature = .value(277.15)
+      bench.put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: Bench.batteryAddress)
+      bench.advance(.milliseconds(500))
+    }
+    let outputs = bench.device.status(at: bench.now).outputs
+    #expect(outputs.temperature == 4)
+    #expect(!outputs.chargeAllowed)
+    #expect(outputs.dischargeAllowed)
+  }
+
+  @Test("a system voltage that nobody sends is V-B44 after 10 s, and its sender's silence too")
+  func systemVoltageLost() {
+    var configuration = Bench.configuration()
+    configuration.systemVoltage = ValueWiring(
+      sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 1))
+    var bench = Bench(configuration)
+    bench.claim()
+    bench.advance(.seconds(9))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.isEmpty)
+    bench.advance(.seconds(2))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.moduleLost))
+    #expect(bench.device.status(at: bench.now).senders[.systemVoltage] == .notHeard)
+    var status = BatteryStatus()
+    status.instance = .value(1)
+    status.voltage = .value(13.2)
+    bench.put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: Bench.batteryAddress)
+    bench.advance(.seconds(1))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.isEmpty)
+    bench.advance(.seconds(10))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.moduleLost))
+    #expect(bench.device.status(at: bench.now).senders[.systemVoltage] == .silent(Bench.batteryName))
+  }
+
+  @Test("two that fit the monitor are V-B45 beside the lost data")
+  func ambiguous() {
+    var configuration = Bench.configuration()
+    configuration.monitor?.sender.uniqueNumber = nil
+    var bench = Bench.running(configuration)
+    bench.claim(Name(uniqueNumber: 7, manufacturer: 358, function: 170, deviceClass: 35), at: 99)
+    bench.sendMonitor(from: 99)
+    bench.advance(.milliseconds(300))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.senderAmbiguous))
+    bench.advance(.seconds(11))
+    #expect(!bench.device.status(at: bench.now).outputs.alarms.contains(.senderAmbiguous))
+  }
+}
+
+extension DeviceSelector {
+  fileprivate init(unique number: UInt32) { self.init(manufacturer: 358, uniqueNumber: number) }
+}
+
+extension Bench {
+  /// A bank of indicators.
+  mutating func sendBank(_ instance: Int, _ indicators: [Int: Bool], from address: UInt8 = Bench.batteryAddress) {
+    var status = BinarySwitchBankStatus()
+    status.instance = .value(instance)
+    for (number, isOn) in indicators { status[indicator: number] = .value(isOn) }
+    put(status.payload, BinarySwitchBankStatus.definition.pgn, priority: 3, from: address)
+  }
+}
