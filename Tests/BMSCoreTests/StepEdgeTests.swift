@@ -273,7 +273,8 @@ struct StepEdgeTests {
     // The faulty battery is bypassed: the table is made anew without it.
     rig.inputs.cells = CellTable(expectedCount: 1)
     rig.inputs.cells.report(3.3, of: good, at: rig.now)
-    #expect(rig.step().alarms.isEmpty && rig.out.dischargeAllowed)
+    #expect(!rig.step().alarms.contains(.lowCell) && rig.out.dischargeAllowed)
+    #expect(rig.out.alarms == [.batteryCount], "R322: one cell is no string")
   }
 
   @Test("A first step that allows is no protective change; a CVL that falls for lost data or a cap is one, once")

@@ -189,7 +189,7 @@ struct PlantTests {
     #expect(abs(plant.current) < 0.1 && abs(plant.bank.current + 20) < 0.1)
   }
 
-  @Test("R135: a charger follows CCL beside the loads, ramps, holds CVL, and stops 60 s after commands vanish, ATC at once")
+  @Test("R135: a charger beside the loads follows CCL, ramps, holds CVL, stops 60 s after commands vanish, ATC at once")
   func charger() {
     var plant = Self.plant()
     plant.chargers = [Charger(rating: 200)]
