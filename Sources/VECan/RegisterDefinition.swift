@@ -61,6 +61,14 @@ public struct RegisterDefinition: Sendable {
   /// The longest text in bytes; nil when it is none.
   public var longestText: Int? { if case .text(let longest) = content { longest } else { nil } }
 
+  /// Whether a value to be written can have so many bytes: all of its fields, or a text of at least its closing zero.
+  func takes(byteCount: Int) -> Bool {
+    switch content {
+    case .fields(_, let length): byteCount >= length
+    case .text(let longest): 1...(longest + 1) ~= byteCount
+    }
+  }
+
   /// The name as people type it: `charge-voltage-limit`.
   public var key: String {
     String(name.lowercased().map { $0.isLetter || $0.isNumber ? $0 : "-" })

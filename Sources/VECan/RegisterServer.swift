@@ -145,10 +145,7 @@ public struct RegisterServer: Sendable {
         refuse(message.id, .unknownWrite, to: source)
         return
       }
-      let isWhole =
-        definition.longestText.map { message.value.count <= $0 + 1 && message.value.count > 0 }
-        ?? (message.value.count >= definition.length)
-      guard isWhole else {
+      guard definition.takes(byteCount: message.value.count) else {
         refuse(message.id, .invalid, to: source)
         return
       }
