@@ -27,6 +27,7 @@ def closed(battery: peers.Battery, module: SwitchModule, make_vecand) -> peers.V
     vecand = make_vecand(peers.INPUTS + WIRING)
     module.wait(CONTACTOR, True, 20, "the contactor closes")
     module.wait(ATC, True, 5, "charging is allowed")
+    module.wait(ATD, True, 5, "loads are allowed")
     return vecand
 
 
