@@ -28,7 +28,7 @@ public struct LoopDigest: Sendable, Hashable {
     mix(bits)
     mix(UInt64(truncatingIfNeeded: outputs.alarms.bits))
     mix(UInt64(truncatingIfNeeded: outputs.alarms.bits >> 64))
-    mix(UInt64(outputs.chargeBlocks.rawValue) << 16 | UInt64(outputs.dischargeBlocks.rawValue))
+    mix(UInt64(outputs.chargeBlocks.rawValue) << 32 | UInt64(outputs.dischargeBlocks.rawValue))
     mix(outputs.limits.chargeVoltage)
     mix(outputs.limits.chargeCurrent)
     mix(outputs.limits.dischargeCurrent)
