@@ -93,6 +93,7 @@ public struct ClosedLoop: Sendable {
   public var offInterval = TimeSpan.seconds(1)
 
   private var settledAt: Instant
+  private var stoppedAt = Instant.origin
   private var lastExtremes = (low: 0.0, high: 0.0)
   private var places: [CellPlace] = []
   private let ownLoad: Int
@@ -337,7 +338,10 @@ public struct ClosedLoop: Sendable {
     commands.allowsCharge = outputs.chargeAllowed
     commands.allowsDischarge = outputs.dischargeAllowed
     commands.allowsAlternator = isAlternatorOnRelay ? outputs.relayActive : outputs.chargeAllowed
-    commands.closesContactor = wiring.contactors == .none || outputs.contactorCommand
+    // Until a restart has looked, the outputs are left as the last run left them (R24).
+    if !outputs.contactorIsLeft {
+      commands.closesContactor = wiring.contactors == .none || outputs.contactorCommand
+    }
     commands.closesPrecharge = outputs.prechargeCommand
     commands.areFresh = !outputs.isBusSilent
   }
@@ -388,6 +392,7 @@ public struct ClosedLoop: Sendable {
 
   /// Stops the BMS; the plant goes on.
   public mutating func stop(_ stop: LoopStop) {
+    if isRunning { stoppedAt = now }
     isRunning = false
     outputs = Outputs()
     switch stop {
@@ -408,7 +413,8 @@ public struct ClosedLoop: Sendable {
   ///   - afterUpdate: Whether the program changed (R139).
   public mutating func start(restoring snapshot: Snapshot?, afterUpdate: Bool = false) {
     bms = BMS(
-      settings: bms.settings, wiring: wiring, fuseNames: fuseNames, restoring: snapshot, afterUpdate: afterUpdate)
+      settings: bms.settings, wiring: wiring, fuseNames: fuseNames, restoring: snapshot, unseenFor: now - stoppedAt,
+      afterUpdate: afterUpdate)
     isRunning = true
     let (flags, remoteState) = (inputs, inputs.remote)
     inputs = Inputs()
