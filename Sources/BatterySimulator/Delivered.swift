@@ -102,11 +102,7 @@ struct Delivered: Sendable {
       for index in cells.indices { cells[index] = loop.plant.cellReadings[index] ?? 0 }
       return note(all: now)
     }
-    guard loop.sensing.isEachCellTold else {
-      // Who tells the extremes only tells them while it sees all cells.
-      cellAge = isKnown.first == true ? now - taken[0] : .never
-      return
-    }
+    guard loop.sensing.isEachCellTold else { return takeExtremes(loop, at: now) }
     if count > 0 { (newLowestCell, newHighestCell) = (low, high) }
     for index in cells.indices {
       guard let volts = loop.plant.cellReadings[index] else { continue }
@@ -130,6 +126,24 @@ struct Delivered: Sendable {
       high = max(high, cells[index])
     }
     (lowestCell, highestCell) = (low, high)
+  }
+
+  /// Who tells the extremes only tells them while it sees all cells; one of the two may be impossible.
+  private mutating func takeExtremes(_ loop: ClosedLoop, at now: Instant) {
+    var (low, high) = (Double.infinity, -Double.infinity)
+    for index in cells.indices {
+      guard let volts = loop.plant.cellReadings[index] else {
+        cellAge = isKnown.first == true ? now - taken[0] : .never
+        return
+      }
+      low = min(low, volts)
+      high = max(high, volts)
+    }
+    isCellImplausible = true
+    newLowestCell = Delivered.cell.contains(low) ? low : Delivered.cell.contains(high) ? high : nil
+    newHighestCell = Delivered.cell.contains(high) ? high : Delivered.cell.contains(low) ? low : nil
+    (lowestCell, highestCell) = (newLowestCell, newHighestCell)
+    cellAge = .zero
   }
 
   private mutating func note(all now: Instant) {

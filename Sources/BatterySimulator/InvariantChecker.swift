@@ -37,6 +37,7 @@ public struct InvariantChecker: Sendable {
   private var recoveredFor = TimeSpan.zero
   private var outsideFor = TimeSpan.zero
   private var insideFor: TimeSpan?
+  private var wasInside = false
   private var overPeakFor = (charge: TimeSpan.zero, discharge: TimeSpan.zero)
   private var heldFor: (charge: TimeSpan?, discharge: TimeSpan?) = (nil, nil)
   private var announcedFor = TimeSpan.zero
@@ -85,6 +86,10 @@ public struct InvariantChecker: Sendable {
   static let slack = TimeSpan.milliseconds(1100)
   /// A sensor's last digit, volts.
   static let digit = 1e-6
+  /// What tells that data is lost, or not to be believed.
+  static let dataAlarms: AlarmSet = [
+    .cellsLost, .voltageLost, .currentLost, .temperatureLost, .cellsStuck, .cellsJump,
+  ]
   /// How often what costs time is looked at, in steps.
   static let seldom = 64
 
@@ -124,14 +129,15 @@ public struct InvariantChecker: Sendable {
     if stoppedFor != nil { beginRun() }
     delivered.take(loop)
     runningFor += elapsed
-    latch(loop, outputs, elapsed)
+    let settings = loop.bms.settings
+    latch(loop, settings, outputs, elapsed)
     checkContactor(loop, outputs, commands, elapsed)
-    checkPermissions(loop, outputs, elapsed)
-    checkLimits(loop, outputs, commands)
-    checkUncontrolled(loop, outputs, elapsed)
-    checkModes(loop, outputs, commands, elapsed)
-    checkAlarms(loop, outputs)
-    checkNumbers(loop, outputs, elapsed)
+    checkPermissions(loop, settings, outputs, elapsed)
+    checkLimits(loop, settings, outputs, commands)
+    checkUncontrolled(loop, settings, outputs, elapsed)
+    checkModes(loop, settings, outputs, commands, elapsed)
+    checkAlarms(loop, settings, outputs)
+    checkNumbers(loop, settings[.batteryCapacity], outputs, elapsed)
     if steps % InvariantChecker.seldom == 0 { checkSnapshot(loop.bms.snapshot.defect) }
     if steps % InvariantChecker.seldom == 0 || outputs.highestCell?.value ?? 0 > 3.7 { checkTruth(loop, outputs) }
     before = outputs
@@ -171,6 +177,7 @@ public struct InvariantChecker: Sendable {
     dangerFor = (.zero, .zero)
     outsideFor = .zero
     insideFor = nil
+    wasInside = false
     overPeakFor = (.zero, .zero)
   }
 
@@ -194,8 +201,9 @@ public struct InvariantChecker: Sendable {
 
   // MARK: What must forbid
 
-  private mutating func latch(_ loop: ClosedLoop, _ outputs: Outputs, _ elapsed: TimeSpan) {
-    let settings = loop.bms.settings
+  private mutating func latch(
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ elapsed: TimeSpan
+  ) {
     let now = loop.now
     let stale = TimeSpan(seconds: settings[.cellStale])
     let areCellsFresh = delivered.cellAge < stale && !delivered.isCellImplausible
@@ -214,7 +222,10 @@ public struct InvariantChecker: Sendable {
         insideFor = nil
       }
     }
-    if outputs.chargeBlocks.contains(.voltageWindow), delivered.newBattery.map({ !window.contains($0) }) ?? false {
+    // Before a run has seen the window for the first time, the first voltage inside of it is enough.
+    if delivered.newBattery.map(window.contains) ?? false {
+      wasInside = true
+    } else if wasInside, outputs.chargeBlocks.contains(.voltageWindow), delivered.newBattery != nil {
       insideFor = .zero
     }
 
@@ -254,7 +265,11 @@ public struct InvariantChecker: Sendable {
       }
     }
     guard let lowest = delivered.lowestCell, areFresh else { return }
-    if lowest >= InvariantChecker.lowCell.closes { isLowCell = false }
+    if lowest >= InvariantChecker.lowCell.closes {
+      isLowCell = false
+      // The pre-alarm is over with the disconnection that it announced.
+      if before.alarms.contains(.lowCell) { nearLowFor = nil }
+    }
     recoveredFor = lowest >= near + InvariantChecker.noticeRelease.volts - digit ? recoveredFor + elapsed : .zero
     if recoveredFor + InvariantChecker.slack >= InvariantChecker.noticeRelease.hold || !isAnnounced { nearLowFor = nil }
   }
@@ -279,8 +294,9 @@ public struct InvariantChecker: Sendable {
     }
   }
 
-  private mutating func checkPermissions(_ loop: ClosedLoop, _ outputs: Outputs, _ elapsed: TimeSpan) {
-    let settings = loop.bms.settings
+  private mutating func checkPermissions(
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ elapsed: TimeSpan
+  ) {
     let now = loop.now
     let (charge, discharge) = (outputs.chargeAllowed, outputs.dischargeAllowed)
     if charge {
@@ -297,12 +313,8 @@ public struct InvariantChecker: Sendable {
         report(.discharge, "ATD closed at \(percent) %, floor \(settings[.dischargeFloor]) %")
       }
     }
-    for (isAllowed, name, rule) in [(charge, "ATC", Invariant.charge), (discharge, "ATD", .discharge)] where isAllowed {
-      if outputs.mode != .on { report(rule, "\(name) closed in mode \(outputs.mode)") }
-      if loop.inputs.areSettingsLost { report(rule, "\(name) closed with lost settings") }
-      if loop.inputs.shutdown { report(rule, "\(name) closed while the program leaves") }
-      if loop.wiring.contactors != .none, !outputs.contactorCommand { report(rule, "\(name) closed, contactor not") }
-    }
+    if charge { checkWhole(loop, outputs, "ATC", .charge) }
+    if discharge { checkWhole(loop, outputs, "ATD", .discharge) }
     checkData(loop, outputs, settings, at: now, elapsed)
     checkNotice(settings, outputs, elapsed)
 
@@ -324,6 +336,14 @@ public struct InvariantChecker: Sendable {
     }
   }
 
+  /// What forbids both directions.
+  private mutating func checkWhole(_ loop: ClosedLoop, _ outputs: Outputs, _ name: String, _ rule: Invariant) {
+    if outputs.mode != .on { report(rule, "\(name) closed in mode \(outputs.mode)") }
+    if loop.inputs.areSettingsLost { report(rule, "\(name) closed with lost settings") }
+    if loop.inputs.shutdown { report(rule, "\(name) closed while the program leaves") }
+    if loop.wiring.contactors != .none, !outputs.contactorCommand { report(rule, "\(name) closed, contactor not") }
+  }
+
   private mutating func checkData(
     _ loop: ClosedLoop, _ outputs: Outputs, _ settings: Settings, at now: Instant, _ elapsed: TimeSpan
   ) {
@@ -331,7 +351,7 @@ public struct InvariantChecker: Sendable {
     let measurementStale = TimeSpan(seconds: settings[.measurementStale])
     var lost: String?
     if delivered.cellAge >= stale { lost = "cells" }
-    if delivered.isCellImplausible, loop.sensing.isEachCellTold { lost = "impossible cells" }
+    if delivered.isCellImplausible { lost = "impossible cells" }
     if delivered.battery.age(at: now) >= measurementStale { lost = "battery voltage" }
     if delivered.battery.isImplausible { lost = "impossible battery voltage" }
     if delivered.current.age(at: now) >= measurementStale { lost = "current" }
@@ -374,8 +394,9 @@ public struct InvariantChecker: Sendable {
 
   // MARK: Limits
 
-  private mutating func checkLimits(_ loop: ClosedLoop, _ outputs: Outputs, _ commands: Commands) {
-    let settings = loop.bms.settings
+  private mutating func checkLimits(
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ commands: Commands
+  ) {
     let limits = outputs.limits
     let most = min(settings[.batteryCapacity], settings.continuousRating, settings[.maximumChargeCurrent])
     if outputs.chargeAllowed != (limits.chargeCurrent > 0) {
@@ -443,8 +464,11 @@ public struct InvariantChecker: Sendable {
     if hadPrecharge { prechargeFor += elapsed }
     if let since = sincePrecharge { sincePrecharge = since + elapsed }
     if coil, !hadCoil { checkClosing(loop) }
-    if !coil, hadCoil, runningFor > elapsed { checkOpening(loop, outputs, elapsed) }
-    checkPrecharge(loop, commands)
+    // The first look of a run at what the last one left closed has no time for a lead.
+    if !coil, hadCoil, runningFor > elapsed, before.contactorPhase != .takeover {
+      checkOpening(loop, outputs, elapsed)
+    }
+    checkPrecharge(loop, outputs, commands)
     chargeOffFor = before.chargeAllowed ? .zero : chargeOffFor + elapsed
     coilOnFor = coil ? coilOnFor + elapsed : .zero
     coilOffFor = coil || hadCoil ? .zero : coilOffFor + elapsed
@@ -494,17 +518,20 @@ public struct InvariantChecker: Sendable {
     }
   }
 
-  private mutating func checkPrecharge(_ loop: ClosedLoop, _ commands: Commands) {
+  private mutating func checkPrecharge(_ loop: ClosedLoop, _ outputs: Outputs, _ commands: Commands) {
+    if before.contactorPhase == .precharge, outputs.contactorPhase == .cooling || outputs.contactorPhase == .failed {
+      tries += 1
+    }
     if before.mode != .on || commands.closesContactor && prechargeFor > .zero && before.contactorPhase == .closed {
       tries = 0
       sincePrecharge = nil
     }
     if commands.closesPrecharge, !hadPrecharge {
-      tries += 1
       if let since = sincePrecharge, since + .milliseconds(1) < InvariantChecker.tries.apart {
         report(.prechargeTries, "again after \(since.seconds) s")
       }
-      if tries > InvariantChecker.tries.most { report(.prechargeTries, "\(tries) tries without a restart") }
+      // One that data or a hot busbar cut short is no failed one; it may go on for ever, 30 s apart.
+      if tries >= InvariantChecker.tries.most { report(.prechargeTries, "after \(tries) failures without a restart") }
       sincePrecharge = .zero
     }
     if before.contactorPhase == .closed {
@@ -513,14 +540,15 @@ public struct InvariantChecker: Sendable {
     }
     let circuit = loop.wiring.precharge
     let most =
-      circuit.energyLimit * 1.1 + 0.1 * loop.plant.batteryVoltage * loop.plant.batteryVoltage / circuit.resistance
+      circuit.energyLimit * 1.3 + 0.1 * loop.plant.batteryVoltage * loop.plant.batteryVoltage / circuit.resistance
     if loop.plant.precharge.energy > most, !isVoltageFaulty(loop) {
       report(.prechargeTries, "\(number(loop.plant.precharge.energy)) J in the resistor")
     }
   }
 
-  private mutating func checkUncontrolled(_ loop: ClosedLoop, _ outputs: Outputs, _ elapsed: TimeSpan) {
-    let settings = loop.bms.settings
+  private mutating func checkUncontrolled(
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ elapsed: TimeSpan
+  ) {
     let carries = loop.wiring.contactors == .none || before.contactorPhase == .closed || before.contactorPhase == .lead
     let isCarrying =
       carries
@@ -561,7 +589,7 @@ public struct InvariantChecker: Sendable {
   // MARK: Modes
 
   private mutating func checkModes(
-    _ loop: ClosedLoop, _ outputs: Outputs, _ commands: Commands, _ elapsed: TimeSpan
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ commands: Commands, _ elapsed: TimeSpan
   ) {
     let mode = outputs.mode
     if mode != .on {
@@ -585,11 +613,12 @@ public struct InvariantChecker: Sendable {
       }
     case .waiting, .error, .shutdown: break
     }
-    checkRelay(loop, outputs, elapsed)
+    checkRelay(loop, settings, outputs, elapsed)
   }
 
-  private mutating func checkRelay(_ loop: ClosedLoop, _ outputs: Outputs, _ elapsed: TimeSpan) {
-    let settings = loop.bms.settings
+  private mutating func checkRelay(
+    _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ elapsed: TimeSpan
+  ) {
     relayFor += elapsed
     if settings[.relayAlternator] != 0 {
       let isPossible = outputs.chargeAllowed && (loop.wiring.contactors == .none || outputs.contactorPhase == .closed)
@@ -610,7 +639,7 @@ public struct InvariantChecker: Sendable {
 
   // MARK: Alarms and reasons
 
-  private mutating func checkAlarms(_ loop: ClosedLoop, _ outputs: Outputs) {
+  private mutating func checkAlarms(_ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs) {
     let events = outputs.events
     if events.raised != outputs.alarms.subtracting(before.alarms)
       || events.cleared != before.alarms.subtracting(outputs.alarms)
@@ -626,19 +655,12 @@ public struct InvariantChecker: Sendable {
       }
     }
     checkReasons(
-      outputs, isStarting: runningFor < TimeSpan(seconds: loop.bms.settings[.cellStale]) + InvariantChecker.slack)
+      outputs, isStarting: runningFor < TimeSpan(seconds: settings[.cellStale]) + InvariantChecker.slack)
   }
 
   private mutating func checkReasons(_ outputs: Outputs, isStarting: Bool) {
-    let directions = [
-      ("charging", outputs.chargeAllowed, outputs.chargeBlocks, outputs.chargeReason),
-      ("discharging", outputs.dischargeAllowed, outputs.dischargeBlocks, outputs.dischargeReason),
-    ]
-    for (name, isAllowed, blocks, reason) in directions {
-      if isAllowed != blocks.isEmpty { report(.alarms, "\(name) \(isAllowed) with blocks \(blocks.rawValue)") }
-      if isAllowed != (reason.rule == .allowed) { report(.alarms, "\(name) \(isAllowed), reason \(reason.rule)") }
-      if reason.since > last { report(.alarms, "\(name): a reason from the future") }
-    }
+    checkReason("charging", outputs.chargeAllowed, outputs.chargeBlocks, outputs.chargeReason)
+    checkReason("discharging", outputs.dischargeAllowed, outputs.dischargeBlocks, outputs.dischargeReason)
     func need(_ blocks: Blocks, _ block: Blocks, _ alarms: AlarmSet) {
       if blocks.contains(block), outputs.alarms.isDisjoint(with: alarms) {
         report(.alarms, "block \(block.rawValue) without an alarm")
@@ -651,8 +673,10 @@ public struct InvariantChecker: Sendable {
     need(charge, .highTemperature, [.highTemperature])
     need(charge, .overcurrent, [.highChargeCurrent])
     need(charge, .settings, [.settingsLost])
+    need(charge, .contradiction, [.cellsContradictPack])
+    need(discharge, .contradiction, [.cellsContradictPack])
     need(charge, .voltageWindow, [.wrongSystemVoltage, .voltageNotAllowed])
-    if !isStarting { need(charge, .data, [.cellsLost, .voltageLost, .currentLost, .temperatureLost]) }
+    if !isStarting { need(charge, .data, InvariantChecker.dataAlarms) }
     need(discharge, .lowCell, [.lowCell])
     need(discharge, .highTemperature, [.veryHighTemperature])
     need(discharge, .overcurrent, [.highDischargeCurrent])
@@ -664,15 +688,22 @@ public struct InvariantChecker: Sendable {
     if outputs.alarms.contains(.lowCell), outputs.dischargeAllowed { report(.alarms, "low cell does nothing") }
   }
 
+  private mutating func checkReason(_ name: String, _ isAllowed: Bool, _ blocks: Blocks, _ reason: Reason) {
+    if isAllowed != blocks.isEmpty { report(.alarms, "\(name) \(isAllowed) with blocks \(blocks.rawValue)") }
+    if isAllowed != (reason.rule == .allowed) { report(.alarms, "\(name) \(isAllowed), reason \(reason.rule)") }
+    if reason.since > last { report(.alarms, "\(name): a reason from the future") }
+  }
+
   // MARK: Numbers
 
-  private mutating func checkNumbers(_ loop: ClosedLoop, _ outputs: Outputs, _ elapsed: TimeSpan) {
+  private mutating func checkNumbers(
+    _ loop: ClosedLoop, _ capacity: Double, _ outputs: Outputs, _ elapsed: TimeSpan
+  ) {
     if let percent = outputs.stateOfCharge, !(0...100 ~= percent) { report(.stateOfCharge, "\(percent) %") }
     if let charge = outputs.consumed, !(charge <= 0) { report(.stateOfCharge, "\(charge) Ah consumed") }
     if let time = outputs.timeToGo, !(.zero...TimeSpan.days(10) ~= time) || time.nanoseconds % 60_000_000_000 != 0 {
       report(.stateOfCharge, "\(time.seconds) s to go")
     }
-    let capacity = loop.bms.settings[.batteryCapacity]
     if let percent = outputs.stateOfCharge, let old = before.stateOfCharge, outputs.events.synchronised == nil,
       runningFor > elapsed, capacity == hadCapacity
     {
