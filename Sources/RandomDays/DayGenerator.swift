@@ -166,7 +166,13 @@ private struct DayMaker {
       return
     }
     if chance(0.12) {
-      add(at, .restart(areOutputsHeld: chance(0.4), isMemoryKept: chance(0.8)), lasting: min(length(), 3600))
+      // Of two that overlap the second would start what runs.
+      let (length, areHeld, isKept) = (min(length(), 3600), chance(0.4), chance(0.8))
+      let isFree = plan.events.allSatisfy { event in
+        guard case .restart = event.action else { return true }
+        return at + length < event.at || at > event.at + (event.lasting ?? 0)
+      }
+      if isFree { add(at, .restart(areOutputsHeld: areHeld, isMemoryKept: isKept), lasting: length) }
       return
     }
     if plan.hasRemote, chance(0.15) {

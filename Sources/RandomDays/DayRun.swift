@@ -158,6 +158,7 @@ extension DayPlan {
       case .synchronise: ask(.synchronise, &loop)
       case .restart(let areOutputsHeld, let isMemoryKept):
         guard isEnd else { return loop.stop(areOutputsHeld ? .outputsHeld : .powerCut) }
+        guard !loop.isRunning else { return }
         loop.start(restoring: isMemoryKept ? loop.bms.snapshot : nil)
         if !isMemoryKept { checker.forgetMemory() }
       case .bmsTemperature(let celsius):
