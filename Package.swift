@@ -86,7 +86,8 @@ let package = Package(
     .executableTarget(
       name: "vecan-random-days",
       dependencies: [
-        "BatterySimulator", "RandomDays", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     // Counts requests for memory; nothing but the benchmark links it.

@@ -1,6 +1,8 @@
 import ArgumentParser
+import BMSCore
 import BatterySimulator
 import Foundation
+import MonotonicTime
 import RandomDays
 
 // The campaign of random days: `Tests/random-days` builds and runs it.
@@ -20,9 +22,11 @@ struct RandomDaysCommand: ParsableCommand {
   @Option(help: "Where the files of broken days go.") var output = ".build/random-days"
   @Option(help: "Every so many days one is run twice and compared to the bit; 0 never.") var twice = 10
   @Option(help: "Stop after so many broken days.") var mostBroken = 20
+  @Option(help: "Print every step from this second on, of one day.") var trace: Double?
   @Flag(help: "Leave broken days as they are.") var asIs = false
 
   func run() throws {
+    if let trace { return printSteps(from: trace) }
     var tally = DayTally()
     var broken: [Invariant: Int] = [:]
     var brokenDays = 0
@@ -59,6 +63,20 @@ struct RandomDaysCommand: ParsableCommand {
     }
     say("\(done - brokenDays) passed, \(brokenDays) failed")
     if brokenDays > 0 { throw ExitCode(1) }
+  }
+
+  private func printSteps(from second: Double) {
+    let result = DayPlan.random(seed: seed).run { _, _, loop in
+      let seconds = (loop.now - .origin).seconds
+      guard seconds >= second else { return }
+      let outputs = loop.outputs
+      let cells = "\(outputs.lowestCell?.value ?? .nan)..\(outputs.highestCell?.value ?? .nan) V"
+      say(
+        "\(seconds) \(outputs.mode) \(outputs.contactorPhase) \(outputs.voltage ?? .nan) V, \(outputs.current ?? .nan) A, "
+          + "cells \(cells), ATC \(outputs.chargeReason.rule), ATD \(outputs.dischargeReason.rule), "
+          + outputs.alarms.map { "\($0)" }.joined(separator: " "))
+    }
+    for found in result.breaks { say("\(found)") }
   }
 
   private func write(_ plan: DayPlan, _ found: InvariantBreak?, _ number: UInt64) throws {
