@@ -77,6 +77,12 @@ public struct PlannedSetting: Sendable, Hashable {
   public var setting: Setting
   /// Its value in the unit of its row.
   public var value: Double
+
+  /// A setting with its value.
+  public init(setting: Setting, value: Double) {
+    self.setting = setting
+    self.value = value
+  }
 }
 
 /// An alternator.
@@ -85,6 +91,12 @@ public struct PlannedAlternator: Sendable, Hashable {
   public var rating: Double
   /// Whether ATC stops it; otherwise nothing does.
   public var obeys: Bool
+
+  /// An alternator of this rating, amperes.
+  public init(rating: Double, obeys: Bool) {
+    self.rating = rating
+    self.obeys = obeys
+  }
 }
 
 /// A load.
@@ -93,6 +105,12 @@ public struct PlannedLoad: Sendable, Hashable {
   public var power: Double
   /// Whether ATD switches it.
   public var obeys: Bool
+
+  /// A load of this power, watts.
+  public init(power: Double, obeys: Bool) {
+    self.power = power
+    self.obeys = obeys
+  }
 }
 
 /// Something that happens.
@@ -103,6 +121,13 @@ public struct DayEvent: Sendable, Hashable {
   public var lasting: Int?
   /// What.
   public var action: DayAction
+
+  /// Something that happens at this second, for so many seconds or for good.
+  public init(at: Int, lasting: Int? = nil, action: DayAction) {
+    self.at = at
+    self.lasting = lasting
+    self.action = action
+  }
 }
 
 /// What can happen.
