@@ -57,11 +57,14 @@ public struct BMSDevice: Sendable {
   ///   - stored: what an earlier run left of the node.
   ///   - changed: what an earlier run was told over the bus; it counts before the configuration.
   ///   - snapshot: what an earlier run left of the core; nil for a first start.
+  ///   - unseen: how long ago it left that; nil when nobody knows, which is the worst case.
+  ///   - afterUpdate: whether another version of the program left it (R26).
   ///   - randomSeed: anything that differs between devices and runs.
   ///   - now: the present.
   public init(
     configuration: DeviceConfiguration, stored: StoredNode = StoredNode(), changed: ChangedSettings = ChangedSettings(),
-    snapshot: Snapshot? = nil, randomSeed: UInt64, at now: Instant
+    snapshot: Snapshot? = nil, unseenFor unseen: TimeSpan? = nil, afterUpdate: Bool = false, randomSeed: UInt64,
+    at now: Instant
   ) {
     let identity = configuration.identity
     self.identity = identity
@@ -102,7 +105,7 @@ public struct BMSDevice: Sendable {
     }
     core = BMS(
       settings: settings, wiring: configuration.wiring, fuseNames: changed.fuseNames ?? configuration.fuseNames,
-      restoring: snapshot)
+      restoring: snapshot, unseenFor: unseen, afterUpdate: afterUpdate)
     mapping = InputMapping(configuration: configuration)
     usesBatteryFrames = configuration.usesBatteryFrames
     mapping.apply(settings)
@@ -258,8 +261,9 @@ public struct BMSDevice: Sendable {
   /// What was asked of the registers, and what became of it.
   public var registerStatistics: RegisterServer.Statistics { mapping.server.statistics }
 
-  /// What a restart must not forget of the core.
-  public var snapshot: Snapshot { core.snapshot }
+  /// What a restart must not forget of the core; nil while what was stored is lost. A new state would hide that at the
+  /// next start (R29).
+  public var snapshot: Snapshot? { mapping.inputs.areSettingsLost ? nil : core.snapshot }
 
   // MARK: Inside
 

@@ -45,11 +45,21 @@ struct Daemon {
       logger.critical(
         "\(error): charge and discharge stay forbidden (E-B119); restore the file, or delete it and start again")
     }
+    let restored = RestoredState(from: StateStore(directory: configuration.stateDirectory), at: .now())
+    for line in restored.lines { logger.log(level: line.level, "\(line.text)") }
+    if restored.isLost { changed.areLost = true }
     var device = configuration.device
     if device.identity.uniqueNumber == nil { device.identity.uniqueNumber = MachineIdentity.uniqueNumber() }
+    let keeper: StateKeeper
+    do {
+      keeper = try StateKeeper(store: StateStore(directory: configuration.stateDirectory), logger: logger)
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
     let service = EngineService(
-      device: device, stored: stored, store: store, changed: changed, settings: settings, logger: logger,
-      transport: transport, notifier: ServiceNotifier(),
+      device: device, stored: stored, store: store, changed: changed, settings: settings, restored: restored,
+      keeper: keeper, logger: logger, transport: transport, notifier: ServiceNotifier(),
       interface: interface)
     let group = ServiceGroup(
       configuration: .init(

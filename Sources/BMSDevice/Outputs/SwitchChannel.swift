@@ -112,10 +112,20 @@ struct SwitchChannel: Sendable {
   /// for its time.
   mutating func want(_ isOn: Bool, at now: Instant) {
     guard changed == nil || isOn != isWanted else { return }
+    let isTakenOver = changed == nil && isOn && carriesCurrent && reading == .value(true)
     isWanted = isOn
     changed = now
     isConfirmed = false
     begin()
+    if isTakenOver { takeOver(at: now) }
+  }
+
+  /// After a restart, a main switch that is on and stays on (R24) is not commanded: should it have opened since its module
+  /// said so, the command would close it without a pre-charge. Repetitions for a module that waits for them go on.
+  private mutating func takeOver(at now: Instant) {
+    commanded = now
+    lastSent = now
+    isConfirmed = true
   }
 
   /// What the module says that the switch is.

@@ -89,11 +89,11 @@ struct Switchboard: Sendable {
     takeAnswers(&mapping, at: now)
     for index in outputs.indices {
       let role = outputs[index].role
+      if let bank = mapping.readBack(of: role) { outputs[index].channel.read(bank.reading, at: bank.taken) }
       // After a restart a contactor is left as it is until its feedback was heard (R24).
       if !(decided.contactorIsLeft && outputs[index].channel.carriesCurrent) {
         outputs[index].channel.want(Self.wanted(role, decided), at: now)
       }
-      if let bank = mapping.readBack(of: role) { outputs[index].channel.read(bank.reading, at: bank.taken) }
       let sender = mapping.state(of: role)
       outputs[index].channel.evaluate(sender)
       if case .heard = sender { outputs[index].channel.judge(at: now) }

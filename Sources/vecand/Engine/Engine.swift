@@ -134,6 +134,7 @@ final class Engine {
     if now >= nextStatus {
       nextStatus = now + statusInterval
       report(.status(device.status(at: now), transport.link))
+      if let snapshot = device.snapshot { report(.state(snapshot)) }
     }
     let forged = transport.counters.errorFramesForged
     if forged != reportedForged, now >= nextForgedReport {
@@ -159,6 +160,7 @@ final class Engine {
     send()
     flush()
     reportEvents(at: transport.now)
+    if let snapshot = device.snapshot { report(.state(snapshot)) }
   }
 
   /// Nothing is left closed behind: nobody would open it. ATC goes first, the contactor follows 2 s later (R76).

@@ -16,6 +16,8 @@ enum EngineReport: Sendable {
   case forgedErrorFrames(UInt64)
   /// What a restart must not forget changed.
   case stored(StoredNode)
+  /// What a restart must not forget of the core, about once a second.
+  case state(Snapshot)
   /// How things are, about once a second.
   case status(DeviceStatus, LinkState)
   /// The engine has left the bus and ended.

@@ -12,6 +12,8 @@ struct EngineService: Service {
   let store: NodeStore
   let changed: ChangedSettings
   let settings: SettingsStore
+  let restored: RestoredState
+  let keeper: StateKeeper
   let logger: Logger
   /// Handed over to the engine's thread, which is the only one to use it from then on.
   nonisolated(unsafe) let transport: any CANTransport
@@ -31,11 +33,14 @@ struct EngineService: Service {
     let device = device
     let stored = stored
     let changed = changed
+    let restored = restored
+    keeper.start()
     EngineThread.start(named: "vecand-engine") {
       let engine = Engine(
         transport: transport,
         device: BMSDevice(
-          configuration: device, stored: stored, changed: changed, randomSeed: UInt64.random(in: .min ... .max),
+          configuration: device, stored: stored, changed: changed, snapshot: restored.snapshot,
+          unseenFor: restored.unseen, afterUpdate: restored.isUpdated, randomSeed: UInt64.random(in: .min ... .max),
           at: transport.now),
         mailbox: mailbox, report: { continuation.yield($0) })
       engine.run()
@@ -48,6 +53,7 @@ struct EngineService: Service {
       notifier.stopping()
       mailbox.post(.shutDown)
     }
+    keeper.finish()
   }
 
   private func handle(_ report: EngineReport, _ log: inout EventLog) {
@@ -65,6 +71,7 @@ struct EngineService: Service {
       } catch {
         logger.error("\(error); settings that were changed over the bus will not survive a restart")
       }
+    case .state(let snapshot): keeper.offer(snapshot)
     case .status(let status, let link): notifier.status(status, link)
     case .link(let event) where event.state == .up:
       for line in InterfaceCheck.lines(interface) { logger.log(level: line.level, "\(line.text)") }

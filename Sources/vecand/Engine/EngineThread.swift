@@ -1,6 +1,7 @@
 import Glibc
 
-/// A thread of its own for the engine: the cooperative pool of Swift's tasks makes no promise about when it runs.
+/// A thread of its own, for the engine and for who waits for a card: the cooperative pool of Swift's tasks makes no promise
+/// about when it runs, and whoever blocks one of its threads blocks the others' work.
 enum EngineThread {
   /// Starts a detached thread that runs `body`.
   static func start(named name: String, _ body: @escaping @Sendable () -> Void) {

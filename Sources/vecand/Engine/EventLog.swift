@@ -190,7 +190,7 @@ struct EventLog {
         \(count) error frames since the start were written by a program on this machine and not believed; find it \
         (candump -e -x shows them as TX) and stop it, or give it an interface of its own
         """)
-    case .status, .stored: break
+    case .status, .stored, .state: break
     case .ended: logger.notice("left the bus")
     }
   }
