@@ -46,6 +46,11 @@ let package = Package(
       name: "BMSDevice",
       dependencies: ["BMSCore", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
 
+    .target(
+      name: "SimulatedDevices",
+      dependencies: ["BatterySimulator", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"],
+      swiftSettings: strict),
+
     // Text files in.
     .target(
       name: "TOMLReading", dependencies: ["BMSCore", .product(name: "TOMLKit", package: "TOMLKit")],
@@ -71,8 +76,8 @@ let package = Package(
     .executableTarget(
       name: "vecanctl",
       dependencies: [
-        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "Scenario", "SocketCAN", "VECan",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "BatterySimulator", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "Scenario", "SimulatedDevices",
+        "SocketCAN", "VECan", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict,
       linkerSettings: packed),
@@ -121,6 +126,12 @@ let package = Package(
       name: "BMSCoreTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"], swiftSettings: strict),
     .testTarget(
       name: "BatterySimulatorTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SimulatedDevicesTests",
+      dependencies: [
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "MonotonicTime", "NMEA2000", "SimulatedDevices", "VECan",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "RandomDaysTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays"],

@@ -28,6 +28,23 @@ public struct Commands: Sendable, Hashable {
   public init() {}
 }
 
+/// What a charger or an inverter was told itself, over a link of its own, instead of what is told to all.
+public struct LinkOrder: Sendable, Hashable {
+  /// Volts that a charger may regulate to; nil stops it.
+  public var voltage: Double?
+  /// The most it may give or take, amperes; 0 stops it.
+  public var current: Double
+
+  /// An order.
+  public init(voltage: Double? = nil, current: Double) {
+    self.voltage = voltage
+    self.current = current
+  }
+
+  /// Nobody tells it anything any more.
+  public static let stop = LinkOrder(current: 0)
+}
+
 /// A charger that follows CVL and CCL with lag.
 public struct Charger: Sendable, Hashable {
   /// The most it can give, amperes.
@@ -46,6 +63,9 @@ public struct Charger: Sendable, Hashable {
   public var obeys = true
   /// What it regulates to without commands, volts.
   public var ownVoltage = 14.2
+  /// What its link tells it. Then neither ``Commands`` nor the ATC contact count: who gives the order has the cycle and the
+  /// time-out, and what is left here is the ramp.
+  public var link: LinkOrder?
   /// What it gives now, amperes.
   public internal(set) var current = 0.0
   /// Energy that it gave, joules.
@@ -66,6 +86,13 @@ public struct Charger: Sendable, Hashable {
       setVoltage = ownVoltage
       line.setVoltage = ownVoltage
       line.most = min(rating * availability, current + ramp * seconds)
+      return line
+    }
+    if let link {
+      setVoltage = link.voltage ?? 0
+      setCurrent = setVoltage > 0 ? max(link.current, 0) : 0
+      line.setVoltage = setVoltage
+      line.most = max(min(rating * availability, setCurrent, current + ramp * seconds), 0)
       return line
     }
     silence = commands.areFresh ? 0 : silence + seconds

@@ -364,6 +364,15 @@ public struct ClosedLoop: Sendable {
 
   // MARK: Events
 
+  /// One step of the plant alone, commanded by somebody else: a BMS in another process, over a bus. The loop's own must
+  /// have been stopped. Nothing happens when the step is not above zero.
+  public mutating func advance(by span: TimeSpan, under commands: Commands) {
+    guard !isRunning, span > .zero else { return }
+    now += span
+    self.commands = commands
+    plant.step(commands, seconds: span.seconds)
+  }
+
   /// Begins a fault of the plant.
   public mutating func begin(_ fault: Fault) {
     plant.begin(fault)

@@ -69,6 +69,8 @@ public struct Inverter: Sendable, Hashable {
   public var lockoutVoltage = 9.3
   /// Whether it obeys DCL; ATD always stops it.
   public var obeys = true
+  /// What its link tells it, of which the current counts; then the limit of ``Commands`` does not.
+  public var link: LinkOrder?
   /// What it takes now, amperes.
   public internal(set) var current = 0.0
   /// Energy that it took, joules.
@@ -90,7 +92,10 @@ public struct Inverter: Sendable, Hashable {
     if volts < lockoutVoltage { isLockedOut = true } else if volts > lockoutVoltage * 1.1 { isLockedOut = false }
     silence = commands.areFresh ? 0 : silence + seconds
     untilLoop -= seconds
-    if untilLoop <= 0, commands.areFresh {
+    if let link {
+      silence = 0
+      limit = max(link.current, 0) * volts
+    } else if untilLoop <= 0, commands.areFresh {
       untilLoop = max(untilLoop + loop, 0)
       limit = commands.dischargeCurrent > 0 ? (commands.dischargeCurrent + sources) * volts : 0
     }

@@ -23,6 +23,14 @@ enum EventKind: String, CaseIterable, Sendable {
   case bmsTemperature = "bms_temperature"
   case note
 
+  /// Whether it is done to the plant and not to the BMS.
+  var isOfPlant: Bool {
+    switch self {
+    case .fault, .endFault, .load, .inverter, .charger, .alternator, .note: true
+    case .mode, .remote, .settings, .stateOfCharge, .synchronise, .clearHistory, .restart, .bmsTemperature: false
+    }
+  }
+
   /// Whether `for` takes it back.
   var isReversible: Bool {
     switch self {
@@ -64,9 +72,10 @@ extension Scenario {
       }
     } else if let action {
       for time in times {
-        events.append(TimedEvent(at: time, text: action.text, effect: action.effect))
+        let isOfPlant = kind?.isOfPlant ?? true
+        events.append(TimedEvent(at: time, text: action.text, isOfPlant: isOfPlant, effect: action.effect))
         if let length, let end = action.end, time + length <= clock.duration {
-          events.append(TimedEvent(at: time + length, text: action.endText, effect: end))
+          events.append(TimedEvent(at: time + length, text: action.endText, isOfPlant: isOfPlant, effect: end))
         }
       }
     }

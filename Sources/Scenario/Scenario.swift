@@ -81,6 +81,8 @@ public struct Scenario: Sendable {
     var text: String
     /// A profile's step is not worth a line.
     var isQuiet = false
+    /// Whether it is done to the plant; else to the BMS, which is not there when the plant runs alone.
+    var isOfPlant = true
     var effect: FaultKind.Effect
   }
 
