@@ -20,6 +20,10 @@ public final class SocketCANPort: CANTransport {
   /// The interface's name.
   public let interface: String
 
+  /// What kind of interface it is, by the kernel's word: "can", "vcan", "slcan"; nil while there is none, and for an
+  /// interface that has no kind.
+  public var kind: String? { facts?.kind }
+
   /// What has passed and what was lost.
   public private(set) var counters = TransportCounters()
 

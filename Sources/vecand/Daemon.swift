@@ -1,5 +1,6 @@
 import ArgumentParser
 import BMSDevice
+import CANBus
 import Logging
 import MonotonicTime
 import NMEA2000
@@ -9,6 +10,8 @@ import SocketCAN
 /// The daemon on a real interface: everything around the engine.
 struct Daemon {
   let configuration: Configuration
+  /// How many times as fast the clock runs; 1 on any interface that is not virtual.
+  var speed = 1.0
   let logLevel: Logger.Level
 
   func run() async throws {
@@ -19,13 +22,7 @@ struct Daemon {
       throw ExitCode.failure
     }
     for remark in configuration.remarks { logger.warning("\(remark)") }
-    let transport: SocketCANPort
-    do {
-      transport = try SocketCANPort(interface: interface)
-    } catch {
-      Report.error("\(error)")
-      throw ExitCode.failure
-    }
+    let transport = try open(interface, logger)
     let store = NodeStore(directory: configuration.stateDirectory)
     var stored = StoredNode()
     do {
@@ -59,12 +56,33 @@ struct Daemon {
     }
     let service = EngineService(
       device: device, stored: stored, store: store, changed: changed, settings: settings, restored: restored,
-      keeper: keeper, logger: logger, transport: transport, notifier: ServiceNotifier(),
+      keeper: keeper, logger: logger, transport: transport, statusInterval: TimeSpan(seconds: speed),
+      notifier: ServiceNotifier(),
       interface: interface)
     let group = ServiceGroup(
       configuration: .init(
         services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
+  }
+
+  private func open(_ interface: String, _ logger: Logger) throws -> any CANTransport {
+    let port: SocketCANPort
+    do {
+      port = try SocketCANPort(interface: interface)
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
+    guard speed != 1 else { return port }
+    // A battery does not follow a clock: on a real bus every time-out would be wrong.
+    guard port.kind == "vcan" || port.kind == "vxcan" else {
+      Report.error(
+        "--speed is for a virtual interface that is there; \(interface) is \(port.kind.map { "of kind \($0)" } ?? "none")"
+      )
+      throw ExitCode.failure
+    }
+    logger.warning("the clock runs \(speed) times as fast: this is a simulation")
+    return AcceleratedTransport(port, speed: speed)
   }
 }

@@ -42,7 +42,10 @@ struct Vecand: AsyncParsableCommand {
   @Flag(help: "Run on a bus in memory with a simulated battery. Needs no CAN, no root and no file.")
   var demo = false
 
-  @Option(help: ArgumentHelp("With --demo: simulated seconds a second, 1 to 1000.", valueName: "factor"))
+  @Option(
+    help: ArgumentHelp(
+      "With --demo, and on a virtual interface beside \"vecanctl simulate\" of the same speed: simulated seconds a second.",
+      valueName: "factor"))
   var speed: Double?
 
   @Option(
@@ -50,8 +53,11 @@ struct Vecand: AsyncParsableCommand {
   var logLevel: Logger.Level = .info
 
   func validate() throws {
-    if speed != nil, !demo { throw ValidationError("--speed goes with --demo.") }
-    if let speed, !(1...1000 ~= speed) { throw ValidationError("--speed is \(speed), expected 1 to 1000.") }
+    let speeds = demo ? 1...1000 : AcceleratedTransport.speeds
+    if let speed, !(speeds ~= speed) {
+      throw ValidationError(
+        "--speed is \(speed), expected 1 to \(Int(speeds.upperBound))\(demo ? "" : " on a virtual interface").")
+    }
     if demo, interface != nil { throw ValidationError("--demo runs on a bus in memory: leave --interface out.") }
   }
 
@@ -65,7 +71,7 @@ struct Vecand: AsyncParsableCommand {
       return
     }
     let configuration = try loadConfiguration()
-    try await Daemon(configuration: configuration, logLevel: logLevel).run()
+    try await Daemon(configuration: configuration, speed: speed ?? 1, logLevel: logLevel).run()
   }
 
   private func check(_ file: String) throws {

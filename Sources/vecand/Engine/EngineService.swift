@@ -17,6 +17,8 @@ struct EngineService: Service {
   let logger: Logger
   /// Handed over to the engine's thread, which is the only one to use it from then on.
   nonisolated(unsafe) let transport: any CANTransport
+  /// A second of real time.
+  let statusInterval: TimeSpan
   let notifier: ServiceNotifier
   /// The interface's name, to ask the kernel about it.
   let interface: String
@@ -35,6 +37,7 @@ struct EngineService: Service {
     let changed = changed
     let restored = restored
     keeper.start()
+    let statusInterval = statusInterval
     EngineThread.start(named: "vecand-engine") {
       let engine = Engine(
         transport: transport,
@@ -42,7 +45,7 @@ struct EngineService: Service {
           configuration: device, stored: stored, changed: changed, snapshot: restored.snapshot,
           unseenFor: restored.unseen, afterUpdate: restored.isUpdated, randomSeed: UInt64.random(in: .min ... .max),
           at: transport.now),
-        mailbox: mailbox, report: { continuation.yield($0) })
+        mailbox: mailbox, statusInterval: statusInterval, report: { continuation.yield($0) })
       engine.run()
       continuation.finish()
     }
