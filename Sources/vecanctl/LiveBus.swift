@@ -12,7 +12,8 @@ struct InterfaceOption: ParsableArguments {
 /// An interface, open for a command, until somebody stops the command.
 struct LiveBus {
   let port: SocketCANPort
-  private let wakeup: Wakeup
+  /// Ends a wait: for Ctrl-C, and for who has something to be done.
+  let wakeup: Wakeup
   private var frames: [ReceivedFrame] = []
   private var reportedDrops: UInt64 = 0
   private var nextDropReport = Instant.origin

@@ -1,12 +1,27 @@
 import ArgumentParser
+import CANBus
 import MonotonicTime
 import Scenario
+import SimulatedDevices
+import SocketCAN
 
 struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Runs a battery, its chargers and loads, faults and the BMS in virtual time.",
+    abstract: "Runs a battery with chargers, loads and faults: as devices on a bus, or with the BMS in virtual time.",
     discussion: """
-      Reads scenario files, runs each, prints what happened with the reasons that the BMS gives, and judges the \
+      With --interface the plant is a system of devices on a bus, for a vecand beside it: battery monitor, cells, \
+      switching module, chargers, inverters and a GX-like coordinator, each with its own NAME and address. \
+      Config/simulator.toml is \
+      the wiring for it. What happens is printed as a time line. Lines typed meanwhile do things to it; "help" lists them. \
+      Expectations in the file and its events for the BMS are left out; without a file there is a boat with a sunny week.
+
+      Example: vecanctl simulate --interface vcan0                 and vecand --config Config/simulator.toml
+      Example: vecanctl simulate --interface vcan0 --speed 60      and vecand --config Config/simulator.toml --speed 60
+
+      --speed makes the clock run so many times as fast, on a virtual interface only. Every program on the bus needs the \
+      same speed: all time-outs shorten with it, the machine's own delays do not.
+
+      With --offline it runs in virtual time with the BMS inside. It reads scenario files, runs each, prints what happened with the reasons that the BMS gives, and judges the \
       expectations in the file. The format is described in Tests/Scenarios/README.md.
 
       What repeats itself is told three times and then counted; --all tells everything.
@@ -24,6 +39,24 @@ struct Simulate: ParsableCommand {
 
   @Flag(help: "In virtual time, without a bus.")
   var offline = false
+
+  @Option(name: .shortAndLong, help: "As devices on this CAN interface.")
+  var interface: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --interface: simulated seconds a second, 1 to 200, virtual buses only.", valueName: "factor"))
+  var speed: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --interface: where the coordinator reads limits, registers or 11-bit.", valueName: "place"))
+  var limits: LimitsPlace = .registers
+
+  @Option(
+    help: ArgumentHelp(
+      "With --interface: how often it tells how things stand, in simulated time.", valueName: "seconds"))
+  var status = 60.0
 
   @Option(
     parsing: .upToNextOption, help: ArgumentHelp("The scenario files.", valueName: "file"), completion: .file())
@@ -57,8 +90,15 @@ struct Simulate: ParsableCommand {
   var brief = false
 
   func validate() throws {
-    guard offline else {
-      throw ValidationError("Only --offline is there: the plant as devices on a bus is not.")
+    if offline == (interface != nil) {
+      throw ValidationError("Give one of --interface NAME, for devices on a bus, and --offline.")
+    }
+    if interface != nil {
+      try validateBus()
+      return
+    }
+    guard speed == nil else {
+      throw ValidationError("--speed goes with --interface: --offline is as fast as it can be.")
     }
     guard !scenario.isEmpty else { throw ValidationError("--scenario FILE is missing.") }
     guard scenario.count == 1 || (trace == nil && plot == nil) else {
@@ -78,7 +118,22 @@ struct Simulate: ParsableCommand {
     }
   }
 
+  private func validateBus() throws {
+    guard scenario.count <= 1 else { throw ValidationError("--interface takes one scenario.") }
+    if let speed, !(AcceleratedTransport.speeds ~= speed) {
+      throw ValidationError("--speed is \(speed), expected 1 to 200.")
+    }
+    guard status >= 0.1, status.isFinite else { throw ValidationError("--status is 0.1 seconds or more.") }
+    guard trace == nil, plot == nil, plotFrom == nil, plotTo == nil else {
+      throw ValidationError("--trace and --plot go with --offline.")
+    }
+  }
+
   func run() throws {
+    if let interface {
+      try runOnBus(interface)
+      return
+    }
     var failures = 0
     for file in scenario {
       do {
@@ -132,6 +187,70 @@ struct Simulate: ParsableCommand {
     return result.isPassed
   }
 
+  // MARK: On a bus
+
+  private func runOnBus(_ interface: String) throws {
+    let bus = try LiveBus(interface)
+    var transport: any CANTransport = bus.port
+    if let speed, speed != 1 {
+      guard bus.port.kind == "vcan" || bus.port.kind == "vxcan" else {
+        throw Failure(
+          "--speed is for virtual buses, and \(interface) is of kind \(bus.port.kind ?? "unknown"): there time is what it is"
+        )
+      }
+      transport = AcceleratedTransport(bus.port, speed: speed)
+    }
+    guard transport.link.carriesFrames else { throw Failure(transport.link.words(interface)) }
+    let file = scenario.first
+    let description = try file.map { try text(of: $0) } ?? DefaultScenario.text
+    let read: Scenario
+    do throws(ScenarioError) {
+      read = try Scenario(text: description, file: file ?? "the default", seed: seed)
+    } catch {
+      throw Failure(error.description)
+    }
+    try simulate(read, on: transport, stoppedBy: bus)
+  }
+
+  private func simulate(_ scenario: Scenario, on transport: some CANTransport, stoppedBy bus: LiveBus) throws {
+    var simulation = BusSimulation(
+      scenario, source: limits == .registers ? .registers : .batteryFrames, statusInterval: TimeSpan(seconds: status),
+      at: transport.now)
+    let typed = TypedLines()
+    typed.start(waking: bus.wakeup)
+    if !json {
+      let labels = simulation.system.labels.joined(separator: ", ")
+      try say("\(scenario.title)\ndevices: \(labels). \"help\" lists commands.\n")
+    }
+    while !StopSignal.isRequested, !simulation.isOver {
+      simulation.turn(on: transport)
+      for line in typed.take() {
+        if let answer = simulation.perform(line, at: transport.now) {
+          try tell(
+            SimulationLine(at: simulation.run.now, source: "typed", text: answer), scenario.clock)
+        }
+      }
+      for line in simulation.takeLines() { try tell(line, scenario.clock) }
+      let reasons = transport.wait(until: simulation.nextDeadline, wakeup: bus.stopDescriptor)
+      if reasons.contains(.wakeup) { bus.wakeup.clear() }
+    }
+  }
+
+  private func tell(_ line: SimulationLine, _ clock: ScenarioClock) throws {
+    guard json else {
+      let source = line.source.map { "\($0): " } ?? ""
+      try say("\(Plain.left(clock.text(line.at), 20))  \(source)\(line.text)\n")
+      return
+    }
+    var object = JSONObject()
+    object.add("time", json: line.at.seconds.decimal(3))
+    object.add("clock", clock.text(line.at))
+    object.add("source", line.source)
+    object.add("text", line.text)
+    for (name, value) in line.figures { object.add(name, json: value.map { $0.decimal(3) } ?? "null") }
+    try say(object.text + "\n")
+  }
+
   private func picture(of scenario: Scenario) throws -> Plot {
     func point(_ words: String?, _ option: String) throws -> TimeSpan? {
       guard let words else { return nil }
@@ -164,6 +283,12 @@ struct Simulate: ParsableCommand {
       throw Failure(error.description)
     }
   }
+}
+
+/// Where a coordinator reads the limits.
+enum LimitsPlace: String, CaseIterable, ExpressibleByArgument {
+  case registers
+  case elevenBit = "11-bit"
 }
 
 /// A run for people and for programs.
