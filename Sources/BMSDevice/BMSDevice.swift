@@ -135,6 +135,9 @@ public struct BMSDevice: Sendable {
     }
   }
 
+  /// Frames for the device were lost before it could take them. Measurements come again; who asked is told to ask again.
+  public mutating func noteLostFrames() { mapping.server.noteLostFrames() }
+
   /// Decides and sends what is due. To be called after each batch of frames and at ``nextDeadline``.
   public mutating func run(at now: Instant) {
     node.tick(at: now)

@@ -45,6 +45,13 @@ public final class InMemoryTransport: CANTransport {
     reports.append(error)
   }
 
+  /// Drops what has arrived until `now` and was not yet taken, as the kernel does when it has no room, and counts it.
+  public func dropArrived(at now: Instant) {
+    var lost: [ReceivedFrame] = []
+    bus.receive(for: node, until: now, into: &lost)
+    counters.kernelDrops += UInt64(lost.count)
+  }
+
   /// Appends what has arrived.
   @discardableResult
   public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {

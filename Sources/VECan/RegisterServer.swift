@@ -8,7 +8,7 @@ public import NMEA2000
 /// - A register that many ask for before its answer leaves is answered once: all of them hear it. So reads need a mark a
 ///   register and no queue, and no burst can overflow it (so does Victron's own library).
 /// - Writes and refusals wait in queues of fixed length. When one is full, everybody is told by one refusal of 0x0002 with
-///   0x8500 (``RefusalCode/overflow``).
+///   0x8500 (``RefusalCode/overflow``); so they are when frames were lost on the way here.
 /// - What is sent to all is a report and never an order; only a read may be sent to all, and then nobody refuses.
 /// - Answers leave at a pace that keeps half of the bus free, however much is asked: limits go between them.
 ///
@@ -171,6 +171,10 @@ public struct RegisterServer: Sendable {
   public mutating func acknowledge(_ id: RegisterID) {
     reply(.report(RegisterMessage(id, value: ShortPayload(littleEndian: 0, count: 0))))
   }
+
+  /// Frames were lost before anybody read them, and requests may have been among them: all are told, as for a request
+  /// that found no room.
+  public mutating func noteLostFrames() { overflow() }
 
   /// Refuses a request.
   public mutating func refuse(_ id: RegisterID, _ code: RefusalCode, to source: UInt8) {

@@ -84,12 +84,16 @@ private final class Stage {
 
   /// Asks the BMS at address 35 for a register.
   func ask(_ id: UInt16, at now: Instant) {
+    say([0x66, 0x99, 0x01, 0x00, UInt8(id & 0xFF), UInt8(id >> 8), 0xFF, 0xFF], at: now)
+  }
+
+  /// Sends bytes of 61184 from address 50 to the BMS at address 35.
+  @discardableResult
+  func say(_ bytes: [UInt8], at now: Instant) -> Bool {
     let identifier = MessageIdentifier(priority: 7, pgn: 61184, source: 50, destination: 35).canIdentifier
-    let message = RegisterMessage.read(RegisterID(id)).message
-    _ = bus.send(
-      .data(
-        CANDataFrame(identifier, CANPayload(littleEndian: UInt64(truncatingIfNeeded: message.payload.bytes), count: 8))),
-      from: node, at: now)
+    let bits = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return bus.send(
+      .data(CANDataFrame(identifier, CANPayload(littleEndian: bits, count: bytes.count))), from: node, at: now)
   }
 
   /// What was said in single frames of 61184.
@@ -189,6 +193,109 @@ struct EngineTests {
     #expect(refusals.count >= 64)
   }
 
+  /// Requests of every kind, and how each is answered. `number` makes those distinct that can be.
+  private static func request(_ number: Int) -> (bytes: [UInt8], answer: [UInt8]) {
+    let low = UInt8(number & 0xFF)
+    let high = UInt8(number >> 8)
+    let value = UInt8(10 + number % 90)
+    return switch number % 8 {
+    case 0: ([0x66, 0x99, 0x01, 0x00, 0x8D, 0xED, 0xFF, 0xFF], [0x66, 0x99, 0x8D, 0xED])
+    // A register that is not there, each another.
+    case 1:
+      ([0x66, 0x99, 0x01, 0x00, low, 0x70 | high, 0xFF, 0xFF], [0x66, 0x99, 0x02, 0x00, low, 0x70 | high, 0x00, 0x80])
+    case 2: ([0x66, 0x99, 0x02, 0x10, value, 0, 0, 0], [0x66, 0x99, 0x02, 0x10])
+    // Out of range, read-only, a block, cut, and one that is echoed.
+    case 3: ([0x66, 0x99, 0x00, 0x10, 0, 0, 0, 0], [0x66, 0x99, 0x02, 0x00, 0x00, 0x10, 0x00, 0x81])
+    case 4: ([0x66, 0x99, 0x90, 0x03, 1, 0, 0, 0], [0x66, 0x99, 0x02, 0x00, 0x90, 0x03, 0x00, 0x81])
+    case 5: ([0x66, 0x99, 0x01, 0x00, 0x90, 0x03, 0xFC, 0xFF], [0x66, 0x99, 0x92, 0x03])
+    case 6: ([0x66, 0x99, 0x01, 0x00, 0x8D, 0xED], [0x66, 0x99, 0x02, 0x00, 0x01, 0x00, 0x00, 0x83])
+    default: ([0x66, 0x99, 0x03, 0x00, low, high, 1, 2], [0x66, 0x99, 0x03, 0x00, low, high, 1, 2])
+    }
+  }
+
+  /// A space of 0 is all at one instant on a bus without a speed; 1,100 µs every second frame of one of 250 kbit/s.
+  @Test(
+    "1,000 requests of every kind in one burst: each is answered or refused, or 0x8500 follows it; CCL 0 within 20 ms",
+    arguments: [0, 1100])
+  func everyKind(space: Int64) throws {
+    let stage = try Stage(bitrate: space == 0 ? 0 : 250_000)
+    let begin = seconds(5)
+    func instant(_ number: Int) -> Instant { begin + .microseconds(Int64(number) * space) }
+    for number in 0..<1000 {
+      stage.script.append(
+        (instant(number), { #expect($0.say(Self.request(number).bytes, at: instant(number)), "the bus takes it") }))
+    }
+    let moment = instant(500)
+    stage.script.append(
+      (
+        moment,
+        {
+          $0.highest = 3.76
+          $0.sendCells(at: moment)
+        }
+      ))
+    stage.script.sort { $0.0 < $1.0 }
+    stage.run(until: seconds(9))
+
+    let said = stage.heard.compactMap { received -> (instant: Instant, bytes: [UInt8])? in
+      guard case .data(let frame) = received.frame, MessageIdentifier(frame.identifier)?.source == 35 else {
+        return nil
+      }
+      return (received.instant, Array(frame.payload))
+    }
+    let overflow: [UInt8] = [0x66, 0x99, 0x02, 0x00, 0x02, 0x00, 0x00, 0x85]
+    let lastOverflow = said.last { $0.bytes == overflow }?.instant
+    var unanswered = 0
+    var answers: [[UInt8]: Int] = [:]
+    for number in 0..<1000 {
+      let answer = Self.request(number).answer
+      let asked = instant(number)
+      let isAnswered = said.contains { $0.instant >= asked && $0.bytes.starts(with: answer) }
+      let isTold = lastOverflow.map { $0 >= asked } ?? false
+      #expect(isAnswered || isTold, "request \(number)")
+      if !isAnswered { unanswered += 1 }
+      answers[answer, default: 0] += 1
+    }
+    // A refusal is for one request. Where fewer were sent, all were told.
+    for (answer, count) in answers where answer.count == 8 {
+      let sent = said.count { $0.instant >= begin && $0.bytes == answer }
+      #expect(sent == count || lastOverflow != nil, "\(answer): \(sent) of \(count)")
+      #expect(sent <= count)
+    }
+    // At half of the bus there is time for nearly every request.
+    if space == 1100 { #expect(unanswered < 200, "\(unanswered)") }
+
+    let zero = try #require(
+      stage.heard.first { received in
+        guard case .data(let frame) = received.frame, frame.identifier == BatteryFrameID.limits else { return false }
+        return received.instant >= moment && frame.payload[2] == 0 && frame.payload[3] == 0
+      })
+    #expect(zero.instant - moment <= .milliseconds(20), "0x351: \((zero.instant - moment).seconds) s")
+    let register = try #require(
+      stage.values(of: .chargeCurrentLimit).first { $0.instant >= moment && $0.number == .value(0) })
+    #expect(register.instant - moment <= .milliseconds(20), "0x0391: \((register.instant - moment).seconds) s")
+  }
+
+  @Test("requests that the kernel had no room for are told to all by 0x8500, and once for many")
+  func dropped() throws {
+    let stage = try Stage(bitrate: 0)
+    for number in 0..<20 {
+      let moment = seconds(5) + .milliseconds(Int64(number))
+      stage.script.append(
+        (
+          moment,
+          {
+            $0.ask(0xED8D, at: moment)
+            $0.transport?.dropArrived(at: moment)
+          }
+        ))
+    }
+    stage.run(until: seconds(7))
+    #expect(try #require(stage.transport).counters.kernelDrops >= 20)
+    let told = stage.payloads.filter { $0 == [0x66, 0x99, 0x02, 0x00, 0x02, 0x00, 0x00, 0x85] }
+    #expect(told.count == 2, "with the first of them, and 100 ms later for the rest")
+  }
+
   @Test("the last words are limits withdrawn, then a claim from the null address")
   func shutDown() throws {
     let stage = try Stage()
@@ -212,5 +319,55 @@ struct EngineTests {
     #expect(during.isEmpty)
     let links = stage.reports.compactMap { if case .link(let event) = $0 { event.state } else { nil } }
     #expect(links == [.up, .down, .up])
+  }
+
+  /// The bus is as full as it gets while a device of the lowest urgency can still speak: noise of 1,600 frames a second
+  /// with priority 6, of which every other is a battery status that the device must read, and all else on top.
+  @Test("on a bus that is 90 % full every high cell is CCL 0 within 20 ms, and no cell frame missed")
+  func fullBus() throws {
+    let stage = try Stage()
+    let span: Int64 = 14
+    for tick in 0..<(span * 100) {
+      let instant = seconds(3) + .milliseconds(tick * 10)
+      stage.script.append(
+        (
+          instant,
+          {
+            $0.bus.flood(8, identifier: .extended(0x19F2_1410), at: instant)
+            $0.bus.flood(8, identifier: .extended(0x19F8_0102), at: instant)
+          }
+        ))
+    }
+    var events: [Instant] = []
+    for event in 0..<(span - 6) {
+      // Not always at the same place of the noise.
+      let high = seconds(5 + event) + .microseconds(event * 373)
+      events.append(high)
+      for (instant, volts) in [(high, 3.76), (high + .milliseconds(500), 3.33)] {
+        stage.script.append(
+          (
+            instant,
+            {
+              $0.highest = volts
+              $0.sendCells(at: instant)
+            }
+          ))
+      }
+    }
+    stage.script.sort { $0.0 < $1.0 }
+    stage.run(until: seconds(3 + span))
+
+    let values = stage.values(of: .chargeCurrentLimit)
+    var times: [TimeSpan] = []
+    for high in events {
+      // Given back a second later at the earliest: until then the limit may already be 0.
+      let zero = values.first { $0.instant >= high && $0.number == .value(0) }
+      let isZero = values.last { $0.instant < high }?.number == .value(0)
+      if !isZero { times.append(try #require(zero).instant - high) }
+    }
+    #expect(times.count >= 4)
+    let worst = try #require(times.max())
+    #expect(worst <= .milliseconds(20), "\(worst.seconds) s")
+    #expect(!stage.reports.contains { if case .losses = $0 { true } else { false } })
   }
 }

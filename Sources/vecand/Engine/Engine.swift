@@ -15,6 +15,8 @@ final class Engine {
   static let flushTime = TimeSpan.milliseconds(500)
   /// How long switches may take to open at shutdown: 2 s of lead, 3 s for the current to fall, and the module's answer.
   static let releaseTime = TimeSpan.seconds(10)
+  /// Askers are told of frames that the kernel had no room for at most so often.
+  static let lossNoticeInterval = TimeSpan.milliseconds(100)
   /// Loss counters are reported at most so often: a flooded bus must not flood the log too.
   static let lossReportInterval = TimeSpan.seconds(10)
 
@@ -30,6 +32,8 @@ final class Engine {
   private var isOnBus = false
   private var reportedLosses = Losses()
   private var nextLossReport = Instant.origin
+  private var noticedDrops: UInt64 = 0
+  private var nextLossNotice = Instant.origin
   private var reportedForged: UInt64 = 0
   private var nextForgedReport = Instant.origin
   private var nextStatus = Instant.origin
@@ -65,11 +69,21 @@ final class Engine {
       received.removeAll(keepingCapacity: true)
       now = transport.receive(into: &received, limit: Self.batchSize)
       for frame in received { device.receive(frame, at: now) }
+      noticeDrops(at: now)
       device.run(at: now)
       if let filters = device.takeFilters() { transport.hear(filters) }
       send()
     } while received.count == Self.batchSize
     reportEvents(at: now)
+  }
+
+  /// A request that the kernel dropped was never seen: nothing else could tell its sender.
+  private func noticeDrops(at now: Instant) {
+    let drops = transport.counters.kernelDrops
+    guard drops != noticedDrops, now >= nextLossNotice else { return }
+    noticedDrops = drops
+    nextLossNotice = now + Self.lossNoticeInterval
+    device.noteLostFrames()
   }
 
   private var nextDeadline: Instant {
