@@ -97,4 +97,66 @@ struct ModuleFrameTests {
     let yambms = try #require(ProductFrame(CANDataFrame(.standard(0x35F), [0, 0, 0x02, 0x04, 0xC8, 0, 0, 0])))
     #expect(yambms.versionText == "2.4")
   }
+
+  /// dvcc-dbus.md A.3: the alarm of each condition by byte and lower bit; its warning is four bytes further.
+  static let places: [(AlarmsFrame.Condition, byte: Int, bit: UInt8)] = [
+    (.general, 0, 0), (.highVoltage, 0, 2), (.lowVoltage, 0, 4), (.highTemperature, 0, 6), (.lowTemperature, 1, 0),
+    (.highChargeTemperature, 1, 2), (.lowChargeTemperature, 1, 4), (.highDischargeCurrent, 1, 6),
+    (.highChargeCurrent, 2, 0), (.contactor, 2, 2), (.shortCircuit, 2, 4), (.internalFailure, 2, 6),
+    (.cellImbalance, 3, 0),
+  ]
+
+  @Test("0x35A: each condition has its byte and bits, as alarm and as warning, read and written; 11 is neither")
+  func alarmTable() throws {
+    #expect(Set(Self.places.map(\.0)) == Set(AlarmsFrame.Condition.allCases))
+    for (condition, byte, bit) in Self.places {
+      var bytes = [UInt8](repeating: 0xAA, count: 8)
+      func read() throws -> AlarmsFrame {
+        let bits = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return try #require(
+          AlarmsFrame(CANDataFrame(.standard(0x35A), CANPayload(littleEndian: bits, count: 8))))
+      }
+      var written = try read()
+      bytes[byte] ^= 3 << bit
+      #expect(try read()[condition] == .alarm)
+      for other in AlarmsFrame.Condition.allCases where other != condition { #expect(try read()[other] == .fine) }
+      written[condition] = .alarm
+      #expect(Array(written.frame.payload) == bytes, "\(condition)")
+      bytes[byte] ^= 3 << bit
+      bytes[byte + 4] ^= 3 << bit
+      #expect(try read()[condition] == .warning)
+      written[condition] = .warning
+      #expect(Array(written.frame.payload) == bytes, "\(condition)")
+      for byte in [byte, byte + 4] { bytes[byte] |= 3 << bit }
+      #expect(try read()[condition] == .unsupported)
+      for byte in [byte, byte + 4] { bytes[byte] &= ~(3 << bit) }
+      #expect(try read()[condition] == .unsupported)
+    }
+  }
+
+  @Test("the layouts of dvcc-dbus.md A.2 as bytes that were put together by hand")
+  func layouts() throws {
+    func frame(_ id: UInt16, _ bytes: CANPayload) -> CANDataFrame { CANDataFrame(.standard(id), bytes) }
+    // CVL 56.8 V, CCL 45.5 A, DCL 120 A, 44 V.
+    let limits = try #require(LimitsFrame(frame(0x351, [0x38, 0x02, 0xC7, 0x01, 0xB0, 0x04, 0xB8, 0x01])))
+    #expect(limits.chargeVoltage == 56.8 && limits.chargeCurrent == 45.5)
+    #expect(limits.dischargeCurrent == 120 && limits.dischargeVoltage == 44)
+    // 54 % by BYD, without hundredths; health 99 %.
+    let charge = try #require(StateOfChargeFrame(frame(0x355, [54, 0, 99, 0, 0, 0])))
+    #expect(charge.stateOfCharge == 54 && charge.stateOfHealth == 99)
+    // 53.21 V, -12.5 A, 21.5 °C.
+    let measured = try #require(MeasurementsFrame(frame(0x356, [0xC9, 0x14, 0x83, 0xFF, 0xD7, 0x00])))
+    #expect(measured.voltage == 53.21 && measured.current == -12.5 && measured.temperature == 21.5)
+    let modules = try #require(ModulesFrame(frame(0x372, [4, 0, 1, 0, 2, 0, 3, 0])))
+    #expect(modules.online == 4 && modules.blockingCharge == 1)
+    #expect(modules.blockingDischarge == 2 && modules.offline == 3)
+    // 3,298 mV, 3,331 mV, 296 K, 299 K.
+    let cells = try #require(CellsFrame(frame(0x373, [0xE2, 0x0C, 0x03, 0x0D, 0x28, 0x01, 0x2B, 0x01])))
+    #expect(cells.lowestVoltage == 3.298 && cells.highestVoltage == 3.331)
+    #expect(cells.lowestTemperature == 23 && cells.highestTemperature == 26)
+    // 100 Wh a step: 123.4 and 100 kWh.
+    let energy = try #require(EnergyFrame(frame(0x378, [0xD2, 0x04, 0, 0, 0xE8, 0x03, 0, 0])))
+    #expect(energy.charged == 123.4 && energy.discharged == 100)
+    #expect(try #require(InstalledCapacityFrame(frame(0x379, [0x20, 0x03]))).capacity == 800)
+  }
 }
