@@ -39,11 +39,14 @@ public enum VoltageWindows {
 }
 
 /// Watches the window. A bank that was inside is given as long as a silent one before it is forbidden, so that one
-/// torn sample opens nothing; before it was inside for the first time nothing is given.
+/// torn sample opens nothing. Nothing is given to a bank that was not inside just before: after a start, and where the
+/// voltage was lost or impossible, the first one decides.
 struct VoltageSupervision: Sendable {
   /// What is in force.
   private(set) var verdict = VoltageVerdict.inside
   private var wasInside = false
+  /// Inside when it was seen last, and seen without a gap since.
+  private var hasGrace = false
   private var outsideFor: TimeSpan?
   private var insideFor: TimeSpan?
 
@@ -53,6 +56,7 @@ struct VoltageSupervision: Sendable {
   mutating func evaluate(_ voltage: Double?, _ parameters: Parameters, elapsed: TimeSpan) {
     guard let voltage else {
       insideFor = nil  // not seen is not inside
+      hasGrace = false
       return
     }
     let now = VoltageWindows.verdict(voltage, nominal: parameters.nominal)
@@ -60,10 +64,11 @@ struct VoltageSupervision: Sendable {
       insideFor = nil
       let outside = outsideFor.map { $0 + elapsed } ?? .zero
       outsideFor = outside
-      if !wasInside || verdict != .inside || outside >= parameters.measurementStale { verdict = now }
+      if !hasGrace || verdict != .inside || outside >= parameters.measurementStale { verdict = now }
       return
     }
     outsideFor = nil
+    hasGrace = true
     if !wasInside {
       // The first good voltage after a start, or after the nominal voltage was changed.
       wasInside = true

@@ -224,6 +224,26 @@ struct VoltageWindowTests {
     #expect(rig.step().chargeAllowed)
   }
 
+  @Test("R205: no 2 s for a voltage that was lost or impossible before it was outside", arguments: [75.01, nil])
+  func afterLoss(before: Double?) {
+    var rig = Rig.resting()
+    rig.voltage = before
+    rig.run(.seconds(3))
+    #expect(rig.out.chargeBlocks == .data && rig.out.dischargeBlocks == .data)
+    rig.voltage = 15.01
+    rig.step()
+    #expect(rig.out.chargeBlocks == .voltageWindow && rig.out.dischargeBlocks == .voltageWindow)
+    rig.voltage = 15
+    rig.step()
+    #expect(!rig.run(.milliseconds(9_900)) { $0.chargeAllowed })
+    #expect(rig.step().chargeAllowed)
+    // Lost and back inside takes no 10 s.
+    rig.voltage = before
+    rig.run(.seconds(3))
+    rig.voltage = 15
+    #expect(rig.step().chargeAllowed)
+  }
+
   @Test("R248: setting the right nominal voltage ends it at once")
   func settingChanged() throws {
     var rig = Rig()
