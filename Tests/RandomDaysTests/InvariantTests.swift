@@ -11,10 +11,10 @@ import Testing
 struct InvariantTests {
   typealias Wrong = (inout Outputs, inout Commands, ClosedLoop) -> Void
 
-  /// An hour of a bank with a charger and a load that both obey, and what happens to it.
+  /// Minutes of a bank with a charger and a load that both obey, and what happens to it.
   private func plan(_ events: [(Int, Int?, DayAction)] = [], _ change: (inout DayPlan) -> Void = { _ in }) -> DayPlan {
     var plan = DayPlan()
-    plan.seconds = 900
+    plan.seconds = 180
     plan.chargers = [40]
     plan.loads = [PlannedLoad(power: 300, obeys: true)]
     plan.events = [DayEvent(at: 30, lasting: nil, action: .load(0, isOn: true))]
@@ -47,7 +47,7 @@ struct InvariantTests {
 
   @Test("a fourth try, and a second one too soon (OD-18)")
   func prechargeTries() {
-    let short = plan([(0, nil, .fault(.busResistance(ohms: 0.01)))])
+    let short = plan([(0, nil, .fault(.busResistance(ohms: 0.01)))]) { $0.seconds = 320 }
     expect(.prechargeTries, short) { _, commands, loop in
       if loop.outputs.contactorPhase == .cooling, seconds(loop).truncatingRemainder(dividingBy: 4) < 1 {
         commands.closesPrecharge = true
@@ -73,7 +73,7 @@ struct InvariantTests {
       outputs.chargeBlocks = []
       commands.allowsCharge = true
     }
-    let full = plan([(60, nil, .fault(.cellCharge(battery: 0, cell: 1, ampereHours: 8)))]) { $0.stateOfCharge = 97 }
+    let full = plan([(60, nil, .fault(.sensorOffset(.cell(battery: 0, cell: 1), by: 0.5)))])
     expect(.charge, full, closed)
     for celsius in [4.0, 51.0] {
       expect(.charge, plan([(60, nil, .fault(.temperature(battery: 0, celsius: celsius)))]), closed)
@@ -94,11 +94,7 @@ struct InvariantTests {
 
   @Test("loads that go at the pre-alarm, without the 30 s (R84)")
   func notice() {
-    let low = plan { plan in
-      plan.stateOfCharge = 5
-      plan.settings = [PlannedSetting(setting: .dischargeFloor, value: 0)]
-      plan.loads = [PlannedLoad(power: 700, obeys: true)]
-    }
+    let low = plan([(60, nil, .fault(.sensorOffset(.cell(battery: 0, cell: 2), by: -0.28)))])
     expect(.notice, low) { outputs, _, loop in
       guard loop.outputs.alarms.contains(.preAlarm) else { return }
       outputs.dischargeBlocks.insert(.lowCell)
@@ -155,6 +151,7 @@ struct InvariantTests {
   func overcurrent() {
     // A large bank, so that no cell is empty first.
     let surge = plan([(60, 120, .fault(.surgeDischarge(amperes: 700)))]) { plan in
+      plan.seconds = 260
       plan.capacity = 2000
       plan.stateOfCharge = 90
     }
@@ -181,7 +178,10 @@ struct InvariantTests {
 
   @Test("error 36 that is not raised (R121)")
   func uncontrolledCurrent() {
-    let load = plan([(60, nil, .stateOfCharge(5))]) { $0.loads = [PlannedLoad(power: 300, obeys: false)] }
+    let load = plan([(60, nil, .stateOfCharge(5))]) { plan in
+      plan.chargers = []
+      plan.loads = [PlannedLoad(power: 300, obeys: false)]
+    }
     expect(.uncontrolledCurrent, load) { outputs, _, _ in outputs.alarms = [] }
   }
 
@@ -225,7 +225,8 @@ struct InvariantTests {
       outputs.chargeAllowed = false
       outputs.limits.chargeCurrent = 0
     }
-    expect(.alarms, plan()) { outputs, _, _ in outputs.events.raised = [] }
+    let cold = plan([(60, nil, .fault(.temperature(battery: 0, celsius: 4)))])
+    expect(.alarms, cold) { outputs, _, _ in outputs.events.raised = [] }
   }
 
   @Test("a state that says running with the contactor open (R22)")

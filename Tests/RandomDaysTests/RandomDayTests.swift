@@ -12,23 +12,23 @@ struct RandomDayTests {
     #expect(DayPlan.random(seed: 7) != DayPlan.random(seed: 8))
   }
 
-  @Test("a few hours of random days break no invariant, and the same day gives the same outputs to the bit")
+  @Test("an hour of random days break no invariant, and the same day gives the same outputs to the bit")
   func short() {
     var tally = DayTally()
-    for seed in UInt64(1)...6 {
+    for seed in UInt64(1)...4 {
       var plan = DayPlan.random(seed: seed)
-      // The same day in an hour: events come closer, times of the core do not.
-      plan.seconds = 3600
-      for index in plan.events.indices { plan.events[index].at /= 24 }
+      // The same day in a quarter of an hour: events come closer, times of the core do not.
+      plan.seconds = 900
+      for index in plan.events.indices { plan.events[index].at /= 96 }
       let result = plan.run()
       #expect(result.breaks.isEmpty, "seed \(seed): \(result.breaks)")
       #expect(plan.run().digest == result.digest, "seed \(seed)")
       tally.add(result.tally)
     }
     // A campaign that exercises nothing would pass too.
-    #expect(tally.closings.contactor >= 6)
-    #expect(tally.closings.charge >= 6)
-    #expect(Alarm.allCases.count - tally.unseenAlarms.count >= 10)
+    #expect(tally.closings.contactor >= 4)
+    #expect(tally.closings.charge >= 4)
+    #expect(Alarm.allCases.count - tally.unseenAlarms.count >= 8)
     #expect(tally.events.count >= 15)
   }
 
@@ -48,7 +48,7 @@ struct RandomDayTests {
       }.breaks.contains { $0.invariant == .charge && $0.found.contains("°C") }
     }
     try #require(breaks(plan))
-    let small = plan.shrunk(budget: 200, while: breaks)
+    let small = plan.shrunk(budget: 60, while: breaks)
     #expect(breaks(small))
     #expect(small.events.count <= 2)
     #expect(small.seconds < 300)
