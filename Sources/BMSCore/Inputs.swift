@@ -39,10 +39,10 @@ public struct CellTable: Sendable {
     /// When it took on this value.
     var changed = Instant.origin
     var validity = Validity.waiting
-    /// ``CellPlace/index``.
-    let index: UInt16
+    let place: CellPlace
 
     /// Takes in a good value; whether it differs from the one before by more than a cell can change.
+    @inline(__always)
     mutating func take(_ new: Double, at instant: Instant) -> Bool {
       let hasJumped = abs(new - value) > Parameters.cellJump && instant - taken <= Parameters.jumpWindow
       if new != value { changed = instant }
@@ -76,12 +76,53 @@ public struct CellTable: Sendable {
   /// Takes in one cell voltage. Values no cell can have (R82: hard range 0...5 V) and not a number are kept out.
   public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
     let slot = slot(of: place)
-    let value = quantised(volts)
-    guard volts.isFinite, Plausible.cellVoltage.contains(value) else {
+    guard let value = CellTable.plausible(volts) else {
       entries[slot].validity = .outOfRange
       return
     }
     if entries[slot].take(value, at: instant) { lastJump = (instant, place) }
+  }
+
+  /// Takes in what one source says of many cells at one instant; nil is a cell that it says nothing of.
+  ///
+  /// The same as one report after the other, in a third of the time: that nobody else holds the table is looked at once.
+  public mutating func report(_ volts: [Double?], of places: [CellPlace], at instant: Instant) {
+    let count = min(volts.count, places.count)
+    var next = CellTable.reportKnown(volts, of: places, count, at: instant, slots, &entries, &lastJump)
+    while next < count {
+      if let volts = volts[next] { report(volts, of: places[next], at: instant) }
+      next += 1
+    }
+  }
+
+  /// Takes in the reports up to the first of a cell that never reported before; its number, or `count`.
+  private static func reportKnown(
+    _ volts: [Double?], of places: [CellPlace], _ count: Int, at instant: Instant, _ slots: [UInt16],
+    _ entries: inout [Entry], _ lastJump: inout (at: Instant, place: CellPlace)?
+  ) -> Int {
+    guard !slots.isEmpty else { return 0 }
+    let volts = volts.span
+    let places = places.span
+    let slots = slots.span
+    var entries = entries.mutableSpan
+    for next in 0..<count {
+      guard let reported = volts[next] else { continue }
+      let slot = slots[places[next].index]
+      guard slot != absent else { return next }
+      guard let value = plausible(reported) else {
+        entries[Int(slot)].validity = .outOfRange
+        continue
+      }
+      if entries[Int(slot)].take(value, at: instant) { lastJump = (instant, places[next]) }
+    }
+    return count
+  }
+
+  /// The voltage as it is kept; nil when no cell can have it.
+  @inline(__always)
+  private static func plausible(_ volts: Double) -> Double? {
+    let value = quantised(volts)
+    return volts.isFinite && Plausible.cellVoltage.contains(value) ? value : nil
   }
 
   /// Takes in a report without a value about one cell.
@@ -105,10 +146,10 @@ public struct CellTable: Sendable {
   }
 
   /// The first cell that goes on reporting and has not changed since.
-  func firstUnchanged(since: Instant, at now: Instant) -> Int? {
+  func firstUnchanged(since: Instant, at now: Instant) -> CellPlace? {
     for entry in entries {
       guard entry.validity == .valid, ageOf(entry.taken, at: now) < Parameters.eventHold else { continue }
-      if entry.changed <= since { return Int(entry.index) }
+      if entry.changed <= since { return entry.place }
     }
     return nil
   }
@@ -123,9 +164,9 @@ public struct CellTable: Sendable {
 
   private mutating func makeEntry(_ index: Int) -> Int {
     if slots.isEmpty { slots = Array(repeating: CellTable.absent, count: CellPlace.count) }
-    let new = entries.firstIndex { $0.index > index } ?? entries.count
-    entries.insert(Entry(index: UInt16(index)), at: new)
-    for moved in new..<entries.count { slots[Int(entries[moved].index)] = UInt16(moved) }
+    let new = entries.firstIndex { $0.place.index > index } ?? entries.count
+    entries.insert(Entry(place: CellPlace(index: index)), at: new)
+    for moved in new..<entries.count { slots[entries[moved].place.index] = UInt16(moved) }
     return new
   }
 }

@@ -115,7 +115,7 @@ struct Judgement: Sendable {
     for index in cells.entries.indices {
       let entry = cells.entries[index]
       guard entry.validity == .valid, ageOf(entry.taken, at: now) < parameters.cellStale else { continue }
-      noteCell(entry.value, Int(entry.index))
+      noteCell(PlacedValue(value: entry.value, place: entry.place))
     }
   }
 
@@ -136,22 +136,23 @@ struct Judgement: Sendable {
     var low = (value: Double.infinity, at: 0)
     var high = (value: -Double.infinity, at: 0)
     var sum = 0.0
-    for at in cells.entries.indices {
-      let entry = cells.entries[at]
-      guard entry.validity == .valid else { return false }
-      oldest = min(oldest, entry.taken)
-      newest = max(newest, entry.taken)
-      sum += entry.value
-      if entry.value < low.value { low = (entry.value, at) }
-      if entry.value > high.value { high = (entry.value, at) }
+    let entries = cells.entries.span
+    for at in 0..<entries.count {
+      guard entries[at].validity == .valid else { return false }
+      let (value, taken) = (entries[at].value, entries[at].taken)
+      if taken < oldest { oldest = taken }
+      if taken > newest { newest = taken }
+      sum += value
+      if value < low.value { low = (value, at) }
+      if value > high.value { high = (value, at) }
     }
     let age = ageOf(oldest, at: now)
     let fresh = min(parameters.cellLate, parameters.cellStale)
     // The newest may be from the future, which counts as never taken.
     guard cellCount > 0, age < fresh, ageOf(newest, at: now) < fresh else { return false }
     cellState.age = max(cellState.age, age)
-    noteCell(low.value, Int(cells.entries[low.at].index))
-    noteCell(high.value, Int(cells.entries[high.at].index))
+    noteCell(PlacedValue(value: low.value, place: entries[low.at].place))
+    noteCell(PlacedValue(value: high.value, place: entries[high.at].place))
     cellSum = sum
     return true
   }
@@ -161,22 +162,13 @@ struct Judgement: Sendable {
       let age = entry.value.isNaN ? TimeSpan.never : ageOf(entry.taken, at: now)
       let fault = judgeReport(entry.validity, age, parameters.cellLate, parameters.cellStale)
       if fault != .none {
-        cellState.worsen(fault, age: age, place: CellPlace(index: Int(entry.index)))
+        cellState.worsen(fault, age: age, place: entry.place)
       } else {
         cellState.age = max(cellState.age, age)
       }
       guard fault.isUsable else { continue }
-      noteCell(entry.value, Int(entry.index))
+      noteCell(PlacedValue(value: entry.value, place: entry.place))
       cellSum += entry.value
-    }
-  }
-
-  private mutating func noteCell(_ value: Double, _ index: Int) {
-    if value < lowestCell?.value ?? .infinity {
-      lowestCell = PlacedValue(value: value, place: CellPlace(index: index))
-    }
-    if value > highestCell?.value ?? -.infinity {
-      highestCell = PlacedValue(value: value, place: CellPlace(index: index))
     }
   }
 

@@ -254,9 +254,9 @@ struct Plausibility: Sendable {
     } else if isStuck(highest, extremes.highest) {
       isStuckNow = true
       place = extremes.highestPlace
-    } else if let index = inputs.cells.firstUnchanged(since: since, at: now) {
+    } else if let unchanged = inputs.cells.firstUnchanged(since: since, at: now) {
       isStuckNow = true
-      place = CellPlace(index: index)
+      place = unchanged
     }
     isCellStuck = isStuckNow
     stuckPlace = place

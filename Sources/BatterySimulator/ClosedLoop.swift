@@ -271,8 +271,8 @@ public struct ClosedLoop: Sendable {
       }
       low = min(low, volts)
       high = max(high, volts)
-      if sensing.isEachCellTold { inputs.cells.report(volts, of: places[index], at: now) }
     }
+    if sensing.isEachCellTold { inputs.cells.report(plant.cellReadings, of: places, at: now) }
     // The extremes speak for all cells: with one unread they are not known.
     if !sensing.isEachCellTold, isComplete {
       inputs.cellExtremes.lowest.report(low, at: now)
