@@ -84,7 +84,8 @@ public struct BMS: Sendable {
   /// A temperature was told once: from then on its loss forbids, required or not.
   private var hasTemperature: Bool
   private var dataLostSince: Instant?
-  private(set) var previous = Outputs()
+  /// What the last step decided; nothing known and nothing allowed before the first.
+  public private(set) var decided = Outputs()
   private(set) var valueTimes = ValueTimes()
   private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
   private var commanded: SynchronisationRecord?
@@ -141,7 +142,7 @@ public struct BMS: Sendable {
       guard percent.isFinite, 0...100 ~= percent else { throw .stateOfChargeOutOfRange(percent) }
       monitor.set(percent, parameters)
       commanded = SynchronisationRecord(
-        cause: .set, before: before, after: percent, voltage: previous.voltage, current: previous.current)
+        cause: .set, before: before, after: percent, voltage: decided.voltage, current: decided.current)
     case .requestMode(let mode, let requester):
       do throws(ModeRefusal) {
         try modes.request(mode, by: requester)
@@ -152,7 +153,7 @@ public struct BMS: Sendable {
     case .synchronise:
       monitor.synchronise(parameters)
       commanded = SynchronisationRecord(
-        cause: .commanded, before: before, after: 100, voltage: previous.voltage, current: previous.current)
+        cause: .commanded, before: before, after: 100, voltage: decided.voltage, current: decided.current)
     }
   }
 
@@ -205,6 +206,12 @@ public struct BMS: Sendable {
 
   /// Decides on the inputs as they are at `now`. A `now` that lies before the last one counts as the last one.
   public mutating func step(_ inputs: borrowing Inputs, at instant: Instant) -> Outputs {
+    decide(inputs, at: instant)
+    return decided
+  }
+
+  /// The same, and leaves it to the caller to look at ``decided``: the outputs are large, and a copy takes its time.
+  public mutating func decide(_ inputs: borrowing Inputs, at instant: Instant) {
     let begin = started ?? instant
     let now = started == nil ? instant : max(instant, last)
     let elapsed = started == nil ? TimeSpan.zero : now - last
@@ -215,9 +222,7 @@ public struct BMS: Sendable {
     let parameters = parameters
     hasCellTable = inputs.cells.expectedCount > 0
     var outputs = Outputs()
-    var taken = Judgement(inputs, parameters, at: now)
-    plausibility.evaluate(&taken, inputs, parameters, at: now, elapsed: elapsed)
-    let judged = taken
+    let judged = judge(inputs, parameters, at: now, elapsed: elapsed)
     isVoltageImpossible = judged.voltageState.fault == .outOfRange
     if judged.temperature != nil { hasTemperature = true }
     reported.evaluate(inputs.battery, at: now, within: parameters.cellStale)
@@ -250,7 +255,7 @@ public struct BMS: Sendable {
       events: &outputs.events)
 
     report(judged, stateOfCharge, inputs, at: now, into: &outputs)
-    outputs.timeToGo = monitor.timeToGo(judged, parameters)
+    outputs.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
 
     let data = dataReason(judged)
     if data == nil {
@@ -292,11 +297,19 @@ public struct BMS: Sendable {
     noteValues(of: &outputs, at: now, isFirst: isFirst)
     outputs.protectiveChange = isProtective(&outputs)
     outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
-    previous = outputs
-    return outputs
+    decided = outputs
   }
 
   /// Only after the protections of this step: no mode can skip them, and what they found decides.
+  /// What of the inputs may be decided on.
+  private mutating func judge(
+    _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+  ) -> Judgement {
+    var judged = Judgement(inputs, parameters, at: now)
+    plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
+    return judged
+  }
+
   private mutating func changeMode(
     _ judged: Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
@@ -309,18 +322,18 @@ public struct BMS: Sendable {
       lowStateOfCharge: protection.dischargeFloor,
       lowestCell: judged.cellState.isUsable ? judged.lowestCell?.value : nil,
       chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
-    if previous.mode != .on, modes.mode == .on { restartContactor() }
+    if decided.mode != .on, modes.mode == .on { restartContactor() }
   }
 
   /// Since when each has its value, for who asks for an explanation.
   private mutating func noteValues(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
-    if isFirst || outputs.mode != previous.mode { valueTimes.mode = now }
-    if isFirst || outputs.state != previous.state { valueTimes.state = now }
-    if isFirst || outputs.contactorCommand != previous.contactorCommand { valueTimes.contactor = now }
-    if isFirst || outputs.prechargeCommand != previous.prechargeCommand { valueTimes.precharge = now }
-    if isFirst || outputs.relayActive != previous.relayActive { valueTimes.relay = now }
-    if isFirst || outputs.statusPattern != previous.statusPattern { valueTimes.statusLED = now }
-    if isFirst || outputs.channelPattern != previous.channelPattern { valueTimes.channelLED = now }
+    if isFirst || outputs.mode != decided.mode { valueTimes.mode = now }
+    if isFirst || outputs.state != decided.state { valueTimes.state = now }
+    if isFirst || outputs.contactorCommand != decided.contactorCommand { valueTimes.contactor = now }
+    if isFirst || outputs.prechargeCommand != decided.prechargeCommand { valueTimes.precharge = now }
+    if isFirst || outputs.relayActive != decided.relayActive { valueTimes.relay = now }
+    if isFirst || outputs.statusPattern != decided.statusPattern { valueTimes.statusLED = now }
+    if isFirst || outputs.channelPattern != decided.channelPattern { valueTimes.channelLED = now }
   }
 
   /// What the second line of defence holds the contactor open for.
@@ -343,22 +356,20 @@ public struct BMS: Sendable {
       protection.lowCell || protection.veryHighTemperature || protection.dischargeFloor || overcurrent.discharge.isOpen
       || plausibility.contradiction == .discharge
     secondLine.evaluate(contacts, judged, protection, isDischargeStopped: isStopped, parameters)
+    let stale = parameters.cellStale
     let switches = (
-      Feedback(inputs.thermalSwitch, at: now, within: parameters.cellStale),
-      Feedback(inputs.secondThermalSwitch, at: now, within: parameters.cellStale)
+      inputs.thermalSwitch.state(at: now, within: stale), inputs.secondThermalSwitch.state(at: now, within: stale)
     )
-    isBusbarHot = switches.0.state == .open || switches.1.state == .open
-    func isOpen(_ feedback: ContactFeedback) -> Bool {
-      Feedback(feedback, at: now, within: parameters.cellStale).state == .open
-    }
-    isSupplyBad = isOpen(inputs.internalSupply)
-    isFanStill = isOpen(inputs.fan) || isOpen(inputs.secondFan)
+    isBusbarHot = switches.0 == .open || switches.1 == .open
+    isSupplyBad = inputs.internalSupply.state(at: now, within: stale) == .open
+    isFanStill =
+      inputs.fan.state(at: now, within: stale) == .open || inputs.secondFan.state(at: now, within: stale) == .open
     var view = ContactorSequence.View()
-    view.feedback = Feedback(inputs.contactorFeedback, at: now, within: parameters.cellStale)
-    view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
-    view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: parameters.cellStale)
+    view.feedback = Feedback(inputs.contactorFeedback, at: now, within: stale)
+    view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: stale)
+    view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
     isFeedbackLost =
-      switches.0.state == .unknown || switches.1.state == .unknown || view.feedback.state == .unknown
+      switches.0 == .unknown || switches.1 == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let isReady = data == nil && window.verdict == .inside
@@ -467,21 +478,22 @@ public struct BMS: Sendable {
   private mutating func permit(
     _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, into outputs: inout Outputs
   ) {
-    let areSettingsLost = inputs.areSettingsLost
-    let shutdown = inputs.shutdown
-    outputs.chargeBlocks = blocks(.charge, data: data, isShutdown: shutdown, areSettingsLost: areSettingsLost)
-    outputs.dischargeBlocks = blocks(.discharge, data: data, isShutdown: shutdown, areSettingsLost: areSettingsLost)
+    (outputs.chargeBlocks, outputs.dischargeBlocks) = blocks(
+      isDataLost: data != nil, isShutdown: inputs.shutdown, areSettingsLost: inputs.areSettingsLost)
     outputs.chargeAllowed = outputs.chargeBlocks.isEmpty
     outputs.dischargeAllowed = outputs.dischargeBlocks.isEmpty
-    outputs.chargeReason = why(outputs.chargeBlocks, .charge, judged, data, outputs.stateOfCharge)
-    outputs.dischargeReason = why(outputs.dischargeBlocks, .discharge, judged, data, outputs.stateOfCharge)
+    explain(outputs.chargeBlocks, .charge, judged, data, outputs.stateOfCharge, in: &outputs.chargeReason)
+    explain(outputs.dischargeBlocks, .discharge, judged, data, outputs.stateOfCharge, in: &outputs.dischargeReason)
   }
 
-  private mutating func why(
-    _ blocks: Blocks, _ direction: CurrentDirection, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?
-  ) -> Reason {
-    guard let block = blocks.first else { return Reason(.allowed) }
-    return reason(block, direction, judged, data: data, stateOfCharge: stateOfCharge)
+  /// In place: to hand a reason on by its fields takes as long as a whole part of the step.
+  private mutating func explain(
+    _ blocks: Blocks, _ direction: CurrentDirection, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?,
+    in explained: inout Reason
+  ) {
+    explained = Reason(.allowed)
+    guard let block = blocks.first else { return }
+    explained = reason(block, direction, judged, data: data, stateOfCharge: stateOfCharge)
   }
 
   private mutating func limit(
@@ -602,11 +614,11 @@ public struct BMS: Sendable {
       let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
       reason.since = isSame && !isFirst ? old.since : now
     }
-    date(&outputs.chargeReason, previous.chargeReason)
-    date(&outputs.dischargeReason, previous.dischargeReason)
-    date(&outputs.chargeVoltageReason, previous.chargeVoltageReason)
-    date(&outputs.chargeCurrentReason, previous.chargeCurrentReason)
-    date(&outputs.dischargeCurrentReason, previous.dischargeCurrentReason)
+    date(&outputs.chargeReason, decided.chargeReason)
+    date(&outputs.dischargeReason, decided.dischargeReason)
+    date(&outputs.chargeVoltageReason, decided.chargeVoltageReason)
+    date(&outputs.chargeCurrentReason, decided.chargeCurrentReason)
+    date(&outputs.dischargeCurrentReason, decided.dischargeCurrentReason)
   }
 
   /// Before the first complete data nothing is "lost" yet: sources are given the time after which they would be stale,
@@ -637,7 +649,7 @@ public struct BMS: Sendable {
     set(.veryHighTemperature, protection.veryHighTemperature)
     set(.lowStateOfCharge, protection.dischargeFloor)
     set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
-    let wasAllowed = previous.dischargeAllowed || previous.alarms.contains(.loadDisconnected)
+    let wasAllowed = decided.dischargeAllowed || decided.alarms.contains(.loadDisconnected)
     set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
     set(.remoteLost, modes.isRemoteLost)
     set(.hardware, contactor.fault == .selfTest)
@@ -657,16 +669,18 @@ public struct BMS: Sendable {
     set(.currentStuck, plausibility.isCurrentStuck)
     set(.currentSign, plausibility.isSignWrong)
     set(.temperatureJump, plausibility.isTemperatureJump)
-    let states = distributors.states
-    set(.distributorALost, states[0] == .communicationLost)
-    set(.distributorBLost, states[1] == .communicationLost)
-    set(.distributorCLost, states[2] == .communicationLost)
-    set(.distributorDLost, states[3] == .communicationLost)
-    for index in states.indices { set(.distributorDuplicate, states[index] == .duplicate) }
-    var blown = distributors.blown
-    while blown != 0 {
-      if let alarm = Alarm.fuse(blown.trailingZeroBitCount + 1) { active.insert(alarm) }
-      blown &= blown - 1
+    if distributors.isAnyThere {
+      let states = distributors.states
+      set(.distributorALost, states[0] == .communicationLost)
+      set(.distributorBLost, states[1] == .communicationLost)
+      set(.distributorCLost, states[2] == .communicationLost)
+      set(.distributorDLost, states[3] == .communicationLost)
+      for index in states.indices { set(.distributorDuplicate, states[index] == .duplicate) }
+      var blown = distributors.blown
+      while blown != 0 {
+        if let alarm = Alarm.fuse(blown.trailingZeroBitCount + 1) { active.insert(alarm) }
+        blown &= blown - 1
+      }
     }
     active.formUnion(inputs.wiringFaults.alarms)
     set(.batteryAlarm, !reported.conditions.isDisjoint(with: .alarms) && !reported.isLost)
@@ -698,8 +712,8 @@ public struct BMS: Sendable {
       judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: requiresTemperature)
 
     outputs.alarms = active
-    outputs.events.raised = active.subtracting(previous.alarms)
-    outputs.events.cleared = previous.alarms.subtracting(active)
+    outputs.events.raised = active.subtracting(decided.alarms)
+    outputs.events.cleared = decided.alarms.subtracting(active)
     guard !active.isEmpty || !outputs.events.cleared.isEmpty else { return }
     for alarm in outputs.events.raised {
       let index = Int(alarm.rawValue)
@@ -778,20 +792,20 @@ public struct BMS: Sendable {
   }
 
   private mutating func isProtective(_ outputs: inout Outputs) -> Bool {
-    if previous.chargeAllowed, !outputs.chargeAllowed { return true }
-    if previous.dischargeAllowed, !outputs.dischargeAllowed { return true }
+    if decided.chargeAllowed, !outputs.chargeAllowed { return true }
+    if decided.dischargeAllowed, !outputs.dischargeAllowed { return true }
     // A limit that slides along its table is in time at the next period.
-    if outputs.limits.chargeCurrent < previous.limits.chargeCurrent,
+    if outputs.limits.chargeCurrent < decided.limits.chargeCurrent,
       outputs.chargeCurrentReason.rule != .nearCellEnd
     {
       return true
     }
-    if outputs.limits.dischargeCurrent < previous.limits.dischargeCurrent,
+    if outputs.limits.dischargeCurrent < decided.limits.dischargeCurrent,
       outputs.dischargeCurrentReason.rule != .nearCellEnd
     {
       return true
     }
-    guard let before = previous.limits.chargeVoltage else { return false }
+    guard let before = decided.limits.chargeVoltage else { return false }
     guard let after = outputs.limits.chargeVoltage else { return true }
     // The end of an absorption lowers CVL too, but protects nothing.
     return after < before

@@ -147,10 +147,8 @@ struct BatteryMonitor: Sendable {
   }
 
   /// Time to the discharge floor (R172-R175).
-  mutating func timeToGo(_ judged: Judgement, _ parameters: Parameters) -> TimeSpan? {
-    guard let current = judged.current, current < Parameters.currentThreshold,
-      let stateOfCharge = stateOfCharge(parameters)
-    else { return nil }
+  mutating func timeToGo(_ current: Double?, _ stateOfCharge: Double?, _ parameters: Parameters) -> TimeSpan? {
+    guard let current, current < Parameters.currentThreshold, let stateOfCharge else { return nil }
     let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
     guard left > 0 else { return .zero }
     guard averageDischarge > 1e-6 else { return TimeSpan(seconds: BatteryMonitor.longestTimeToGo) }

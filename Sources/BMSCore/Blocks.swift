@@ -80,39 +80,46 @@ public struct Blocks: OptionSet, Sendable, Hashable {
   public static let battery = Blocks(.battery)
 
   /// The cause that is named first; nil when there is none.
-  public var first: Block? { Block(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount)) }
+  public var first: Block? {
+    isEmpty ? nil : Block(rawValue: UInt8(truncatingIfNeeded: rawValue.trailingZeroBitCount))
+  }
 }
 
 extension BMS {
-  /// Everything that forbids a direction now.
-  mutating func blocks(_ direction: CurrentDirection, data: Reason?, isShutdown: Bool, areSettingsLost: Bool) -> Blocks
-  {
-    var blocks: Blocks = []
-    func note(_ block: Block, _ holds: Bool) { if holds { blocks.insert(Blocks(block)) } }
-    note(.shutdown, isShutdown)
-    note(.mode, modes.mode != .on)
-    note(.settings, areSettingsLost)
-    note(.update, hasUpdateFailed)
-    note(.supply, isSupplyBad)
-    note(.data, data != nil)
-    note(.voltageWindow, window.verdict != .inside)
-    note(.contradiction, plausibility.contradiction == direction)
-    note(.contactor, modes.mode == .on && !(direction == .charge ? contactor.allowsCharge : contactor.carries))
+  /// Everything that forbids charging and discharging now.
+  mutating func blocks(
+    isDataLost: Bool, isShutdown: Bool, areSettingsLost: Bool
+  ) -> (charge: Blocks, discharge: Blocks) {
+    func note(_ block: Block, _ holds: Bool, in blocks: inout Blocks) { if holds { blocks.insert(Blocks(block)) } }
+    var both: Blocks = []
+    note(.shutdown, isShutdown, in: &both)
+    note(.mode, modes.mode != .on, in: &both)
+    note(.settings, areSettingsLost, in: &both)
+    note(.update, hasUpdateFailed, in: &both)
+    note(.supply, isSupplyBad, in: &both)
+    note(.data, isDataLost, in: &both)
+    note(.voltageWindow, window.verdict != .inside, in: &both)
     // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
-    note(.contactor, isBusbarHot && wiring.contactors == .none)
-    note(.overcurrent, overcurrent[direction].isOpen)
-    note(.battery, reported.forbids(direction))
-    switch direction {
-    case .charge:
-      note(.highCell, protection.highCell)
-      note(.lowTemperature, protection.lowTemperature)
-      note(.highTemperature, protection.highTemperature)
-    case .discharge:
-      note(.lowCell, protection.lowCell)
-      note(.highTemperature, protection.veryHighTemperature)
-      note(.dischargeFloor, protection.dischargeFloor)
-    }
-    return blocks
+    note(.contactor, isBusbarHot && wiring.contactors == .none, in: &both)
+
+    var charge = both
+    note(.contradiction, plausibility.contradiction == .charge, in: &charge)
+    note(.contactor, modes.mode == .on && !contactor.allowsCharge, in: &charge)
+    note(.overcurrent, overcurrent.charge.isOpen, in: &charge)
+    note(.battery, reported.forbids(.charge), in: &charge)
+    note(.highCell, protection.highCell, in: &charge)
+    note(.lowTemperature, protection.lowTemperature, in: &charge)
+    note(.highTemperature, protection.highTemperature, in: &charge)
+
+    var discharge = both
+    note(.contradiction, plausibility.contradiction == .discharge, in: &discharge)
+    note(.contactor, modes.mode == .on && !contactor.carries, in: &discharge)
+    note(.overcurrent, overcurrent.discharge.isOpen, in: &discharge)
+    note(.battery, reported.forbids(.discharge), in: &discharge)
+    note(.lowCell, protection.lowCell, in: &discharge)
+    note(.highTemperature, protection.veryHighTemperature, in: &discharge)
+    note(.dischargeFloor, protection.dischargeFloor, in: &discharge)
+    return (charge, discharge)
   }
 
   /// Why a direction is forbidden by this cause.

@@ -68,12 +68,21 @@ struct Feedback: Sendable, Equatable {
 
   init() {}
 
+  @inline(__always)
   init(_ feedback: ContactFeedback, at now: Instant, within age: TimeSpan) {
     taken = feedback.taken
-    switch feedback.validity {
-    case .unassigned: state = .unassigned
-    case .valid where ageOf(feedback.taken, at: now) < age: state = feedback.isClosed ? .closed : .open
-    case .valid, .waiting, .notAvailable, .sensorError, .outOfRange: state = .unknown
+    state = feedback.state(at: now, within: age)
+  }
+}
+
+extension ContactFeedback {
+  /// What it says now, when its reports count for so long.
+  @inline(__always)
+  func state(at now: Instant, within age: TimeSpan) -> Feedback.State {
+    switch validity {
+    case .unassigned: .unassigned
+    case .valid where ageOf(taken, at: now) < age: isClosed ? .closed : .open
+    case .valid, .waiting, .notAvailable, .sensorError, .outOfRange: .unknown
     }
   }
 }

@@ -93,12 +93,22 @@ struct DistributorSupervision: Sendable {
   /// One bit for each fuse whose state is known.
   private(set) var known: UInt16 = 0
 
+  /// Whether any of them is not absent.
+  private(set) var isAnyThere = false
+
   /// OD-15.
   static let timeout = TimeSpan.seconds(10)
 
-  mutating func step(_ reports: InlineArray<4, DistributorReport>, used: UInt16, mode: Mode, at now: Instant) {
+  mutating func step(
+    _ reports: borrowing InlineArray<4, DistributorReport>, used: UInt16, mode: Mode, at now: Instant
+  ) {
     blown = 0
     known = 0
+    var isAnyHeard = false
+    for index in reports.indices where reports[index].taken != nil { isAnyHeard = true }
+    // A boat without Distributors: what was never heard stays absent.
+    guard isAnyHeard || isAnyThere else { return }
+    defer { noteWhatIsThere() }
     guard mode != .off else {
       // R264, R267: they have no power now; after the restart only those that answer are there.
       states = InlineArray(repeating: .absent)
@@ -125,6 +135,11 @@ struct DistributorSupervision: Sendable {
       blown |= bad
       states[index] = bad == 0 ? .ok : .fuseBlown
     }
+  }
+
+  private mutating func noteWhatIsThere() {
+    isAnyThere = false
+    for index in states.indices where states[index] != .absent { isAnyThere = true }
   }
 
   /// R260, R261.

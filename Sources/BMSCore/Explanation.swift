@@ -85,7 +85,7 @@ struct ValueTimes: Sendable {
 extension BMS {
   /// Why an output or a state is what the last step made it.
   public func explanation(of subject: Explained) -> Explanation {
-    let out = previous
+    let out = decided
     func explain(_ value: String, _ reason: Reason, since: Instant? = nil, alarm: Alarm? = nil) -> Explanation {
       var dated = reason
       if let since { dated.since = since }
@@ -162,25 +162,25 @@ extension BMS {
   }
 
   private var stateReason: Reason {
-    switch previous.state {
+    switch decided.state {
     case .running: Reason(.allowed)
     case .standby: modes.reason
-    case .shutdown: previous.mode == .on ? previous.chargeReason : modes.reason
+    case .shutdown: decided.mode == .on ? decided.chargeReason : modes.reason
     case .contactorCheck, .goingToRun, .precharging, .pending: Reason(contactorRule, .contactor)
     case .waiting, .error:
-      contactor.phase == .failed ? Reason(.contactorFault, .contactor) : previous.chargeReason
+      contactor.phase == .failed ? Reason(.contactorFault, .contactor) : decided.chargeReason
     }
   }
 
   /// Why the contactor is commanded as it is: what keeps it open comes in the order in which it is asked.
   private var contactReason: Reason {
-    if previous.contactorCommand, contactor.phase == .closed { return Reason(.allowed) }
+    if decided.contactorCommand, contactor.phase == .closed { return Reason(.allowed) }
     if contactor.phase == .failed { return Reason(.contactorFault, .contactor) }
-    if previous.mode != .on { return modes.reason }
+    if decided.mode != .on { return modes.reason }
     if isBusbarHot { return Reason(.busbarHot, .contactor) }
     if heldOpen != nil { return Reason(.secondLine, .current) }
     if wiring.contactors == .none { return Reason(.notNeeded) }
-    if let block = previous.chargeBlocks.first, block != .contactor { return previous.chargeReason }
+    if let block = decided.chargeBlocks.first, block != .contactor { return decided.chargeReason }
     return Reason(contactorRule, .contactor)
   }
 }

@@ -153,8 +153,8 @@ struct HistoryKeeper: Sendable {
   private mutating func noteExtremes(_ outputs: inout Outputs) {
     func note(_ value: Double?, _ lowest: inout Double?, _ highest: inout Double?) {
       guard let value else { return }
-      lowest = min(lowest ?? value, value)
-      highest = max(highest ?? value, value)
+      if value < lowest ?? .infinity { lowest = value }
+      if value >= highest ?? -.infinity { highest = value }
     }
     note(outputs.voltage, &history.lowestVoltage, &history.highestVoltage)
     note(outputs.lowestCell?.value, &history.lowestCell, &history.highestCell)

@@ -56,7 +56,7 @@ extension BMS {
 
   /// One item of it.
   public func check(_ item: CheckItem) -> Check {
-    let out = previous
+    let out = decided
     func check(_ verdict: CheckVerdict, _ finding: String, _ advice: String = "") -> Check {
       Check(item: item, verdict: verdict, finding: finding, advice: advice)
     }

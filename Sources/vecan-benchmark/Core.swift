@@ -86,10 +86,10 @@ private struct Desk {
   private var isClosed = false
 
   private mutating func decide() {
-    let outputs = bms.step(inputs, at: now)
-    isClosed = outputs.contactorCommand
-    if outputs.chargeAllowed, outputs.dischargeAllowed { allowed += 1 }
-    checksum += outputs.limits.chargeVoltage ?? 0
+    bms.decide(inputs, at: now)
+    isClosed = bms.decided.contactorCommand
+    if bms.decided.chargeAllowed, bms.decided.dischargeAllowed { allowed += 1 }
+    checksum += bms.decided.limits.chargeVoltage ?? 0
   }
 }
 

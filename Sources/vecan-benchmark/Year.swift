@@ -35,7 +35,6 @@ private struct Boat {
   private var plant: Plant
   private var bms: BMS
   private var inputs = Inputs()
-  private var outputs = Outputs()
   private let places: [CellPlace]
   private var sun: Sun
   private var second = 0
@@ -79,29 +78,27 @@ private struct Boat {
     if let amperes = reading.current { inputs.current.report(amperes, at: now) }
     if let celsius = plant.temperature(ofBattery: 0) { inputs.batteryTemperature.report(celsius, at: now) }
     inputs.contactorFeedback = ContactFeedback(isClosed: reading.contactorClosed, at: now)
-    for index in places.indices {
-      if let volts = plant.cellReadings[index] { inputs.cells.report(volts, of: places[index], at: now) }
-    }
+    inputs.cells.report(plant.cellReadings, of: places, at: now)
 
-    let wasAllowed = outputs.chargeAllowed
-    outputs = bms.step(inputs, at: now)
-    if wasAllowed, !outputs.chargeAllowed { openingsOfATC += 1 }
-    if outputs.events.fullChargeCompleted { fullCharges += 1 }
-    if let percent = outputs.stateOfCharge { lowest = min(lowest, percent) }
+    let wasAllowed = bms.decided.chargeAllowed
+    bms.decide(inputs, at: now)
+    if wasAllowed, !bms.decided.chargeAllowed { openingsOfATC += 1 }
+    if bms.decided.events.fullChargeCompleted { fullCharges += 1 }
+    if let percent = bms.decided.stateOfCharge { lowest = min(lowest, percent) }
 
     var commands = Commands()
-    commands.chargeVoltage = outputs.limits.chargeVoltage
-    commands.chargeCurrent = outputs.limits.chargeCurrent
-    commands.dischargeCurrent = outputs.limits.dischargeCurrent
-    commands.allowsCharge = outputs.chargeAllowed
-    commands.allowsDischarge = outputs.dischargeAllowed
-    commands.closesContactor = outputs.contactorCommand
-    commands.closesPrecharge = outputs.prechargeCommand
+    commands.chargeVoltage = bms.decided.limits.chargeVoltage
+    commands.chargeCurrent = bms.decided.limits.chargeCurrent
+    commands.dischargeCurrent = bms.decided.limits.dischargeCurrent
+    commands.allowsCharge = bms.decided.chargeAllowed
+    commands.allowsDischarge = bms.decided.dischargeAllowed
+    commands.closesContactor = bms.decided.contactorCommand
+    commands.closesPrecharge = bms.decided.prechargeCommand
     plant.step(commands, seconds: 1)
   }
 
   func tell() {
-    let history = bms.history
+    let (history, outputs) = (bms.history, bms.decided)
     let real = plant.bank.stateOfCharge * 100
     print(
       "  \(outputs.state), \(text(plant.batteryVoltage, places: 2)) V, state of charge "
@@ -127,7 +124,7 @@ private struct Boat {
       }
     }
     var value: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in "\(text)\(outputs)\(bms.snapshot)\(bms.history)".utf8 {
+    for byte in "\(text)\(bms.decided)\(bms.snapshot)\(bms.history)".utf8 {
       value = (value ^ UInt64(byte)) &* 0x100_0000_01b3
     }
     return String(value, radix: 16)
