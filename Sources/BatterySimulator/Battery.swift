@@ -172,9 +172,7 @@ public struct Battery: Sendable {
   /// Voltage of one cell at a current, volts; charge positive. No such cell has 0 V.
   public func voltage(ofCell index: Int, at current: Double) -> Double {
     guard cells.indices.contains(index) else { return 0 }
-    let cell = cells[index]
-    return cell.restVoltage + coefficients.hysteresis * state.hysteresis + cell.piece.fast * state.fast
-      + cell.piece.slow * state.slow + current * cell.piece.ohmic
+    return cells[index].voltage(at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)
   }
 
   /// Lets the sensors from `place` on look at its cells; returns the place of the next battery's first cell.
@@ -186,12 +184,12 @@ public struct Battery: Sendable {
     let common = coefficients.hysteresis * state.hysteresis
     let end = place + cells.count
     guard end <= sensors.count, end <= readings.count else { return end }
+    let state = state
+    let cells = cells.span
     var sensors = sensors.mutableSpan
     var readings = readings.mutableSpan
     for index in cells.indices {
-      let piece = cells[index].piece
-      let volts =
-        cells[index].restVoltage + common + piece.fast * state.fast + piece.slow * state.slow + current * piece.ohmic
+      let volts = cells[index].voltage(at: current, state, hysteresis: common)
       readings[place + index] = sensors[place + index].measure(volts, seconds: seconds, random: &random)
     }
     return end
@@ -273,17 +271,25 @@ public struct Battery: Sendable {
     var most = 0
     var top = -Double.infinity
     var bottom = Double.infinity
-    for index in cells.indices {
-      let volts = voltage(ofCell: index, at: current)
-      if volts > top { (most, top) = (index, volts) }
-      bottom = min(bottom, volts)
+    let state = state
+    let common = coefficients.hysteresis * state.hysteresis
+    let wasActive = balancer.isActive
+    do {
+      let cells = cells.span
+      for index in cells.indices {
+        let volts = cells[index].voltage(at: current, state, hysteresis: common)
+        if volts > top { (most, top) = (index, volts) }
+        bottom = min(bottom, volts)
+      }
     }
     let spread = top - bottom
     let isHigh = top > balancer.startVoltage
     balancer.isActive =
       balancer.current > 0 && cells.count > 1
       && (balancer.isActive ? spread >= balancer.stopSpread : isHigh && spread > balancer.startSpread)
-    for index in cells.indices { cells[index].balancing = 0 }
+    if wasActive {
+      for index in cells.indices { cells[index].balancing = 0 }
+    }
     guard balancer.isActive else { return }
     cells[most].balancing = -balancer.current
     guard balancer.method == .shuttle else { return }

@@ -192,6 +192,12 @@ public struct Cell: Sendable, Hashable {
   /// Rest voltage at the surface, volts.
   var restVoltage: Double { piece.base + piece.slope * surface }
 
+  /// Terminal voltage, volts; `hysteresis` is that of all cells of the battery.
+  @inline(__always)
+  func voltage(at current: Double, _ state: Polarisation, hysteresis: Double) -> Double {
+    restVoltage + hysteresis + piece.fast * state.fast + piece.slow * state.slow + current * piece.ohmic
+  }
+
   /// Moves the charge of one step; what a balancer and the cell itself move comes on top. False when the cell left its
   /// piece and must be looked at again.
   @inline(__always)

@@ -277,7 +277,7 @@ public struct Plant: Sendable {
     var before = Load.branch(bypass, at: battery, knee: 1)
     var behind = Load.branch(drain, at: system, knee: 1)
     behind.conductance += busConductance
-    behind += Plant.surgeLine(surge).branch(at: system)
+    if surge > 0 { behind += Plant.surgeLine(surge).branch(at: system) }
     for index in chargers.indices {
       if chargers[index].side == .battery {
         before += chargerLines[index].branch(at: battery)
@@ -312,7 +312,7 @@ public struct Plant: Sendable {
     _ batteryGuess: Double, _ systemGuess: Double, since start: (battery: Double, system: Double), _ seconds: Double
   ) {
     let (battery, system) = (batteryVoltage, systemVoltage)
-    var given = -Plant.surgeLine(surge).branch(at: systemGuess).current(at: system) * system
+    var given = surge > 0 ? -Plant.surgeLine(surge).branch(at: systemGuess).current(at: system) * system : 0
     var taken =
       Load.branch(drain, at: systemGuess, knee: 1).current(at: system) * system
       + Load.branch(bypass, at: batteryGuess, knee: 1).current(at: battery) * battery

@@ -64,12 +64,20 @@ public struct VoltageSensor: Sendable, Hashable {
     didSet { stepsPerVolt = resolution > 0 ? 1 / resolution : 0 }
   }
   /// It samples and shows this often, seconds: what it shows is up to two periods old.
-  public var delay = 0.0
+  public var delay = 0.0 {
+    didSet { noteWhatIsPlain() }
+  }
   /// Share of the samples that are lost.
-  public var dropout = 0.0
+  public var dropout = 0.0 {
+    didSet { noteWhatIsPlain() }
+  }
   /// What is wrong with it.
-  public var fault = SensorFault.none
+  public var fault = SensorFault.none {
+    didSet { noteWhatIsPlain() }
+  }
   private var stepsPerVolt: Double
+  /// It is healthy, loses nothing and shows at once.
+  private var isPlain = true
   private var shown: Double?
   private var sampled: Double?
   private var since = 0.0
@@ -83,11 +91,27 @@ public struct VoltageSensor: Sendable, Hashable {
   /// Lets time pass and takes the true voltage in; returns what it shows, nil when nothing arrives.
   @inline(__always)
   public mutating func measure(_ volts: Double, seconds: Double, random: inout SeededGenerator) -> Double? {
+    guard isPlain else { return measureSlowly(volts, seconds: seconds, random: &random) }
+    let value = inItsSteps(volts)
+    shown = value
+    return value
+  }
+
+  @inline(__always)
+  private func inItsSteps(_ volts: Double) -> Double {
+    let value = volts + offset
+    return resolution > 0 ? inSteps(value, of: resolution, count: value * stepsPerVolt) : value
+  }
+
+  private mutating func noteWhatIsPlain() { isPlain = fault == .none && dropout <= 0 && delay <= 0 }
+
+  private mutating func measureSlowly(
+    _ volts: Double, seconds: Double, random: inout SeededGenerator
+  ) -> Double? {
     guard fault != .lost else { return nil }
     if dropout > 0, random.uniform() < dropout { return nil }
     guard fault == .none else { return shown }
-    var value = volts + offset
-    if resolution > 0 { value = inSteps(value, of: resolution, count: value * stepsPerVolt) }
+    let value = inItsSteps(volts)
     guard delay > 0 else {
       shown = value
       return value
