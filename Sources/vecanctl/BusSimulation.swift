@@ -78,6 +78,12 @@ struct BusSimulation {
     return deadline
   }
 
+  /// The least step of a led clock: fine while contacts move, else what keeps a day short at this speed.
+  func leastStep(_ speed: Double) -> TimeSpan {
+    let isMoving = system.plantInterval(at: start + run.now) < SimulatedSystem.plantInterval
+    return isMoving ? .milliseconds(5) : TimeSpan(seconds: min(max(speed * 0.0005, 0.001), 0.1))
+  }
+
   /// One turn: what came in, what is due, what goes out.
   mutating func turn(on transport: some CANTransport) {
     noteLink(transport)

@@ -18,8 +18,9 @@ struct Simulate: ParsableCommand {
       Example: vecanctl simulate --interface vcan0                 and vecand --config Config/simulator.toml
       Example: vecanctl simulate --interface vcan0 --speed 60      and vecand --config Config/simulator.toml --speed 60
 
-      --speed makes the clock run so many times as fast, on a virtual interface only. Every program on the bus needs the \
-      same speed: all time-outs shorten with it, the machine's own delays do not.
+      --speed makes time up to so many times as fast, on a virtual interface only. This program leads the time and a \
+      vecand with --speed follows it: time moves when both have done what was due, so a slow machine makes the day longer \
+      and nothing late.
 
       With --offline it runs in virtual time with the BMS inside. It reads scenario files, runs each, prints what happened with the reasons that the BMS gives, and judges the \
       expectations in the file. The format is described in Tests/Scenarios/README.md.
@@ -45,7 +46,7 @@ struct Simulate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --interface: simulated seconds a second, 1 to 200, virtual buses only.", valueName: "factor"))
+      "With --interface: simulated seconds a second, 1 to 1000, virtual buses only.", valueName: "factor"))
   var speed: Double?
 
   @Option(
@@ -120,8 +121,8 @@ struct Simulate: ParsableCommand {
 
   private func validateBus() throws {
     guard scenario.count <= 1 else { throw ValidationError("--interface takes one scenario.") }
-    if let speed, !(AcceleratedTransport.speeds ~= speed) {
-      throw ValidationError("--speed is \(speed), expected 1 to 200.")
+    if let speed, !(SharedClock.speeds ~= speed) {
+      throw ValidationError("--speed is \(speed), expected 1 to 1000.")
     }
     guard status >= 0.1, status.isFinite else { throw ValidationError("--status is 0.1 seconds or more.") }
     guard trace == nil, plot == nil, plotFrom == nil, plotTo == nil else {
@@ -198,7 +199,11 @@ struct Simulate: ParsableCommand {
           "--speed is for virtual buses, and \(interface) is of kind \(bus.port.kind ?? "unknown"): there time is what it is"
         )
       }
-      transport = AcceleratedTransport(bus.port, speed: speed)
+      do throws(SocketCANError) {
+        transport = try LeadingTransport(bus.port, speed: speed)
+      } catch {
+        throw Failure(error.description)
+      }
     }
     guard transport.link.carriesFrames else { throw Failure(transport.link.words(interface)) }
     let file = scenario.first
@@ -231,6 +236,7 @@ struct Simulate: ParsableCommand {
         }
       }
       for line in simulation.takeLines() { try tell(line, scenario.clock) }
+      if let leader = transport as? LeadingTransport { leader.leastStep = simulation.leastStep(speed ?? 1) }
       let reasons = transport.wait(until: simulation.nextDeadline, wakeup: bus.stopDescriptor)
       if reasons.contains(.wakeup) { bus.wakeup.clear() }
     }

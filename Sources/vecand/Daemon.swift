@@ -82,7 +82,13 @@ struct Daemon {
       )
       throw ExitCode.failure
     }
-    logger.warning("the clock runs \(speed) times as fast: this is a simulation")
-    return AcceleratedTransport(port, speed: speed)
+    do throws(SocketCANError) {
+      let transport = try FollowingTransport(port)
+      logger.warning("time is that of a simulation, up to \(speed) times as fast")
+      return transport
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
   }
 }

@@ -44,7 +44,7 @@ struct Vecand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --demo, and on a virtual interface beside \"vecanctl simulate\" of the same speed: simulated seconds a second.",
+      "Simulated seconds a second, 1 to 1000: with --demo, or on a virtual interface by the clock of vecanctl simulate.",
       valueName: "factor"))
   var speed: Double?
 
@@ -53,10 +53,10 @@ struct Vecand: AsyncParsableCommand {
   var logLevel: Logger.Level = .info
 
   func validate() throws {
-    let speeds = demo ? 1...1000 : AcceleratedTransport.speeds
+    let speeds = SharedClock.speeds
     if let speed, !(speeds ~= speed) {
       throw ValidationError(
-        "--speed is \(speed), expected 1 to \(Int(speeds.upperBound))\(demo ? "" : " on a virtual interface").")
+        "--speed is \(speed), expected 1 to \(Int(speeds.upperBound)), with --demo or on a virtual interface.")
     }
     if demo, interface != nil { throw ValidationError("--demo runs on a bus in memory: leave --interface out.") }
   }
