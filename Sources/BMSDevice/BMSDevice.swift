@@ -31,10 +31,15 @@ public struct BMSDevice: Sendable {
   let configuredSettings: Settings
   let configuredFuseNames: FuseNames
   private let usesBatteryFrames: Bool
+  /// The 11-bit frames have a bus of their own.
+  private let hasBatteryBus: Bool
+  /// That bus carries frames.
+  private var isBatteryBusUp = false
   private var nextStep: Instant
   /// The core has decided since the outputs were last looked through.
   private var isUnpublished = true
   var events: [DeviceEvent] = []
+  private var decisions = DecisionWatch()
   /// What was told of each role, by its number.
   private var reportedSenders = WiredRole.allCases.map { _ in SenderState.unwired }
   private var keepAliveHeard: Instant?
@@ -108,6 +113,7 @@ public struct BMSDevice: Sendable {
       restoring: snapshot, unseenFor: unseen, afterUpdate: afterUpdate)
     mapping = InputMapping(configuration: configuration)
     usesBatteryFrames = configuration.usesBatteryFrames
+    hasBatteryBus = configuration.hasBatteryBus
     mapping.apply(settings)
     mapping.inputs.areSettingsLost = changed.areLost
     switchboard = Switchboard(configuration: configuration)
@@ -152,7 +158,8 @@ public struct BMSDevice: Sendable {
     for pgn in mapping.requested { publisher.request(pgn, at: now) }
     mapping.requested.removeAll(keepingCapacity: true)
     // Most frames of a bus concern others: they cost no look at what there is to say.
-    if isOnBus, isUnpublished || publisher.nextDeadline <= now {
+    let carries = carries(at: now)
+    if carries, isUnpublished || publisher.nextDeadline <= now {
       publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now)
       outputs.protectiveChange = false
       isUnpublished = false
@@ -179,13 +186,16 @@ public struct BMSDevice: Sendable {
     node.stop(at: now)
   }
 
+  /// The bus of the 11-bit frames carries frames, or carries nothing any more. Neither bus waits for the other.
+  public mutating func batteryBus(isUp: Bool) { isBatteryBusUp = isUp }
+
   /// Withdraws all limits and forbids everything. The frames that say so wait in the outbox; after they are sent,
   /// ``leave(at:)``.
   public mutating func withdraw(at now: Instant) {
     mapping.inputs.shutdown = true
     step(at: now)
     runSwitches(at: now)
-    if isOnBus { publisher.publish(outputs, isUrgent: true, through: &node, at: now) }
+    if carries(at: now) { publisher.publish(outputs, isUrgent: true, through: &node, at: now) }
   }
 
   /// After ``withdraw(at:)``: whether every switch says that it is off, so that nothing is left closed behind.
@@ -201,7 +211,8 @@ public struct BMSDevice: Sendable {
   /// When ``run(at:)`` is due at the latest.
   public var nextDeadline: Instant {
     let deadline = min(node.nextDeadline, nextStep, switchboard.nextDeadline)
-    return isOnBus ? min(deadline, publisher.nextDeadline, mapping.server.nextDeadline) : deadline
+    let published = min(deadline, publisher.nextDeadline)
+    return isOnBus ? min(published, mapping.server.nextDeadline) : published
   }
 
   /// The frames to be sent, in order.
@@ -278,8 +289,33 @@ public struct BMSDevice: Sendable {
     mapping.changed = false
     isUnpublished = true
     nextStep = min(now + Self.stepInterval, outputs.nextDeadline)
-    if !outputs.events.isEmpty { events.append(.core(outputs.events, outputs)) }
+    noteDecisions(at: now)
     node.isOperational = !outputs.alarms.hasAlarm
+  }
+
+  /// What raised an alarm is told with the alarm, or with the decision that it made: once.
+  private mutating func noteDecisions(at now: Instant) {
+    let explanations = decisions.changes(outputs, at: now).map { core.explanation(of: $0) }
+    if !outputs.events.raised.isEmpty {
+      events.append(
+        .raised(
+          outputs.events.raised.map { alarm in
+            let cause = core.record(of: alarm).cause
+            let isTold = explanations.contains {
+              $0.reason.rule == cause?.rule && $0.reason.input == cause?.input && $0.reason.place == cause?.place
+            }
+            return (alarm, isTold ? nil : cause)
+          }))
+    }
+    if !outputs.events.isEmpty { events.append(.core(outputs.events, outputs)) }
+    if !explanations.isEmpty { events.append(.decided(explanations)) }
+  }
+
+  /// What can be sent now; false when nothing can. 11-bit frames need no address, but while they share the bus they wait
+  /// for the claim like everything else.
+  private mutating func carries(at now: Instant) -> Bool {
+    publisher.carry(messages: isOnBus, frames: hasBatteryBus ? isBatteryBusUp && !isSilent : isOnBus, at: now)
+    return publisher.carriesAnything
   }
 
   private mutating func noteNode(at now: Instant) {

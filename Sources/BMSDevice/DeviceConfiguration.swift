@@ -30,6 +30,8 @@ public struct DeviceConfiguration: Sendable {
   public var switchBankInstance: UInt8 = 0
   /// Whether it sends the 11-bit battery frames 0x351...0x35F beside the registers.
   public var sendsBatteryFrames = true
+  /// The 11-bit frames have a bus of their own (a BMS-CAN), and none is sent or heard beside the registers.
+  public var hasBatteryBus = false
 
   /// The names of the Distributors' fuses at start.
   public var fuseNames = FuseNames()

@@ -7,6 +7,10 @@ public import VECan
 public enum DeviceEvent: Sendable {
   /// The node on the bus.
   case node(NodeEvent)
+  /// Alarms were raised, each with what raised it.
+  case raised([(alarm: Alarm, cause: Reason?)])
+  /// Decisions changed, or the rules that make them: with value, rule, cause and what ends it.
+  case decided([Explanation])
   /// The core: alarms, charge cycle, state of charge. With the outputs of that step, for values and reasons.
   case core(StepEvents, Outputs)
   /// The sender of a role came, fell silent, or is not the only one.

@@ -2,7 +2,7 @@ public import MonotonicTime
 
 /// A way to a bus, as the thread that runs the BMS needs it: a real interface, or a bus in memory.
 ///
-/// One thread owns a transport and calls everything on it. Nothing here blocks but ``wait(until:wakeup:)``.
+/// One thread owns a transport and calls everything on it. Nothing here blocks but ``wait(until:wakeup:beside:)``.
 public protocol CANTransport: AnyObject {
   /// The clock that received frames are stamped by. All decisions of one program run use this one clock.
   var now: Instant { get }
@@ -26,7 +26,9 @@ public protocol CANTransport: AnyObject {
   ///
   /// `wakeup` is a file descriptor that another thread makes readable (an eventfd); nil if there is none. Its
   /// owner reads it empty.
-  func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons
+  ///
+  /// `other` is a second transport of the same kind that the same thread owns: what comes there ends the wait, too.
+  func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons
 
   /// The changes of the link since the last call, oldest first; each change once.
   func takeEvents() -> [LinkEvent]
@@ -37,6 +39,11 @@ public protocol CANTransport: AnyObject {
 }
 
 extension CANTransport {
+  /// Waits for this transport alone.
+  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
+    wait(until: deadline, wakeup: wakeup, beside: nil)
+  }
+
   /// Offers what waits in `queue`, until it is empty or the interface refuses. `batch` is scratch space that the caller
   /// keeps, so that nothing is allocated.
   ///

@@ -97,11 +97,14 @@ public final class InMemoryTransport: CANTransport {
   }
 
   /// Lets time pass until the next frame can arrive, at most until `deadline`.
-  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
-    guard reports.isEmpty else { return .frames }
+  public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
+    let second = other as? InMemoryTransport
+    guard reports.isEmpty, second?.reports.isEmpty ?? true else { return .frames }
     var target = deadline
     if let arrival = bus.nextArrival(for: node) { target = min(target, arrival) }
+    if let second, let arrival = second.bus.nextArrival(for: second.node) { target = min(target, arrival) }
     now = max(now, pause(max(now, target)))
+    second?.now = now
     // Whether the descriptor is readable takes a system call to know: the owner is to look.
     var reasons: WakeReasons = wakeup == nil ? [] : .wakeup
     if let arrival = bus.nextArrival(for: node), arrival <= now { reasons.insert(.frames) }

@@ -136,7 +136,7 @@ public final class LeadingTransport: CANTransport {
   public func hear(_ filters: [CANFilter]) { inner.hear(filters) }
 
   /// Lets the followers do what is due now, and when they and the bus are quiet moves time on.
-  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
+  public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
     var reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
     guard reasons.isEmpty else { return reasons }
     let due = ask()
@@ -252,7 +252,7 @@ public final class FollowingTransport: CANTransport {
   }
   public func hear(_ filters: [CANFilter]) { inner.hear(filters) }
 
-  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
+  public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
     if let wakeup, wakeup != watched {
       watch(wakeup)
       watched = wakeup

@@ -184,41 +184,62 @@ public final class SocketCANPort: CANTransport {
   ///
   /// The wait is counted from the last ``receive(into:limit:)`` if that was since the last wait: what the caller did in
   /// between makes it that much longer, and one reading of the clock serves a whole turn.
-  public func wait(until deadline: Instant, wakeup: Int32?) -> WakeReasons {
-    let start = lastLook ?? now
+  public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
+    let second = other as? SocketCANPort
+    // The second of two was looked at after the first: counted from then the wait is no longer than asked for.
+    let start = second?.lastLook ?? lastLook ?? now
     lastLook = nil
+    second?.lastLook = nil
     var end = deadline
-    if socket < 0, let nextOpening { end = min(end, nextOpening) }
+    for port in [self, second] {
+      if let port, port.socket < 0, let opening = port.nextOpening { end = min(end, opening) }
+    }
     let span = max(0, (end - start).nanoseconds)
     var timeout = timespec(tv_sec: time_t(span / 1_000_000_000), tv_nsec: Int(span % 1_000_000_000))
 
     // poll(2) passes over negative descriptors.
-    var descriptors: InlineArray<3, pollfd> = [
+    var descriptors: InlineArray<5, pollfd> = [
       pollfd(fd: socket, events: Int16(POLLIN), revents: 0),
       pollfd(fd: watch.descriptor, events: Int16(POLLIN), revents: 0),
       pollfd(fd: wakeup ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: second?.socket ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: second?.watch.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
     ]
     var list = descriptors.mutableSpan
-    let ready = list.withUnsafeMutableBufferPointer { ppoll($0.baseAddress, 3, &timeout, nil) }
+    let count = second == nil ? 3 : 5
+    let ready = list.withUnsafeMutableBufferPointer { ppoll($0.baseAddress, nfds_t(count), &timeout, nil) }
 
     var reasons: WakeReasons = []
     if ready > 0 {
-      if descriptors[0].revents != 0 {
-        reasons.insert(.frames)
-        // A pending error of the socket would end every later wait at once; asking for it clears it.
-        if Int32(descriptors[0].revents) & POLLIN == 0 {
-          _ = option(SO_ERROR)
-          readInterfaceMessages()
-        }
-      }
-      if descriptors[1].revents != 0 {
-        readInterfaceMessages()
-        reasons.insert(.link)
-      }
+      reasons = handle(socket: descriptors[0].revents, watch: descriptors[1].revents)
       if descriptors[2].revents != 0 { reasons.insert(.wakeup) }
+      if let second { reasons.formUnion(second.handle(socket: descriptors[3].revents, watch: descriptors[4].revents)) }
     }
-    if socket < 0, let nextOpening, now >= nextOpening { open() }
+    reopenIfDue()
+    second?.reopenIfDue()
     return reasons
+  }
+
+  /// What poll(2) said of the two descriptors.
+  private func handle(socket: Int16, watch: Int16) -> WakeReasons {
+    var reasons: WakeReasons = []
+    if socket != 0 {
+      reasons.insert(.frames)
+      // A pending error of the socket would end every later wait at once; asking for it clears it.
+      if Int32(socket) & POLLIN == 0 {
+        _ = option(SO_ERROR)
+        readInterfaceMessages()
+      }
+    }
+    if watch != 0 {
+      readInterfaceMessages()
+      reasons.insert(.link)
+    }
+    return reasons
+  }
+
+  private func reopenIfDue() {
+    if socket < 0, let nextOpening, now >= nextOpening { open() }
   }
 
   /// Lets the kernel pass only these frames on, at most 512 filters.

@@ -22,7 +22,16 @@ struct Daemon {
       throw ExitCode.failure
     }
     for remark in configuration.remarks { logger.warning("\(remark)") }
+    if interface == configuration.batteryBus?.interface {
+      Report.error("\(interface) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
+      throw ExitCode.failure
+    }
+    if speed != 1, let second = configuration.batteryBus?.interface {
+      Report.error("--speed goes with one interface: leave bus.battery_interface = \"\(second)\" out of a simulation")
+      throw ExitCode.failure
+    }
     let transport = try open(interface, logger)
+    let batteryTransport = try configuration.batteryBus.map { try open($0.interface, logger) }
     let store = NodeStore(directory: configuration.stateDirectory)
     var stored = StoredNode()
     do {
@@ -48,7 +57,9 @@ struct Daemon {
     var device = configuration.device
     if device.identity.uniqueNumber == nil { device.identity.uniqueNumber = MachineIdentity.uniqueNumber() }
     let keeper: StateKeeper
+    let mailbox: Mailbox
     do {
+      mailbox = try Mailbox()
       keeper = try StateKeeper(store: StateStore(directory: configuration.stateDirectory), logger: logger)
     } catch {
       Report.error("\(error)")
@@ -56,12 +67,15 @@ struct Daemon {
     }
     let service = EngineService(
       device: device, stored: stored, store: store, changed: changed, settings: settings, restored: restored,
-      keeper: keeper, logger: logger, transport: transport, statusInterval: TimeSpan(seconds: speed),
-      notifier: ServiceNotifier(),
-      interface: interface)
+      keeper: keeper, logger: logger, transport: transport, batteryTransport: batteryTransport,
+      statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(), interface: interface,
+      batteryBus: configuration.batteryBus, mailbox: mailbox)
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+        services: [
+          .init(service: ExplainService(mailbox: mailbox)),
+          .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
+        ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }

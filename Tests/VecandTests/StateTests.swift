@@ -21,7 +21,9 @@ private final class Folder {
 struct StateTests {
   private static let boot = "11111111-2222-3333-4444-555555555555"
 
-  private func moment(boot: String = boot, _ seconds: Double, wall: Double = 1_800_000_000, kept: Bool = true) -> Moment {
+  private func moment(
+    boot: String = boot, _ seconds: Double, wall: Double = 1_800_000_000, kept: Bool = true
+  ) -> Moment {
     Moment(boot: boot, sinceBoot: seconds, wall: wall, isWallTimeKept: kept)
   }
 
@@ -82,7 +84,9 @@ struct StateTests {
       bytes[index] ^= 1
       try expectLoss(bytes, "bit of byte \(index)")
     }
-    for length in stride(from: 0, to: whole.count, by: 97) { try expectLoss(Array(whole[..<length]), "\(length) bytes") }
+    for length in stride(from: 0, to: whole.count, by: 97) {
+      try expectLoss(Array(whole[..<length]), "\(length) bytes")
+    }
     try expectLoss(Array("{\"format\":2,\"crc32\":0}\n{}\n".utf8), "layout 2")
   }
 

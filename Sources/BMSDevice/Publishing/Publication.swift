@@ -80,6 +80,9 @@ enum Publication: Int, CaseIterable {
 }
 
 extension Publication {
+  /// Whether it is an 11-bit frame.
+  var isFrame: Bool { pgn == nil && register == nil }
+
   /// The register that it is; nil for a PGN and a frame.
   var register: Register? {
     switch self {

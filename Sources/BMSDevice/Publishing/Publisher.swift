@@ -33,6 +33,9 @@ struct Publisher {
     set { maker.relay = newValue }
   }
   private var slots: [Slot]
+  /// Whether PGNs and registers, and whether 11-bit frames can be sent now.
+  private var carriesMessages = false
+  private var carriesFrames = false
   private var sequenceIdentifier = 0
 
   init(configuration: DeviceConfiguration, at now: Instant) {
@@ -44,7 +47,22 @@ struct Publisher {
   /// Other settings.
   mutating func apply(_ settings: Settings) { maker.apply(settings) }
 
-  /// Sends whatever is due.
+  /// Whether anything can be sent.
+  var carriesAnything: Bool { carriesMessages || carriesFrames }
+
+  /// What can be sent from now on. What could not before is due at once.
+  mutating func carry(messages: Bool, frames: Bool, at now: Instant) {
+    let frames = frames && sendsBatteryFrames
+    let areFramesNew = frames && !carriesFrames
+    carriesMessages = messages
+    carriesFrames = frames
+    guard areFramesNew else { return }
+    for publication in Publication.allCases where publication.isFrame { slots[publication.rawValue].due = now }
+  }
+
+  private func carries(_ publication: Publication) -> Bool { publication.isFrame ? carriesFrames : carriesMessages }
+
+  /// Sends whatever is due and can be sent.
   ///
   /// - Parameters:
   ///   - outputs: the core's decisions.
@@ -52,7 +70,7 @@ struct Publisher {
   ///   - node: what to send through.
   ///   - now: the present.
   mutating func publish(_ outputs: Outputs, isUrgent: Bool, through node: inout Node, at now: Instant) {
-    for publication in Publication.allCases {
+    for publication in Publication.allCases where carries(publication) {
       let index = publication.rawValue
       let isDue = slots[index].due <= now
       guard isDue || publication.isSentOnChange else { continue }
@@ -81,7 +99,10 @@ struct Publisher {
 
   /// When something is due next. A change that waits for its second is looked at with the core's next step.
   var nextDeadline: Instant {
-    slots.reduce(Instant(nanoseconds: .max)) { min($0, $1.due) }
+    guard carriesAnything else { return Instant(nanoseconds: .max) }
+    return Publication.allCases.reduce(Instant(nanoseconds: .max)) {
+      carries($1) ? min($0, slots[$1.rawValue].due) : $0
+    }
   }
 
   /// Somebody asked for this PGN. Many who ask at once get one answer.
@@ -94,7 +115,9 @@ struct Publisher {
 
   /// Everything is due now, as after the address was claimed.
   mutating func restart(at now: Instant) {
-    for index in slots.indices { slots[index].due = now }
+    for publication in Publication.allCases where !publication.isFrame || carriesFrames {
+      slots[publication.rawValue].due = now
+    }
   }
 
   private func send(_ content: Content, urgency: Outbox.Urgency, through node: inout Node, at now: Instant) -> Bool {
@@ -104,7 +127,7 @@ struct Publisher {
     case .bank(let message): send(message, urgency, &node, now)
     case .register(let register): send(register.message, urgency, &node, now)
     case .frame(let frame):
-      !sendsBatteryFrames || node.outbox.append(frame, urgency: urgency, validity: Self.validity, at: now)
+      node.outbox.append(frame, urgency: urgency, validity: Self.validity, at: now)
     }
   }
 

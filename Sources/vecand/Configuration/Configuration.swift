@@ -10,10 +10,21 @@ struct Configuration {
 
   /// The SocketCAN interface; nil when neither file nor command line names one.
   var interface: String?
+  /// The bus that the 11-bit frames have for themselves; nil when they share the interface.
+  var batteryBus: BatteryBus?
   /// Where state is kept.
   var stateDirectory = "/var/lib/vecand"
   /// The device: identity, settings, wiring, what it publishes.
   var device = DeviceConfiguration()
+}
+
+extension Configuration {
+  /// An interface of its own for the 11-bit frames.
+  struct BatteryBus {
+    var interface: String
+    /// What the bus should have, bit/s: BMS-CAN ports of a GX use 500,000.
+    var bitrate: UInt32 = 500_000
+  }
 }
 
 /// The problems that make a configuration unusable, all at once.
@@ -56,15 +67,30 @@ extension Configuration {
   }
 
   private mutating func readBus(_ bus: TOMLSection) {
-    if let name = bus.string("interface") {
-      // The kernel's names have at most 15 bytes (IFNAMSIZ).
-      if name.isEmpty || name.utf8.count > 15 {
-        bus.report("interface", "an interface's name has 1 to 15 characters, as can0")
-      } else {
-        interface = name
+    interface = readInterface(bus, "interface")
+    if let name = readInterface(bus, "battery_interface") {
+      batteryBus = BatteryBus(interface: name)
+      device.hasBatteryBus = true
+      if name == interface {
+        bus.report("battery_interface", "is the same as interface: leave it out, and 11-bit frames go there")
       }
     }
+    if let rate = bus.integer("battery_bitrate", 250...500) {
+      if batteryBus == nil { bus.report("battery_bitrate", "belongs to battery_interface") }
+      if rate != 250, rate != 500 { bus.report("battery_bitrate", "\(rate) is neither 250 nor 500 kbit/s") }
+      batteryBus?.bitrate = UInt32(rate) * 1000
+    }
     bus.finish()
+  }
+
+  private func readInterface(_ bus: TOMLSection, _ key: String) -> String? {
+    guard let name = bus.string(key) else { return nil }
+    // The kernel's names have at most 15 bytes (IFNAMSIZ).
+    guard !name.isEmpty, name.utf8.count <= 15 else {
+      bus.report(key, "an interface's name has 1 to 15 characters, as can0")
+      return nil
+    }
+    return name
   }
 
   private mutating func readIdentity(_ identity: TOMLSection) {

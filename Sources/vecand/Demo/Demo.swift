@@ -81,7 +81,7 @@ struct DemoLog {
     case .device(let event):
       if case .core(let core, _) = event { alarms += core.raised.reduce(0) { count, _ in count + 1 } }
       for line in events.lines(for: event) { print("        \(line.text)") }
-    case .link, .losses, .forgedErrorFrames, .stored, .state, .ended: break
+    case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended: break
     }
   }
 

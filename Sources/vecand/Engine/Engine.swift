@@ -20,16 +20,33 @@ final class Engine {
   /// Loss counters are reported at most so often: a flooded bus must not flood the log too.
   static let lossReportInterval = TimeSpan.seconds(10)
 
-  private let transport: any CANTransport
+  /// A bus: the way to it, and what waits for it. A full one delays no other.
+  private struct Line {
+    let transport: any CANTransport
+    var queue = TransmitQueue()
+    var carriesFrames = false
+
+    mutating func offer(_ batch: inout [CANFrame]) {
+      // What waits would be out of date when the link is back; the device says it anew then.
+      if !transport.link.carriesFrames { queue.removeAll() }
+      guard !queue.isEmpty else { return }
+      transport.transmit(&queue, batch: &batch)
+    }
+  }
+
+  /// VE.Can or NMEA 2000.
+  private var line: Line
+  /// The bus of the 11-bit frames, where they have one of their own.
+  private var batteryLine: Line?
+  /// The clock of everything.
+  private var transport: any CANTransport { line.transport }
   private let mailbox: Mailbox
   private let report: (EngineReport) -> Void
   private let statusInterval: TimeSpan
   private var device: BMSDevice
-  private var queue = TransmitQueue()
   private var received: [ReceivedFrame] = []
   private var batch: [CANFrame] = []
   private var message: [CANFrame] = []
-  private var isOnBus = false
   private var reportedLosses = Losses()
   private var nextLossReport = Instant.origin
   private var noticedDrops: UInt64 = 0
@@ -39,10 +56,11 @@ final class Engine {
   private var nextStatus = Instant.origin
 
   init(
-    transport: any CANTransport, device: BMSDevice, mailbox: Mailbox, statusInterval: TimeSpan = .seconds(1),
-    report: @escaping (EngineReport) -> Void
+    transport: any CANTransport, batteryTransport: (any CANTransport)? = nil, device: BMSDevice,
+    mailbox: Mailbox, statusInterval: TimeSpan = .seconds(1), report: @escaping (EngineReport) -> Void
   ) {
-    self.transport = transport
+    line = Line(transport: transport)
+    batteryLine = batteryTransport.map { Line(transport: $0) }
     self.device = device
     self.mailbox = mailbox
     self.report = report
@@ -63,17 +81,28 @@ final class Engine {
 
   /// A system call or two less in each turn is a good part of what an idle daemon costs: time is asked for once a batch.
   private func turn() {
-    noteLink()
+    noteLinks()
     var now = Instant.origin
+    var isMoreThere = false
     repeat {
       received.removeAll(keepingCapacity: true)
       now = transport.receive(into: &received, limit: Self.batchSize)
-      for frame in received { device.receive(frame, at: now) }
+      isMoreThere = received.count == Self.batchSize
+      if let batteryLine {
+        // 29-bit frames are for the one bus and 11-bit frames for the other, whatever else is spoken there.
+        for frame in received where frame.frame.identifier?.isExtended == true { device.receive(frame, at: now) }
+        received.removeAll(keepingCapacity: true)
+        now = max(now, batteryLine.transport.receive(into: &received, limit: Self.batchSize))
+        if received.count == Self.batchSize { isMoreThere = true }
+        for frame in received where frame.frame.identifier?.isExtended == false { device.receive(frame, at: now) }
+      } else {
+        for frame in received { device.receive(frame, at: now) }
+      }
       noticeDrops(at: now)
       device.run(at: now)
-      if let filters = device.takeFilters() { transport.hear(filters) }
+      if let filters = device.takeFilters() { hear(filters) }
       send()
-    } while received.count == Self.batchSize
+    } while isMoreThere
     reportEvents(at: now)
   }
 
@@ -86,51 +115,63 @@ final class Engine {
     device.noteLostFrames()
   }
 
+  private func hear(_ filters: [CANFilter]) {
+    guard let batteryLine else { return transport.hear(filters) }
+    transport.hear(filters.filter { $0.identifier.isExtended })
+    batteryLine.transport.hear(filters.filter { !$0.identifier.isExtended })
+  }
+
   private var nextDeadline: Instant {
-    let deadline = min(device.nextDeadline, nextStatus)
-    return queue.nextRetry.map { min($0, deadline) } ?? deadline
+    min(device.nextDeadline, nextStatus, nextRetry ?? Instant(nanoseconds: .max))
+  }
+
+  /// When what a full interface refused is offered again; nil while nothing is refused.
+  private var nextRetry: Instant? {
+    guard let second = batteryLine?.queue.nextRetry else { return line.queue.nextRetry }
+    return line.queue.nextRetry.map { min($0, second) } ?? second
   }
 
   private func wait(until deadline: Instant) -> WakeReasons {
-    transport.wait(until: deadline, wakeup: mailbox.wakeup.descriptor)
+    transport.wait(until: deadline, wakeup: mailbox.wakeup.descriptor, beside: batteryLine?.transport)
   }
 
   private func isToldToEnd() -> Bool {
-    mailbox.take().contains {
-      switch $0 {
-      case .shutDown: true
+    var isToldToEnd = false
+    for command in mailbox.take() {
+      switch command {
+      case .shutDown: isToldToEnd = true
+      case .explain: report(.explanation(device.explanation(at: transport.now)))
       }
     }
+    return isToldToEnd
   }
 
-  /// Moves whole messages from the device to the queue, and from the queue to the bus.
+  /// Moves whole messages from the device to the queue of their bus, and from the queues to the buses.
   private func send() {
-    guard transport.link.carriesFrames else {
-      // What waits would be out of date when the link is back; the device says it anew then.
-      device.outbox.removeAll()
-      queue.removeAll()
-      return
-    }
     while let entry = device.outbox.popFirst() {
       message.append(.data(entry.frame))
       guard entry.remaining == 0 else { continue }
-      queue.enqueue(
-        message, urgency: entry.urgency == .protective ? .protective : .ordinary, deadline: entry.deadline)
+      let urgency: TransmitQueue.Urgency = entry.urgency == .protective ? .protective : .ordinary
+      if batteryLine == nil || entry.frame.identifier.isExtended {
+        line.queue.enqueue(message, urgency: urgency, deadline: entry.deadline)
+      } else {
+        batteryLine?.queue.enqueue(message, urgency: urgency, deadline: entry.deadline)
+      }
       message.removeAll(keepingCapacity: true)
     }
     offer()
   }
 
   private func offer() {
-    guard !queue.isEmpty else { return }
-    transport.transmit(&queue, batch: &batch)
+    line.offer(&batch)
+    batteryLine?.offer(&batch)
   }
 
   /// By the state and not by the events, which are rationed for the log.
-  private func noteLink() {
+  private func noteLinks() {
     let carriesFrames = transport.link.carriesFrames
-    if carriesFrames != isOnBus {
-      isOnBus = carriesFrames
+    if carriesFrames != line.carriesFrames {
+      line.carriesFrames = carriesFrames
       if carriesFrames {
         device.join(at: transport.now)
       } else {
@@ -138,6 +179,12 @@ final class Engine {
       }
     }
     for event in transport.takeEvents() { report(.link(event)) }
+    guard let second = batteryLine?.transport else { return }
+    if second.link.carriesFrames != batteryLine?.carriesFrames {
+      batteryLine?.carriesFrames = second.link.carriesFrames
+      device.batteryBus(isUp: second.link.carriesFrames)
+    }
+    for event in second.takeEvents() { report(.batteryLink(event)) }
   }
 
   private func reportEvents(at now: Instant) {
@@ -150,17 +197,19 @@ final class Engine {
       report(.status(device.status(at: now), transport.link))
       if let snapshot = device.snapshot { report(.state(snapshot)) }
     }
-    let forged = transport.counters.errorFramesForged
+    let others = batteryLine?.transport.counters
+    let forged = transport.counters.errorFramesForged + (others?.errorFramesForged ?? 0)
     if forged != reportedForged, now >= nextForgedReport {
       reportedForged = forged
       nextForgedReport = now + Self.lossReportInterval
       report(.forgedErrorFrames(forged))
     }
-    let losses = Losses(transport.counters, queue)
+    var losses = Losses(transport.counters, line.queue)
+    if let batteryLine { losses.add(Losses(batteryLine.transport.counters, batteryLine.queue)) }
     if losses != reportedLosses, now >= nextLossReport {
       reportedLosses = losses
       nextLossReport = now + Self.lossReportInterval
-      report(.losses(transport.counters, expired: queue.expired, overflowed: queue.overflowed))
+      report(.losses(losses))
     }
   }
 
@@ -188,28 +237,9 @@ final class Engine {
 
   private func flush() {
     let end = transport.now + Self.flushTime
-    while !queue.isEmpty, transport.now < end {
-      _ = wait(until: queue.nextRetry.map { min($0, end) } ?? end)
+    while !line.queue.isEmpty || batteryLine?.queue.isEmpty == false, transport.now < end {
+      _ = wait(until: min(nextRetry ?? end, end))
       offer()
-    }
-  }
-
-  /// What was lost, of all that can be lost.
-  private struct Losses: Equatable {
-    var kernelDrops: UInt64 = 0
-    var canFDRefused: UInt64 = 0
-    var malformed: UInt64 = 0
-    var expired: UInt64 = 0
-    var overflowed: UInt64 = 0
-
-    init() {}
-
-    init(_ counters: TransportCounters, _ queue: TransmitQueue) {
-      kernelDrops = counters.kernelDrops
-      canFDRefused = counters.canFDRefused
-      malformed = counters.malformed
-      expired = queue.expired
-      overflowed = queue.overflowed
     }
   }
 }

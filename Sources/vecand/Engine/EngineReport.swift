@@ -10,8 +10,10 @@ enum EngineReport: Sendable {
   case device(DeviceEvent)
   /// Something happened to the link.
   case link(LinkEvent)
+  /// Something happened to the link of the bus that the 11-bit frames have for themselves.
+  case batteryLink(LinkEvent)
   /// Frames were lost since the last such report.
-  case losses(TransportCounters, expired: UInt64, overflowed: UInt64)
+  case losses(Losses)
   /// A program on this machine wrote error frames since the last such report; so many since the start.
   case forgedErrorFrames(UInt64)
   /// What a restart must not forget changed.
@@ -20,6 +22,8 @@ enum EngineReport: Sendable {
   case state(Snapshot)
   /// How things are, about once a second.
   case status(DeviceStatus, LinkState)
+  /// Why everything is as it is, because somebody asked.
+  case explanation(DeviceExplanation)
   /// The engine has left the bus and ended.
   case ended
 }

@@ -17,21 +17,28 @@ struct EngineService: Service {
   let logger: Logger
   /// Handed over to the engine's thread, which is the only one to use it from then on.
   nonisolated(unsafe) let transport: any CANTransport
+  /// The bus of the 11-bit frames, where they have one of their own; handed over likewise.
+  nonisolated(unsafe) let batteryTransport: (any CANTransport)?
   /// A second of real time.
   let statusInterval: TimeSpan
   let notifier: ServiceNotifier
   /// The interface's name, to ask the kernel about it.
   let interface: String
+  /// The other interface's name and the bitrate that it should have.
+  let batteryBus: Configuration.BatteryBus?
+  /// The way to the engine's thread.
+  let mailbox: Mailbox
 
   /// So many reports may wait for a slow log; then the oldest are dropped, never the engine's time.
   static let reportCapacity = 1024
 
   func run() async throws {
-    let mailbox = try Mailbox()
+    let mailbox = mailbox
     let (reports, continuation) = AsyncStream.makeStream(
       of: EngineReport.self, bufferingPolicy: .bufferingNewest(Self.reportCapacity))
     let notifier = notifier
     nonisolated(unsafe) let transport = transport
+    nonisolated(unsafe) let batteryTransport = batteryTransport
     let device = device
     let stored = stored
     let changed = changed
@@ -40,7 +47,7 @@ struct EngineService: Service {
     let statusInterval = statusInterval
     EngineThread.start(named: "vecand-engine") {
       let engine = Engine(
-        transport: transport,
+        transport: transport, batteryTransport: batteryTransport,
         device: BMSDevice(
           configuration: device, stored: stored, changed: changed, snapshot: restored.snapshot,
           unseenFor: restored.unseen, afterUpdate: restored.isUpdated, randomSeed: UInt64.random(in: .min ... .max),
@@ -77,8 +84,14 @@ struct EngineService: Service {
     case .state(let snapshot): keeper.offer(snapshot)
     case .status(let status, let link): notifier.status(status, link)
     case .link(let event) where event.state == .up:
-      for line in InterfaceCheck.lines(interface) { logger.log(level: line.level, "\(line.text)") }
+      check(interface, InterfaceCheck.bitrate)
+    case .batteryLink(let event) where event.state == .up:
+      if let batteryBus { check(batteryBus.interface, batteryBus.bitrate) }
     default: break
     }
+  }
+
+  private func check(_ interface: String, _ bitrate: UInt32) {
+    for line in InterfaceCheck.lines(interface, bitrate: bitrate) { logger.log(level: line.level, "\(line.text)") }
   }
 }

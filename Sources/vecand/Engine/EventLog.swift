@@ -20,7 +20,9 @@ struct EventText {
   func lines(for event: DeviceEvent) -> [EventLine] {
     switch event {
     case .node(let event): line(for: event).map { [$0] } ?? []
-    case .core(let events, let outputs): lines(for: events, outputs)
+    case .raised(let alarms): alarms.map { line(for: $0.alarm, $0.cause) }
+    case .core(let events, _): lines(for: events)
+    case .decided(let explanations): ExplanationText.lines(for: explanations)
     case .sender(let role, let state): [line(for: role, state)]
     case .output(let role, let state): line(for: role, state).map { [$0] } ?? []
     case .silence(let isSilent):
@@ -97,21 +99,20 @@ struct EventText {
     }
   }
 
-  private func lines(for events: StepEvents, _ outputs: Outputs) -> [EventLine] {
+  /// What raised it stands in the line: the decision that follows may be about another alarm that came before.
+  private func line(for alarm: Alarm, _ cause: Reason?) -> EventLine {
+    let row = alarm.definition
+    let because = cause.map { " (\($0))" } ?? ""
+    return EventLine(
+      level: row.severity == .warning ? .warning : .error,
+      text: "raised \(row.code) \(fuseNames.message(of: alarm))\(because): \(row.effect). \(row.advice)")
+  }
+
+  private func lines(for events: StepEvents) -> [EventLine] {
     var lines: [EventLine] = []
-    for alarm in events.raised {
-      let row = alarm.definition
-      let level: Logger.Level = row.severity == .warning ? .warning : .error
-      let message = fuseNames.message(of: alarm)
-      lines.append(EventLine(level: level, text: "raised \(row.code) \(message): \(row.effect). \(row.advice)"))
-    }
     for alarm in events.cleared {
       let row = alarm.definition
       lines.append(EventLine(level: .notice, text: "cleared \(row.code) \(fuseNames.message(of: alarm))"))
-    }
-    if !events.raised.isEmpty || !events.cleared.isEmpty {
-      lines.append(EventLine(level: .notice, text: outputs.chargeText))
-      lines.append(EventLine(level: .notice, text: outputs.dischargeText))
     }
     if let trigger = events.fullChargeStarted {
       lines.append(EventLine(level: .info, text: "full charge cycle begins: \(trigger.text)"))
@@ -127,7 +128,7 @@ struct EventText {
     return lines
   }
 
-  private func line(for role: WiredRole, _ state: SenderState) -> EventLine {
+  func line(for role: WiredRole, _ state: SenderState) -> EventLine {
     switch state {
     case .unwired: EventLine(level: .warning, text: "\(role.key): no source is configured")
     case .notHeard: EventLine(level: .notice, text: "\(role.key): waiting for its sender")
@@ -144,7 +145,7 @@ struct EventText {
   }
 
   /// What is known of a switch. Who its module is, and that it fell silent, is told by the sender's line.
-  private func line(for role: WiredRole, _ state: SwitchState) -> EventLine? {
+  func line(for role: WiredRole, _ state: SwitchState) -> EventLine? {
     func error(_ text: String) -> EventLine { EventLine(level: .error, text: "\(role.key): \(text)") }
     switch state {
     case .unwired, .notHeard, .commanded, .silent, .ambiguous: return nil
@@ -176,13 +177,14 @@ struct EventLog {
     case .device(let event):
       if case .settingsChanged(let changed) = event { text.fuseNames = changed.fuseNames ?? configuredFuseNames }
       for line in text.lines(for: event) { logger.log(level: line.level, "\(line.text)") }
-    case .link(let event):
+    case .link(let event), .batteryLink(let event):
       logger.log(level: event.state == .up ? .notice : .warning, "\(event.text)")
-    case .losses(let counters, let expired, let overflowed):
+    case .losses(let losses):
       logger.warning(
         """
-        frames lost since the start: \(counters.kernelDrops) dropped by the kernel, \(counters.canFDRefused) CAN FD \
-        refused, \(counters.malformed) malformed, \(expired) not sent in time, \(overflowed) messages found no room
+        frames lost since the start: \(losses.kernelDrops) dropped by the kernel, \(losses.canFDRefused) CAN FD \
+        refused, \(losses.malformed) malformed, \(losses.expired) not sent in time, \(losses.overflowed) messages found \
+        no room
         """)
     case .forgedErrorFrames(let count):
       logger.warning(
@@ -190,6 +192,10 @@ struct EventLog {
         \(count) error frames since the start were written by a program on this machine and not believed; find it \
         (candump -e -x shows them as TX) and stop it, or give it an interface of its own
         """)
+    case .explanation(let explanation):
+      for line in ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now()) {
+        logger.log(level: line.level, "\(line.text)")
+      }
     case .status, .stored, .state: break
     case .ended: logger.notice("left the bus")
     }

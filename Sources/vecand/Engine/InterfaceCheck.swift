@@ -6,7 +6,7 @@ enum InterfaceCheck {
   static let bitrate: UInt32 = 250_000
 
   /// The interface in a sentence, and what is wrong with it.
-  static func lines(_ interface: String) -> [EventLine] {
+  static func lines(_ interface: String, bitrate: UInt32) -> [EventLine] {
     let report: CANInterfaceReport
     do {
       report = try CANController.report(on: interface)
@@ -19,7 +19,7 @@ enum InterfaceCheck {
       lines.append(
         EventLine(
           level: .error,
-          text: "\(interface): the bitrate is \(rate), VE.Can and NMEA 2000 use \(bitrate): ip link set \(interface) "
+          text: "\(interface): the bitrate is \(rate), this bus uses \(bitrate): ip link set \(interface) "
             + "down; ip link set \(interface) up type can bitrate \(bitrate) restart-ms 100"))
     }
     if facts.restartMilliseconds == 0 {

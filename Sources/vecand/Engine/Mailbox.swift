@@ -5,6 +5,8 @@ import Synchronization
 enum EngineCommand: Sendable {
   /// Withdraw limits, leave the bus, end.
   case shutDown
+  /// Say why everything is as it is.
+  case explain
 }
 
 /// Commands on their way to the engine thread, which they wake.

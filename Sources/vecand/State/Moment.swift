@@ -27,9 +27,10 @@ struct Moment: Codable, Equatable {
   }
 
   static func now() -> Moment {
-    Moment(
-      boot: (try? TextFile.read("/proc/sys/kernel/random/boot_id"))?.split(separator: "\n").first.map(String.init) ?? "",
-      sinceBoot: read(CLOCK_BOOTTIME), wall: read(CLOCK_REALTIME), isWallTimeKept: isWallTimeKept())
+    let boot = (try? TextFile.read("/proc/sys/kernel/random/boot_id"))?.split(separator: "\n").first
+    return Moment(
+      boot: boot.map(String.init) ?? "", sinceBoot: read(CLOCK_BOOTTIME), wall: read(CLOCK_REALTIME),
+      isWallTimeKept: isWallTimeKept())
   }
 
   /// A clock that the kernel set its own by at boot (rtc(4)), or systemd-timesyncd's word that it has asked for the time.

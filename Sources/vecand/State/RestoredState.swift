@@ -37,7 +37,7 @@ struct RestoredState {
   }
 
   private static func sentence(_ state: StoredState, _ unseen: TimeSpan?, _ isUpdated: Bool) -> String {
-    let age = unseen.map { "of \($0.seconds.text(1)) s ago" } ?? "of a time that no clock knows, which is the worst case,"
+    let age = unseen.map { "of \($0.seconds.text(1)) s ago" } ?? "of nobody knows when (the worst case counts)"
     let soc = state.snapshot.isStateOfChargeKnown ? "" : ", without a state of charge"
     let contactor = state.snapshot.isContactorClosed ? ", contactor closed" : ""
     return "state \(age) restored\(soc)\(contactor)\(isUpdated ? "; it was left by version \(state.program)" : "")"

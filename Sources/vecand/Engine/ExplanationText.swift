@@ -1,0 +1,96 @@
+import BMSCore
+import BMSDevice
+import Glibc
+import Logging
+import MonotonicTime
+import SocketCAN
+
+/// Words for why everything is as it is: when it changes, and all of it when somebody asks.
+struct ExplanationText {
+  /// The names of the Distributors' fuses, for their alarms (R253).
+  var fuseNames = FuseNames()
+
+  /// What one step decided, each thing once. Charge and discharge are one line where one reason decides both.
+  static func lines(for explanations: [Explanation]) -> [EventLine] {
+    var rest = explanations
+    var lines: [EventLine] = []
+    if let charge = rest.first(where: { $0.subject == .charge }),
+      let discharge = rest.first(where: { $0.subject == .discharge }), charge.value == discharge.value,
+      "\(charge.reason)" == "\(discharge.reason)"
+    {
+      rest.removeAll { $0.subject == .charge || $0.subject == .discharge }
+      lines.append(
+        EventLine(level: level(charge), text: "charge and discharge \(charge.value): \(charge.reason)"))
+    }
+    return lines + rest.map { EventLine(level: level($0), text: $0.text) }
+  }
+
+  private static func level(_ explanation: Explanation) -> Logger.Level {
+    if explanation.isWithdrawal { return .warning }
+    switch explanation.subject {
+    case .chargeVoltage, .chargeCurrent, .dischargeCurrent, .precharge: return .info
+    case .charge, .discharge, .mode, .state, .contactor, .relay, .auxiliary, .statusLED, .channelLED: return .notice
+    }
+  }
+
+  /// All of it, with since when, for a person who asked.
+  func lines(for all: DeviceExplanation, clock: WallClockReading) -> [EventLine] {
+    func line(_ text: String) -> EventLine { EventLine(level: .notice, text: "why: \(text)") }
+    func since(_ instant: Instant) -> String {
+      "since \(clock.time(all.instant - instant)) (\(Self.age(all.instant - instant)))"
+    }
+    var lines: [EventLine] = []
+    for alarm in all.alarms {
+      let row = alarm.alarm.definition
+      let cause = alarm.record.cause.map { " (\($0))" } ?? ""
+      let begun = alarm.record.firstSeen.map { ", \(since($0))" } ?? ""
+      lines.append(line("\(row.code) \(fuseNames.message(of: alarm.alarm))\(cause)\(begun). \(row.advice)"))
+    }
+    if all.alarms.isEmpty { lines.append(line("no alarm is active")) }
+    lines += all.explanations.map { line("\($0.text), \(since($0.reason.since))") }
+    let words = EventText(fuseNames: fuseNames)
+    lines += all.senders.map { line(words.line(for: $0.role, $0.state).text) }
+    lines += all.switches.compactMap { words.line(for: $0.role, $0.state).map { line($0.text) } }
+    lines += all.checks.map { check in
+      let advice = check.advice.isEmpty ? "" : ". \(check.advice)"
+      return line("check \(Self.words("\(check.item)")): \(check.verdict), \(check.finding)\(advice)")
+    }
+    return lines
+  }
+
+  /// "systemVoltage" is a name in the program; "system voltage" is one for people.
+  private static func words(_ name: String) -> String {
+    name.reduce(into: "") { words, letter in words += letter.isUppercase ? " \(letter.lowercased())" : "\(letter)" }
+  }
+
+  /// "12 s", "3 min 12 s", "5 h 3 min", "2 d 5 h".
+  static func age(_ span: TimeSpan) -> String {
+    let seconds = max(0, Int(span.seconds))
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400)
+    if days > 0 { return "\(days) d \(hours % 24) h" }
+    if hours > 0 { return "\(hours) h \(minutes % 60) min" }
+    if minutes > 0 { return "\(minutes) min \(seconds % 60) s" }
+    return "\(seconds) s"
+  }
+}
+
+/// Wall time at one moment, to tell people when something began. No decision sees it (design rule 6).
+struct WallClockReading {
+  /// Seconds since 1970.
+  var seconds: Int
+
+  static func now() -> WallClockReading { WallClockReading(seconds: Glibc.time(nil)) }
+
+  /// The time of day that long ago; with its day where that is another one.
+  func time(_ ago: TimeSpan) -> String {
+    var then = seconds - Int(ago.seconds)
+    var today = seconds
+    var (parts, now) = (tm(), tm())
+    localtime_r(&then, &parts)
+    localtime_r(&today, &now)
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
+    guard (parts.tm_year, parts.tm_yday) != (now.tm_year, now.tm_yday) else { return clock }
+    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) \(clock)"
+  }
+}
