@@ -174,7 +174,8 @@ struct Judgement: Sendable {
 
   private mutating func noteCell(_ cell: PlacedValue) {
     if cell.value < lowestCell?.value ?? .infinity { lowestCell = cell }
-    if cell.value > highestCell?.value ?? -.infinity { highestCell = cell }
+    // The lowest is noted before the highest, which at the same voltage has a place of its own.
+    if cell.value >= highestCell?.value ?? -.infinity { highestCell = cell }
   }
 
   private mutating func judgeTemperatures(_ inputs: borrowing Inputs, _ parameters: Parameters, _ now: Instant) {

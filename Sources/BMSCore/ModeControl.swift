@@ -10,7 +10,7 @@ struct ModeControl: Sendable {
   /// The remote input is wired and says nothing usable.
   private(set) var isRemoteLost = false
   /// Whether the soft switch works (R39).
-  private(set) var isRemoteOpen = false
+  private(set) var isRemoteOpen: Bool
   private var remoteUnknownFor = TimeSpan.zero
   private var hasRemote = false
   /// For how long remote or soft switch have been held off (R56).

@@ -6,10 +6,10 @@ import MonotonicTime
 
 struct Protection: Sendable {
   private(set) var cell: LowCell
-  private(set) var highCell = false
+  private(set) var highCell: Bool
   private(set) var lowTemperature: Bool
-  private(set) var highTemperature = false
-  private(set) var veryHighTemperature = false
+  private(set) var highTemperature: Bool
+  private(set) var veryHighTemperature: Bool
   private(set) var dischargeFloor: Bool
   private(set) var lowStateOfChargeWarning = false
   private(set) var highBMSTemperature = false

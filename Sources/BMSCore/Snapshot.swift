@@ -96,24 +96,25 @@ public struct Snapshot: Sendable, Hashable, Codable {
   public var defect: String? {
     if !(1...Snapshot.currentVersion ~= version) { return "layout \(version) is not known here" }
     let numbers = [
-      consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation ?? 0,
-      secondsSinceFullCharge ?? 0, preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds,
-      chargeRetrySeconds ?? 0, dischargeRetrySeconds ?? 0, detectedNominalVoltage ?? 0, uncertainAmpereHours ?? 0,
-      emptySeconds ?? 0, prechargeHeat,
-    ]
+      consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation, secondsSinceFullCharge,
+      preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds,
+      dischargeRetrySeconds, detectedNominalVoltage, uncertainAmpereHours, emptySeconds, prechargeHeat,
+    ].compactMap(\.self)
     if Mode(rawValue: mode) == nil { return "mode \(mode) is not known" }
     if let offCause, OffCause(rawValue: offCause) == nil { return "cause \(offCause) of off is not known" }
     if !numbers.allSatisfy(\.isFinite) { return "a number is not finite" }
     if consumed > 0 || missing < 0 || uncountedSeconds < 0 || absorbedSeconds < 0 { return "a sign is wrong" }
     // One without the other would be full at the first ampere-second of charge.
     if (missing > 0) != (consumed < 0) { return "consumed and missing contradict each other" }
-    if (secondsSinceSynchronisation ?? 0) < 0 || (secondsSinceFullCharge ?? 0) < 0 { return "an age is negative" }
+    let ages = [secondsSinceSynchronisation, secondsSinceFullCharge].compactMap(\.self)
+    if ages.contains(where: { $0 < 0 }) { return "an age is negative" }
     let spans = [
-      preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds ?? 0,
-      dischargeRetrySeconds ?? 0, emptySeconds ?? 0,
-    ]
+      preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds,
+      dischargeRetrySeconds, emptySeconds,
+    ].compactMap(\.self)
     if spans.contains(where: { $0 < 0 }) { return "a time is negative" }
-    if (uncertainAmpereHours ?? 0) < 0 || prechargeHeat < 0 { return "a sign is wrong" }
+    if let uncertainAmpereHours, uncertainAmpereHours < 0 { return "a sign is wrong" }
+    if prechargeHeat < 0 { return "a sign is wrong" }
     if let heldOpen, CurrentDirection(rawValue: heldOpen) == nil { return "direction \(heldOpen) is not known" }
     if !history.isSound { return "a number of the history is impossible" }
     return nil

@@ -45,8 +45,7 @@ struct CommissioningTests {
       rig.step()
       #expect(rig.run(TimeSpan(seconds: 1.9)) { $0.alarms.contains(.sidesReversed) } == false)
       rig.step()
-      rig.step()
-      #expect(rig.out.alarms.contains(.sidesReversed) == isReversed)
+      #expect(rig.out.alarms.contains(.sidesReversed) == isReversed, "2 s")
     }
     var bench = ContactorBench()
     bench.charger = 13.8

@@ -119,6 +119,32 @@ struct ContactorEdgeTests {
     }
   }
 
+  @Test(
+    "R68, OD-18: a system voltage that was taken 100 ms after the resistor was switched on tells a short, 99 ms not")
+  func shortTime() {
+    for (milliseconds, isShort) in [(Int64(99), false), (100, true)] {
+      var bench = SequenceBench.precharging(
+        .one, Precharge(resistance: 10, successShare: 0.9, energyLimit: 1e6, timeout: .seconds(5)) ?? Precharge())
+      bench.view.system = 0
+      bench.step(milliseconds)
+      #expect((bench.sequence.fault == .prechargeOverload) == isShort, "\(milliseconds) ms")
+    }
+  }
+
+  @Test("R68: a pre-charge switch whose report is as old as the command conducts since then; an older one says nothing")
+  func switchReport() {
+    for (age, isShort) in [(Int64(0), true), (1, false)] {
+      var bench = SequenceBench(
+        .one, Precharge(resistance: 10, successShare: 0.9, energyLimit: 1e6, timeout: .seconds(5)) ?? Precharge())
+      bench.view.precharge.state = .open
+      _ = bench.wait(for: .precharge)
+      bench.view.precharge.state = .closed
+      bench.view.precharge.taken = bench.now - .milliseconds(age)
+      for _ in 0..<11 { bench.step() }
+      #expect((bench.sequence.fault == .prechargeOverload) == isShort)
+    }
+  }
+
   @Test("R20: a system voltage taken when pre-charge began says nothing about it")
   func oldVoltage() {
     var bench = SequenceBench.precharging()
@@ -131,7 +157,8 @@ struct ContactorEdgeTests {
     bench.view.battery = nil
     let heat = bench.sequence.heat
     bench.step()
-    #expect(bench.sequence.heat < heat)
+    let cooling = Precharge().energyLimit / 30 * 0.01
+    #expect(abs(heat - bench.sequence.heat - cooling) < 1e-9, "without a battery voltage nothing heats it")
   }
 
   @Test(
@@ -406,5 +433,23 @@ struct ContactorEdgeTests {
     #expect(isAccepted(1, 0.5) && isAccepted(1, 0.99) && !isAccepted(1, 0.499) && !isAccepted(1, 0.991))
     #expect(!isAccepted(1, 0.9, 0) && !isAccepted(1, 0.9, .infinity) && isAccepted(1, 0.9, 0.001))
     #expect(!isAccepted(1, 0.9, 1, .zero) && isAccepted(1, 0.9, 1, .milliseconds(1)))
+  }
+
+  @Test("R24, OD-20: a contactor that was found closed may stay so without complete data for less than 60 s")
+  func takeoverTime() {
+    var snapshot = Snapshot()
+    snapshot.isContactorClosed = true
+    var sequence = ContactorSequence(Wiring(contactors: .one), restoring: snapshot, unseenFor: .zero)
+    let parameters = Parameters(Settings())
+    var view = ContactorSequence.View()
+    (view.isWanted, view.isComplete) = (true, false)
+    var now = Instant.origin + .seconds(100)
+    for (milliseconds, may) in [(Int64(59_999), true), (1, false)] {
+      now += .milliseconds(milliseconds)
+      view.feedback.state = .closed
+      view.feedback.taken = now
+      sequence.step(view, parameters, at: now, elapsed: .milliseconds(milliseconds))
+      #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
+    }
   }
 }

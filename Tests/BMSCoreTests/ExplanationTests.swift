@@ -174,4 +174,122 @@ struct SelfCheckTests {
     bench.run(.seconds(5))
     #expect(bench.rig.bms.check(.contactor).verdict == .failed)
   }
+
+  static let dated: [Explained] = [.mode, .state, .contactor, .precharge, .relay, .auxiliary, .statusLED, .channelLED]
+
+  @Test("What begins with a value has had it since the first step, and each change is dated by its own step")
+  func since() throws {
+    var rig = Rig(try settings((.relayIntermittent, 0)), wiring: Wiring(contactors: .one))
+    (rig.lowest, rig.highest) = (nil, nil)
+    rig.step()
+    let first = rig.now
+    for _ in 0..<5 { rig.step() }
+    for subject in Self.dated {
+      #expect(rig.bms.explanation(of: subject).reason.since == first, "\(subject.name)")
+    }
+    // Each by another cause; the rest keep their time.
+    func changed(_ cause: () throws -> Void) rethrows -> Set<Explained> {
+      let before = Self.dated.map { rig.bms.explanation(of: $0).reason.since }
+      try cause()
+      rig.step()
+      let now = rig.now
+      rig.run(.seconds(1))
+      return Set(
+        zip(Self.dated, before).filter { rig.bms.explanation(of: $0.0).reason.since == now && $0.1 != now }.map(\.0))
+    }
+    #expect(changed { rig.inputs.hasControlClient = true } == [.channelLED])
+    #expect(changed { rig.inputs.isUpdating = true } == [.statusLED])
+    #expect(changed { rig.inputs.isUpdating = false } == [.statusLED])
+    #expect(
+      try changed { try rig.bms.perform(.requestMode(.standby, by: .app)) } == [.mode, .auxiliary, .state, .statusLED])
+  }
+
+  @Test("The contactor, the pre-charge and the relay are dated by the step that changed them")
+  func sinceOfContacts() throws {
+    var bench = ContactorBench()
+    bench.run(.seconds(5)) { $0.prechargeCommand }
+    #expect(bench.rig.bms.explanation(of: .precharge).reason.since == bench.rig.now)
+    bench.run(.seconds(5)) { $0.contactorCommand }
+    let closed = bench.rig.now
+    bench.run(.seconds(5)) { $0.state == .running }
+    let running = bench.rig.now
+    bench.run(.seconds(2))
+    #expect(bench.rig.bms.explanation(of: .contactor).reason.since == closed)
+    #expect(bench.rig.bms.explanation(of: .state).reason.since == running)
+    #expect(bench.rig.bms.explanation(of: .precharge).reason.since == running)
+    var rig = Rig.resting(try settings((.relayAlternator, 1)))
+    rig.run(.seconds(2))
+    rig.cells(3.3, 3.75)
+    rig.step()
+    let open = rig.now
+    rig.run(.seconds(2))
+    #expect(rig.bms.explanation(of: .relay).reason.since == open)
+  }
+
+  @Test("A contactor that is about to open says why while it is still closed")
+  func lead() {
+    var bench = ContactorBench.closed()
+    bench.hot = true
+    bench.run(.seconds(1))
+    #expect(bench.out.contactorPhase == .lead && bench.out.contactorCommand)
+    #expect(bench.rig.bms.explanation(of: .contactor).reason.rule == .busbarHot)
+  }
+
+  @Test("An open contactor names what is missing before it names itself")
+  func contactorWaits() {
+    var bench = ContactorBench()
+    (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+    bench.run(.seconds(1))
+    for subject in [Explained.contactor, .state, .statusLED] {
+      #expect(bench.rig.bms.explanation(of: subject).reason.rule == .waitingForData, "\(subject.name)")
+    }
+    bench.rig.cells(3.3, 3.3)
+    bench.rig.inputs.mayJoin = false
+    bench.run(.seconds(2))
+    #expect(bench.rig.bms.explanation(of: .contactor).reason.rule == .waitingForGroup)
+  }
+
+  @Test("Before the first step no busbar is hot, no voltage impossible and nothing known of the cells")
+  func beforeTheFirstStep() {
+    let bms = BMS(wiring: Wiring(contactors: .one))
+    #expect(bms.explanation(of: .contactor).reason.rule == .contactorStarts)
+    #expect(bms.check(.polarity).verdict == .open && bms.check(.batteriesInParallel).verdict == .confirm)
+    #expect(bms.check(.cablePull).verdict == .open && bms.check(.loadSign).verdict == .open)
+  }
+
+  @Test("R143: 31 days to the second are recent")
+  func month() {
+    var snapshot = Snapshot()
+    snapshot.secondsSinceFullCharge = 31 * 86_400
+    #expect(BMS(restoring: snapshot).check(.monthlyAbsorption).verdict == .passed)
+    snapshot.secondsSinceFullCharge = 31 * 86_400 + 1
+    #expect(BMS(restoring: snapshot).check(.monthlyAbsorption).verdict == .failed)
+  }
+
+  @Test("Of two alarms that are equally serious the first of the table explains the relay")
+  func equallySerious() throws {
+    var rig = Rig.resting(try unannounced())
+    rig.cells(2.5, 3.75)
+    rig.step()
+    let (low, high) = (Alarm.lowCell, Alarm.highCell)
+    #expect(rig.out.alarms.contains(low) && rig.out.alarms.contains(high) && low.rawValue < high.rawValue)
+    #expect(low.definition.severity == high.definition.severity)
+    #expect(rig.bms.explanation(of: .relay).alarm == low && rig.bms.explanation(of: .statusLED).alarm == low)
+  }
+
+  @Test("State 10 is explained by the contactor that failed, state 12 by who leaves or by the switch")
+  func failedAndLeaving() throws {
+    var bench = ContactorBench()
+    bench.isStuck = true
+    bench.run(.seconds(5)) { $0.contactorPhase == .failed }
+    #expect(bench.out.state == .error && bench.rig.bms.explanation(of: .state).reason.rule == .contactorFault)
+    var rig = Rig.resting()
+    rig.inputs.shutdown = true
+    rig.step()
+    #expect(rig.out.state == .shutdown && rig.bms.explanation(of: .state).reason.rule == .shutdown)
+    rig.inputs.shutdown = false
+    try rig.bms.perform(.requestMode(.off, by: .app))
+    rig.step()
+    #expect(rig.out.state == .shutdown && rig.bms.explanation(of: .state).reason.rule == .offByCommand)
+  }
 }

@@ -335,4 +335,47 @@ struct MonitorEdgeTests {
       try reasons((.maximumChargeCurrent, 199), (.maximumDischargeCurrent, 599)) == [.installerCap, .installerCap])
     #expect(try reasons((.maximumChargeCurrent, 200), (.maximumDischargeCurrent, 600)) == [.capacity, .rating])
   }
+
+  @Test("R177, R54: a floor of 1 % stops discharge at 1 %, not at 1.01 %; 0 is off even at 0 %")
+  func smallFloor() throws {
+    for (floor, percent, stops) in [(1.0, 1.0, true), (1, 1.01, false), (0.5, 0.5, true), (0, 0, false)] {
+      var rig = Rig.resting(try settings((.dischargeFloor, floor)))
+      try rig.bms.perform(.setStateOfCharge(percent))
+      #expect(rig.step().dischargeBlocks.contains(.dischargeFloor) == stops, "\(floor) %, at \(percent) %")
+    }
+  }
+
+  @Test("R176: a warning level of 99 % is left at 100 %, not at 99.99 %")
+  func highWarning() throws {
+    var rig = Rig.resting(try settings((.lowStateOfChargeWarning, 99)), soc: 50)
+    rig.step()
+    for (percent, warns) in [(99.99, true), (100.0, false)] {
+      try rig.bms.perform(.setStateOfCharge(percent))
+      #expect(rig.step().alarms.contains(.lowStateOfChargeWarning) == warns, "\(percent) %")
+    }
+  }
+
+  @Test("R173: a current that is first heard after the first step is averaged from then on")
+  func averagingLater() throws {
+    let snapshot = Rig.resting(soc: 100).bms.snapshot
+    var rig = Rig(restoring: snapshot)
+    rig.current = nil
+    rig.step()
+    rig.current = -10
+    rig.run(.seconds(23))
+    #expect(abs(try #require(rig.out.timeToGo).hours - 28.47) < 0.2)
+  }
+
+  @Test("R160: at one current another capacity has another factor: 56.5 A are 1.0904 of 200 Ah and 1.1289 of 100 Ah")
+  func factorOfCapacity() throws {
+    var rig = Rig.resting(soc: 100)
+    for (capacity, factor) in [(200.0, 1.090_45), (100, 1.128_90)] {
+      rig.bms.apply(try settings((.batteryCapacity, capacity)))
+      let before = rig.bms.snapshot
+      run(&rig, -56.5, .minutes(6))
+      let after = rig.bms.snapshot
+      let ratio = (after.missing - before.missing) / (before.consumed - after.consumed)
+      #expect(abs(ratio - factor) < 0.0001, "\(capacity) Ah")
+    }
+  }
 }

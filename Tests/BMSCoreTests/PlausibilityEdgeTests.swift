@@ -115,4 +115,104 @@ struct PlausibilityEdgeTests {
     #expect(hasJumped(2, 100, after: 9_999) && !hasJumped(2, 100, after: 10_000))
     #expect(!SampleHistory().hasJumped(within: .seconds(10), at: .origin))
   }
+
+  @Test("R81: a sign that is seen the other way round forgets what was counted before, in either direction")
+  func signTurns() {
+    for wrong in [false, true] {
+      var bench = CellBench()
+      func amperes(_ volts: Double, asWrong: Bool) -> Double { asWrong ? -volts * 2000 : volts * 2000 }
+      for volts in [-0.06, 0] { bench.load(volts, amperes: amperes(volts, asWrong: wrong)) }
+      let counts = bench.rig.bms.plausibility
+      #expect((counts.rightSigns, counts.wrongSigns) == (wrong ? 0 : 2, wrong ? 2 : 0))
+      bench.load(-0.06, amperes: amperes(-0.06, asWrong: !wrong))
+      let turned = bench.rig.bms.plausibility
+      #expect((turned.rightSigns, turned.wrongSigns) == (wrong ? 1 : 0, wrong ? 0 : 1))
+    }
+  }
+
+  @Test("R81: half an ampere is a twentieth of 10 Ah, and has a sign")
+  func smallBank() throws {
+    var bench = CellBench(try settings((.batteryCapacity, 10)))
+    bench.load(-0.06, amperes: -0.5)
+    #expect(bench.rig.bms.plausibility.rightSigns == 1 && bench.rig.bms.plausibility.wrongSigns == 0)
+    bench.load(0, amperes: -0.01)
+    #expect(bench.rig.bms.plausibility.rightSigns == 1, "0.49 A has none")
+  }
+
+  /// Three changes of load, the first within 10 s of the first values ever, so that it began with them.
+  func threeChanges(_ change: (inout Rig, Bool) -> Void) -> AlarmSet {
+    var rig = Rig()
+    for isLoaded in [false, true, false, true] {
+      change(&rig, isLoaded)
+      rig.step()
+      rig.run(isLoaded || rig.now > .origin + .seconds(1010) ? .seconds(25) : .seconds(5))
+    }
+    return rig.out.alarms
+  }
+
+  @Test("Stuck: what changed last when the first of three changes of load began is stuck, and stays so")
+  func unchangedSinceTheFirst() {
+    let current = threeChanges { rig, isLoaded in
+      rig.cells(isLoaded ? 3.2 : 3.3, isLoaded ? 3.2 : 3.3)
+      (rig.voltage, rig.current) = (isLoaded ? 12.8 : 13.2, -5)
+    }
+    #expect(current.contains(.currentStuck) && !current.contains(.voltageStuck) && !current.contains(.cellsStuck))
+    let voltage = threeChanges { rig, isLoaded in rig.current = isLoaded ? -100 : 0 }
+    #expect(voltage.contains(.voltageStuck) && !voltage.contains(.currentStuck))
+    let cells = threeChanges { rig, isLoaded in (rig.voltage, rig.current) = isLoaded ? (12.8, -100) : (13.2, 0) }
+    #expect(cells.contains(.cellsStuck))
+    let highest = threeChanges { rig, isLoaded in
+      rig.cells(isLoaded ? 3.1 : 3.3, 3.4)
+      (rig.voltage, rig.current) = isLoaded ? (12.8, -100) : (13.3, 0)
+    }
+    #expect(highest.contains(.cellsStuck), "the highest alone")
+  }
+
+  @Test("Stuck: only three changes with both signs among them accuse, whichever of the three differs")
+  func bothSigns() {
+    func mustHaveMoved(_ values: [Double]) -> Bool {
+      var changes = LoadChanges()
+      var now = Instant.origin
+      for value in [0] + values {
+        for _ in 0..<11 {
+          now += .seconds(1)
+          _ = changes.take(value, beside: 0, step: 1, at: now)
+        }
+      }
+      return changes.mustHaveMovedSince != nil
+    }
+    #expect(mustHaveMoved([1, 2, 1]) && mustHaveMoved([1, 0, -1]) && mustHaveMoved([-1, 0, 1]))
+    #expect(!mustHaveMoved([1, 2, 3]) && !mustHaveMoved([-1, -2, -3]) && !mustHaveMoved([1, 0]))
+  }
+
+  @Test("Sum of cells: steps 5 s apart are a gap and compare nothing, steps 4.999 s apart do")
+  func sumGap() {
+    for (gap, isFound) in [(TimeSpan.milliseconds(4_999), true), (.seconds(5), false)] {
+      var rig = Rig.resting()
+      let parameters = Parameters(Settings())
+      var plausibility = Plausibility()
+      for _ in 0..<8 {
+        rig.step(after: gap)
+        var judged = Judgement(rig.inputs, parameters, at: rig.now)
+        judged.voltage = 13.41
+        plausibility.evaluate(&judged, rig.inputs, parameters, at: rig.now, elapsed: gap)
+      }
+      #expect(plausibility.isMismatch == isFound)
+    }
+  }
+
+  @Test("Sum of cells: a table of one cell is no string, and compared with nothing")
+  func oneCell() {
+    var bench = CellBench(cells: 1)
+    bench.rig.voltage = 14.5
+    #expect(!bench.run(.minutes(2)) { !$0.alarms.isDisjoint(with: PlausibilityTests.all) })
+  }
+
+  @Test("Nothing is accused before the first step")
+  func fresh() {
+    let none = Plausibility()
+    #expect(!none.isMismatch && none.contradiction == nil && !none.isCellStuck && !none.isCellJump)
+    #expect(!none.isVoltageJump && !none.isTemperatureJump && !none.isVoltageStuck && !none.isCurrentStuck)
+    #expect(none.difference == 0 && none.limit == 0 && !none.isSignWrong)
+  }
 }

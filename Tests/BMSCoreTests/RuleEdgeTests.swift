@@ -43,6 +43,7 @@ struct RuleEdgeTests {
     #expect(isSound { _ in })
     #expect(isSound { ($0.consumed, $0.missing) = (0, 0) })
     #expect(!isSound { ($0.consumed, $0.missing) = (0.5, 1) } && !isSound { ($0.consumed, $0.missing) = (-1, -0.5) })
+    #expect(!isSound { ($0.consumed, $0.missing) = (0.5, 0) } && !isSound { ($0.consumed, $0.missing) = (0, -0.5) })
     #expect(!isSound { ($0.consumed, $0.missing) = (0, 0.5) } && !isSound { ($0.consumed, $0.missing) = (-0.5, 0) })
     #expect(!isSound { $0.uncountedSeconds = -0.5 } && isSound { $0.uncountedSeconds = 0.5 })
     #expect(!isSound { $0.absorbedSeconds = -0.5 } && isSound { $0.absorbedSeconds = 0.5 })
@@ -52,6 +53,9 @@ struct RuleEdgeTests {
     #expect(!isSound { $0.version = 4 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
     #expect(isSound { ($0.secondsSinceSynchronisation, $0.secondsSinceFullCharge) = (0.5, 0.5) })
     #expect(isSound { ($0.chargeRetrySeconds, $0.dischargeRetrySeconds) = (0.5, 0.5) })
+    #expect(isSound { ($0.uncertainAmpereHours, $0.prechargeHeat, $0.emptySeconds) = (0.5, 0.5, 0.5) })
+    #expect(!isSound { $0.uncertainAmpereHours = -0.5 } && !isSound { $0.prechargeHeat = -0.5 })
+    #expect(!isSound { $0.chargeRetrySeconds = -0.5 } && !isSound { $0.emptySeconds = -0.5 })
     #expect(isSound { ($0.overcurrentSeconds, $0.chargeGraceSeconds, $0.dischargeGraceSeconds) = (0.5, 0.5, 0.5) })
     let numbers: [WritableKeyPath<Snapshot, Double>] = [
       \.consumed, \.missing, \.uncountedSeconds, \.absorbedSeconds, \.preAlarmSeconds, \.overcurrentSeconds,
@@ -194,6 +198,29 @@ struct RuleEdgeTests {
     #expect(line.holdsOpen == direction)
     line.restart()
     #expect(line.holdsOpen == nil)
+  }
+
+  @Test("R75: where it is set, 30 s of more than 0.7 A after ATD opened open the contactor, 29.9 s do not, 0.7 A never")
+  func olderRule() throws {
+    var rig = Rig.resting(try unannounced())
+    rig.cells(2.75, 3.3)
+    rig.step()
+    let parameters = Parameters(try unannounced((.contactorAfterDischargeContact, 1)))
+    for (amperes, opens) in [(-0.71, true), (-0.7, false)] {
+      var judged = Judgement(rig.inputs, parameters, at: rig.now)
+      judged.current = amperes
+      var contacts = ContactFailure()
+      var line = SecondLine(restoring: nil)
+      func step(_ span: TimeSpan) {
+        contacts.evaluate(amperes, chargeAllowed: true, dischargeAllowed: false, elapsed: span)
+        line.evaluate(contacts, judged, rig.bms.protection, isDischargeStopped: true, parameters)
+      }
+      step(.zero)
+      step(.milliseconds(29_900))
+      #expect(line.holdsOpen == nil)
+      step(.milliseconds(100))
+      #expect((line.holdsOpen == .discharge) == opens, "\(amperes) A")
+    }
   }
 
   // MARK: Mode, remote, charge voltage
@@ -346,6 +373,11 @@ struct RuleEdgeTests {
     #expect(lit(.alternating, .red, upTo: 2000) == [500...999, 1500...1999])
     #expect(lit(.orange, .orange, upTo: 100) == [0...99] && lit(.off, .dark, upTo: 100) == [0...99])
     #expect(StatusPattern.greenFlash.colour(after: .seconds(-1)) == .green)
+    // Hours later to the millisecond.
+    #expect(StatusPattern.greenFlash.colour(after: .milliseconds(9_000_099)) == .green)
+    #expect(StatusPattern.greenFlash.colour(after: .milliseconds(9_000_100)) == .dark)
+    #expect(StatusPattern.greenFlash.colour(after: .milliseconds(8_999_999)) == .dark)
+    #expect(StatusPattern.greenFlash.colour(after: .milliseconds(9_000_000)) == .green)
   }
 
   @Test("OD-14: 14, 12, 10, 9, 7, 6, 5, 8, 2, 3, 4, 1")
@@ -425,5 +457,46 @@ struct RuleEdgeTests {
     let after = rig.bms.snapshot
     #expect((after.secondsSinceFullCharge ?? 0) - (before.secondsSinceFullCharge ?? 0) == 90)
     #expect(abs(after.history.runningSeconds - before.history.runningSeconds - 90) < 1e-6)
+  }
+
+  @Test("OD-20: a remote input that was heard and falls silent is open after 60 s, not after 59.999 s")
+  func remoteSilent() {
+    var modes = ModeControl(restoring: nil)
+    let parameters = Parameters(Settings())
+    func step(_ remote: RemoteTerminals.State, _ milliseconds: Int64) {
+      modes.evaluate(
+        remote: remote, lowCell: false, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false,
+        canTurnOff: true, parameters, elapsed: .milliseconds(milliseconds))
+    }
+    step(.closed, 0)
+    step(.unknown, 59_999)
+    #expect(modes.mode == .on && modes.isRemoteLost)
+    step(.unknown, 1)
+    #expect(modes.mode == .off && modes.offCause == .remote)
+    modes = ModeControl(restoring: nil)
+    step(.open, 0)
+    step(.unknown, 1)
+    #expect(modes.isRemoteLost, "also one that was only ever heard open")
+  }
+
+  @Test("R25: an update that fails for 120 s forbids everything, for 119.9 s nothing")
+  func updateFails() {
+    var rig = Rig.resting()
+    rig.inputs.isUpdateFailing = true
+    #expect(!rig.run(.milliseconds(119_900)) { !$0.chargeAllowed || !$0.dischargeAllowed })
+    #expect(rig.step().chargeBlocks == .update && rig.out.dischargeBlocks == .update)
+  }
+
+  @Test("The battery's own discharge limit of 0 A forbids discharge, 0.1 A does not")
+  func batteryGivesNothing() {
+    for (amperes, forbids) in [(0.0, true), (0.1, false), (-1, true)] {
+      var report = BatteryReport()
+      report.isWired = true
+      report.taken = .origin
+      report.dischargeCurrent = amperes
+      var battery = ReportedBattery()
+      battery.evaluate(report, at: .origin, within: .seconds(5))
+      #expect(battery.forbids(.discharge) == forbids && !battery.forbids(.charge), "\(amperes) A")
+    }
   }
 }

@@ -201,6 +201,7 @@ struct SettingsTableTests {
   func decimals() {
     #expect(0.0.text(upTo: 3) == "0" && 1000.0.text(upTo: 3) == "1000" && (-12.5).text(upTo: 3) == "-12.5")
     #expect(0.001.text(upTo: 3) == "0.001" && 0.0004.text(upTo: 3) == "0" && 0.0005.text(upTo: 3) == "0.001")
+    #expect(3.0.text(upTo: 1) == "3" && (-0.01).text(2) == "-0.01" && (-0.004).text(2) == "0.00")
     #expect(3.05.text(upTo: 1) == "3.1" && 300.4.text(upTo: 0) == "300")
     #expect(10.01.text(upTo: 2) == "10.01")
     #expect(999_999_999_999.0.text(upTo: 3) == "999999999999" && 1e15.text(upTo: 3) == "1000000000000000")

@@ -458,4 +458,176 @@ struct StepEdgeTests {
     #expect(CellPlace(battery: -1, cell: 0) == nil && CellPlace(battery: 0, cell: -1) == nil)
     #expect(CellPlace(index: last.index) == last && CellPlace(index: 18) == CellPlace(battery: 1, cell: 1))
   }
+
+  @Test("R80: with the system side unknown nobody says that the sides are exchanged")
+  func sidesUnknown() {
+    var rig = Rig.resting(wiring: Wiring(contactors: .one))
+    #expect(!rig.run(.seconds(4)) { $0.alarms.contains(.sidesReversed) })
+  }
+
+  @Test("R80: nothing to open, a contactor that is or may be closed, and a pre-charge: none says which side is alive")
+  func sidesUndecided() throws {
+    var rig = Rig.resting()
+    (rig.voltage, rig.system) = (6.5, 13.2)
+    #expect(!rig.run(.seconds(4)) { $0.alarms.contains(.sidesReversed) }, "nothing to open")
+    var bench = ContactorBench.closed()
+    (bench.rig.voltage, bench.drop) = (6.5, -6.7)
+    #expect(!bench.run(.seconds(4)) { $0.alarms.contains(.sidesReversed) || !$0.contactorCommand }, "closed")
+    rig = Rig.resting(wiring: Wiring(contactors: .one))
+    (rig.voltage, rig.system) = (6.5, 13.2)
+    for _ in 0..<50 {
+      rig.inputs.contactorFeedback = ContactFeedback(isClosed: true, at: rig.now + rig.period)
+      #expect(!rig.step().alarms.contains(.sidesReversed) && !rig.out.contactorCommand, "welded")
+    }
+    rig = Rig.resting(wiring: Wiring(contactors: .one))
+    rig.system = 6
+    rig.run(.seconds(1)) { $0.prechargeCommand }
+    try #require(rig.out.prechargeCommand)
+    rig.voltage = 6.5
+    // It swings, so that the pre-charge does not end; after 2 s the voltage is in no window, and the BMS gives up.
+    for index in 0..<30 {
+      rig.system = index % 2 == 0 ? 13.2 : 14
+      #expect(!rig.step().alarms.contains(.sidesReversed), "pre-charge")
+    }
+  }
+
+  @Test("R24: a snapshot says closed for a contactor that is closed, not for one that is open or not there")
+  func storedContactor() {
+    #expect(ContactorBench.closed().rig.bms.snapshot.isContactorClosed)
+    var bench = ContactorBench()
+    bench.run(.milliseconds(100))
+    #expect(!bench.rig.bms.snapshot.isContactorClosed && !Rig.resting().bms.snapshot.isContactorClosed)
+  }
+
+  @Test("A battery that is wired and was never heard is told 5 s after the start, not at 4.9 s")
+  func batteryNeverHeard() {
+    var rig = Rig()
+    rig.inputs.battery.isWired = true
+    rig.step()
+    #expect(!rig.out.chargeAllowed && !rig.run(.milliseconds(4_900)) { $0.alarms.contains(.batteryLost) })
+    #expect(rig.step().alarms.contains(.batteryLost))
+  }
+
+  @Test("R109: where a temperature is required, none at all forbids; where it is not, it does not")
+  func noTemperature() throws {
+    for isRequired in [true, false] {
+      var rig = Rig(try settings((.temperatureRequired, isRequired ? 1 : 0)))
+      rig.inputs.batteryTemperature = .unassigned
+      rig.temperature = nil
+      #expect(rig.step().chargeBlocks == (isRequired ? .data : []))
+    }
+  }
+
+  @Test("OD-20: a current that is silent, or not available, is late at 0.5 s and lost at 2 s, and 1 ms sooner is not")
+  func currentAge() {
+    let rows: [(Int64, InputFault)] = [(499, .none), (500, .late), (1_999, .late), (2_000, .stale)]
+    for (milliseconds, fault) in rows {
+      for isNotAvailable in [false, true] {
+        var inputs = Inputs()
+        let now = Instant.origin + .seconds(10)
+        inputs.current = Measurement(5, at: now - .milliseconds(milliseconds))
+        if isNotAvailable { inputs.current.report(.notAvailable) }
+        let judged = Judgement(inputs, Parameters(Settings()), at: now).currentState.fault
+        #expect(judged == (fault == .stale && isNotAvailable ? .notAvailable : fault), "\(milliseconds) ms")
+      }
+    }
+  }
+
+  @Test("A cell that falls from 3.00 to 1.50 V did not jump; to 1.49 V it did, within 5 s")
+  func tableJump() throws {
+    let rows: [(Double, Int64, Bool)] = [
+      (1.5, 1_000, false), (1.49, 1_000, true), (1.49, 5_000, true), (1.49, 5_001, false),
+    ]
+    for (volts, milliseconds, jumps) in rows {
+      var cells = CellTable(expectedCount: 1)
+      let place = try #require(CellPlace(battery: 1, cell: 1))
+      let now = Instant.origin + .seconds(10)
+      cells.report(3, of: place, at: now)
+      cells.report(volts, of: place, at: now + .milliseconds(milliseconds))
+      #expect((cells.lastJump != nil) == jumps, "\(volts) V, \(milliseconds) ms")
+    }
+  }
+
+  @Test("OD-2: a smooth limit says where all is given again: CCL at 3.45 V, DCL 0.3 V above the low cell voltage")
+  func smoothEnds() throws {
+    var rig = Rig.resting(try settings((.limitsNearCellEnds, 1)))
+    rig.cells(2.9, 3.6)
+    rig.step()
+    #expect(rig.out.chargeCurrentReason.endsAt == 3.45 && rig.out.dischargeCurrentReason.endsAt == 3.1)
+    rig = Rig.resting(try settings((.limitsNearCellEnds, 1), (.lowCellVoltage, 2.6)))
+    rig.cells(2.8, 3.3)
+    #expect(rig.step().dischargeCurrentReason.endsAt == 2.9)
+  }
+
+  @Test("Of cells at one voltage the first is named, as lowest and as highest")
+  func ties() throws {
+    var bench = CellBench()
+    let first = CellPlace(battery: 1, cell: 1)
+    #expect(bench.step().lowestCell?.place == first && bench.out.highestCell?.place == first)
+    bench.cells = [3.3, 3.2, 3.2, 3.3]
+    bench.step()
+    #expect(bench.out.lowestCell?.place == CellPlace(battery: 1, cell: 2) && bench.out.highestCell?.place == first)
+  }
+
+  @Test(
+    "OD-20: a cell of the table is late when it is 2 s old, not at 1.999 s", arguments: [(1_999, false), (2_000, true)])
+  func lateCell(milliseconds: Int64, isLate: Bool) {
+    var bench = CellBench()
+    // The rig alone: no cell reports any more.
+    #expect(bench.rig.step(after: .milliseconds(milliseconds)).alarms.contains(.cellsLate) == isLate)
+  }
+
+  @Test("A reported state of charge begins the count while it is at most 9 s old, six periods of 127506")
+  func reportedAge() {
+    for (milliseconds, isTaken) in [(Int64(9_000), true), (9_001, false)] {
+      var rig = Rig()
+      rig.inputs.reportedStateOfCharge.report(80, at: rig.now)
+      #expect((rig.step(after: .milliseconds(milliseconds)).stateOfCharge != nil) == isTaken, "\(milliseconds) ms")
+    }
+  }
+
+  @Test("The sum of a table with a late cell is that of all; one cell of four is incomplete, none was never seen")
+  func tableStates() throws {
+    var cells = CellTable(expectedCount: 4)
+    let now = Instant.origin + .seconds(10)
+    func judged() -> Judgement {
+      var inputs = Inputs()
+      inputs.cells = cells
+      return Judgement(inputs, Parameters(Settings()), at: now)
+    }
+    #expect(judged().cellState.fault == .neverSeen)
+    for cell in 1...4 {
+      let place = try #require(CellPlace(battery: 1, cell: cell))
+      cells.report(3.3, of: place, at: now - .seconds(cell == 1 ? 3 : 0))
+      #expect(cell == 4 || judged().cellState.fault == .incomplete)
+    }
+    #expect(judged().cellState.fault == .late && abs(judged().cellSum - 13.2) < 1e-9)
+  }
+
+  @Test("Lowest and highest at one voltage are each named by their own place")
+  func placesOfExtremes() {
+    var rig = Rig.resting()
+    rig.inputs.cellExtremes.lowestPlace = CellPlace(battery: 1, cell: 2)
+    rig.inputs.cellExtremes.highestPlace = CellPlace(battery: 3, cell: 4)
+    rig.step()
+    #expect(rig.out.lowestCell?.place == CellPlace(battery: 1, cell: 2))
+    #expect(rig.out.highestCell?.place == CellPlace(battery: 3, cell: 4))
+  }
+
+  @Test("A step in which nothing happened says so, and one with an alarm does not")
+  func events() {
+    var rig = Rig.resting()
+    #expect(rig.step().events.isEmpty)
+    rig.cells(3.3, 3.75)
+    #expect(!rig.step().events.isEmpty)
+    #expect(rig.step().events.isEmpty)
+  }
+
+  @Test("Extremes of which one half is not wired forbid beside a full table too, and the other half still protects")
+  func halfOfExtremes() throws {
+    var bench = CellBench()
+    bench.rig.inputs.cellExtremes = Extremes(lowest: .waiting, highest: .unassigned)
+    bench.rig.lowest = 3.3
+    #expect(bench.step().chargeBlocks.contains(.data) && bench.out.dischargeBlocks.contains(.data))
+  }
 }

@@ -25,6 +25,28 @@ struct WiringFaultTests {
     }
   }
 
+  @Test("the first of the roles is named too where it is the only one")
+  func firstRole() {
+    var rig = Rig.resting()
+    rig.inputs.wiringFaults[.lost, .monitor] = true
+    rig.step()
+    #expect(rig.bms.record(of: .moduleLost).cause?.wiring?.role == .monitor)
+  }
+
+  @Test("two sets are the same when every fault of every role is, and not otherwise")
+  func equality() {
+    var left = WiringFaults()
+    var right = WiringFaults()
+    #expect(left == right && left.isEmpty)
+    left[.lost, .auxiliary] = true
+    #expect(left != right && !left.isEmpty)
+    #expect(left[.lost, .auxiliary] && !left[.lost, .relay] && !left[.faulty, .auxiliary])
+    right[.lost, .auxiliary] = true
+    #expect(left == right)
+    right[.ambiguous, .monitor] = true
+    #expect(left != right)
+  }
+
   @Test("what cannot be switched is named before what cannot be heard")
   func order() {
     var rig = Rig.resting()
