@@ -58,6 +58,7 @@ public struct BMS: Sendable {
   private(set) var sawCablePull = false
   private(set) var hasCellTable = false
   private(set) var isVoltageImpossible = false
+  private(set) var capacityHint: CapacityHint?
   private var sawCellsLost = false
   var distributors = DistributorSupervision()
   var reported = ReportedBattery()
@@ -124,6 +125,7 @@ public struct BMS: Sendable {
   /// Takes other settings into force from the next step on.
   public mutating func apply(_ settings: Settings) {
     if settings[.nominalVoltage] != self.settings[.nominalVoltage] { window.reset() }
+    if settings[.batteryCapacity] != self.settings[.batteryCapacity] { capacityHint = nil }
     self.settings = settings
     parameters = Parameters(settings)
   }
@@ -249,6 +251,11 @@ public struct BMS: Sendable {
     commanded = nil
     let stateOfCharge = monitor.stateOfCharge(parameters)
     protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
+    if protection.lowCell || stateOfCharge == 0,
+      let hint = hintOfCapacity(judged, stateOfCharge, error: monitor.stateOfChargeError(parameters), parameters)
+    {
+      capacityHint = hint
+    }
     changeMode(judged, inputs, parameters, at: now, elapsed: elapsed)
     charge.step(
       judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,

@@ -1,4 +1,4 @@
-// The commissioning checklist as a report (R324 with R81, R99, R143, R158, R322): what the core saw by itself, what it
+// The commissioning checklist as a report (R324 with R81, R99, R143, R158, R180, R322): what the core saw by itself, what it
 // cannot know and asks, and what to do next. Made when somebody asks; nothing depends on it.
 
 /// One item of the checklist.
@@ -47,7 +47,35 @@ public struct Check: Sendable, Hashable {
   public let advice: String
 }
 
+/// What count and cells together say about the capacity that is set (R180). A hint for a person: nothing acts on it.
+enum CapacityHint: Sendable, Equatable {
+  /// A cell was low while at least this many percent were counted to be left.
+  case tooLarge(left: Double)
+  /// All was counted to be drawn while the lowest cell held this many volts.
+  case tooSmall(volts: Double)
+}
+
 extension BMS {
+  /// R180, ours: so many percent more than the count may be wrong by are no error of the count.
+  static let hintAtLeft = 20.0
+  /// R180: 25 % of an LFP cell at rest (battery-physics.md section 1).
+  static let hintAtVolts = 3.25
+  /// R180, ours, in C: with more current the voltage says little about the charge.
+  static let hintRate = 0.05
+
+  /// The hint that this step gives, if any.
+  mutating func hintOfCapacity(
+    _ judged: Judgement, _ stateOfCharge: Double?, error: Double?, _ parameters: Parameters
+  ) -> CapacityHint? {
+    guard let percent = stateOfCharge, let error, let current = judged.current, let cell = judged.lowestCell?.value,
+      judged.cellState.isUsable, abs(current) <= parameters.capacity * BMS.hintRate
+    else { return nil }
+    if protection.lowCell, !previous.alarms.contains(.lowCell), percent - error >= BMS.hintAtLeft {
+      return .tooLarge(left: percent - error)
+    }
+    return percent <= 0 && cell >= BMS.hintAtVolts ? .tooSmall(volts: cell) : nil
+  }
+
   /// Batteries need two hours of absorption a month (R143).
   static let longestWithoutAbsorption = 31 * 86_400.0
 
@@ -82,8 +110,20 @@ extension BMS {
         "the voltage means \(detected.text(upTo: 3)) V, set is \(settings[.nominalVoltage].text(upTo: 3)) V",
         isRight ? "" : "Set nominal_voltage.")
     case .capacity:
+      let set = "\(settings[.batteryCapacity].text(upTo: 3)) Ah"
+      switch capacityHint {
+      case .tooLarge(let left):
+        return check(
+          .failed, "\(set), but a cell was low with \(left.text(upTo: 0)) % or more left",
+          "The capacity may be set too large, or a cell is weak, or a load bypasses the shunt.")
+      case .tooSmall(let volts):
+        return check(
+          .failed, "\(set), but at 0 % the lowest cell held \(volts.text(upTo: 2)) V",
+          "The capacity may be set too small, or a charger bypasses the shunt.")
+      case nil: break
+      }
       return check(
-        .confirm, "\(settings[.batteryCapacity].text(upTo: 3)) Ah",
+        .confirm, set,
         "Add the Ah of all strings in parallel; batteries in series do not add.")
     case .batteriesInParallel:
       let set = "\(settings[.batteriesInParallel].text(upTo: 3)) in parallel"

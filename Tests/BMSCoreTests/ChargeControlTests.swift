@@ -154,6 +154,24 @@ struct ChargeControlTests {
     #expect(fresh.out.stateOfCharge == nil)
   }
 
+  @Test("R26: an update begins a full charge cycle even at 100 %; one that goes on or fails begins none")
+  func updateAndFailure() throws {
+    let snapshot = Rig.resting(soc: 100).bms.snapshot
+    var updated = Rig(restoring: snapshot, afterUpdate: true)
+    #expect(updated.step().events.fullChargeStarted == .update && updated.out.limits.chargeVoltage == 14.2)
+    for isFailing in [false, true] {
+      var rig = Rig(restoring: snapshot)
+      rig.step()
+      (rig.inputs.isUpdating, rig.inputs.isUpdateFailing) = (!isFailing, isFailing)
+      #expect(!rig.run(.minutes(3)) { $0.events.fullChargeStarted != nil || $0.chargePhase != .resting })
+      // Given up: the program is the same as before.
+      (rig.inputs.isUpdating, rig.inputs.isUpdateFailing) = (false, false)
+      #expect(!rig.run(.minutes(1)) { $0.events.fullChargeStarted != nil })
+      var restarted = Rig(restoring: rig.bms.snapshot)
+      #expect(restarted.step().chargePhase == .resting && restarted.out.limits.chargeVoltage == 13.5)
+    }
+  }
+
   @Test("R152: at rest CVL is the battery less 0.15 V per 12 V, from 13.65 V on and never above 14.2 V")
   func restingFollows() {
     var rig = Rig.resting()

@@ -292,4 +292,41 @@ struct SelfCheckTests {
     rig.step()
     #expect(rig.out.state == .shutdown && rig.bms.explanation(of: .state).reason.rule == .offByCommand)
   }
+
+  @Test("R180: a low cell with 20 % left beyond the count's error hints at a capacity set too large, with less not")
+  func capacityTooLarge() throws {
+    // Set by hand the count may be wrong by 5 %.
+    for (percent, amperes, hints) in [(25.1, 0.0, true), (24.9, 0, false), (50, -10, true), (50, -10.1, false)] {
+      var rig = Rig.resting()
+      try rig.bms.perform(.setStateOfCharge(percent))
+      rig.current = amperes
+      rig.step()
+      #expect(rig.bms.check(.capacity).verdict == .confirm)
+      rig.cells(2.5, 3.3)
+      rig.step()
+      #expect((rig.bms.check(.capacity).verdict == .failed) == hints, "\(percent) %, \(amperes) A")
+      rig.bms.apply(try settings((.batteryCapacity, 150)))
+      #expect(rig.bms.check(.capacity).verdict == .confirm, "another capacity is judged anew")
+    }
+    var rig = Rig.resting()
+    rig.cells(2.5, 3.3)
+    rig.step()
+    #expect(rig.bms.check(.capacity).verdict == .confirm, "nobody knows how wrong the count is")
+    try rig.bms.perform(.setStateOfCharge(50))
+    rig.step()
+    #expect(rig.bms.check(.capacity).verdict == .confirm, "it was low before")
+  }
+
+  @Test("R180: 0 % and every cell at 3.25 V hint at a capacity set too small; 3.24 V, 0.01 % or 0.05 C and more do not")
+  func capacityTooSmall() throws {
+    let rows = [(0.0, 3.25, 0.0, true), (0, 3.24, 0, false), (0.01, 3.25, 0, false), (0, 3.25, -10.1, false)]
+    for (percent, volts, amperes, hints) in rows {
+      var rig = Rig.resting()
+      try rig.bms.perform(.setStateOfCharge(percent))
+      rig.cells(volts, 3.3)
+      rig.current = amperes
+      rig.step()
+      #expect((rig.bms.check(.capacity).verdict == .failed) == hints, "\(percent) %, \(volts) V, \(amperes) A")
+    }
+  }
 }
