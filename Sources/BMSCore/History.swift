@@ -151,6 +151,7 @@ struct HistoryKeeper: Sendable {
 
   /// R187: only what is good and running; real units keep the 0.70 V of a power-up for ever.
   private mutating func noteExtremes(_ outputs: inout Outputs) {
+    @inline(__always)
     func note(_ value: Double?, _ lowest: inout Double?, _ highest: inout Double?) {
       guard let value else { return }
       if value < lowest ?? .infinity { lowest = value }
