@@ -285,12 +285,14 @@ public struct ClosedLoop: Sendable {
   }
 
   private mutating func measureTemperatures() {
-    if let celsius = plant.temperature(ofBattery: 0) { inputs.batteryTemperature.report(celsius, at: now) }
-    let count = plant.bank.batteryCount
-    guard count > 1 else { return }
+    plant.measureTemperatures()
+    if let first = plant.temperatureReadings.first, let celsius = first {
+      inputs.batteryTemperature.report(celsius, at: now)
+    }
+    guard plant.temperatureReadings.count > 1 else { return }
     var (low, high) = (Double.infinity, -Double.infinity)
-    for index in 0..<count {
-      guard let celsius = plant.temperature(ofBattery: index) else { return }
+    for reading in plant.temperatureReadings {
+      guard let celsius = reading else { return }
       low = min(low, celsius)
       high = max(high, celsius)
     }

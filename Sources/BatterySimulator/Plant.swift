@@ -79,6 +79,9 @@ public struct Plant: Sendable {
   public private(set) var reading = PlantReading()
   /// What each cell's sensor shows, volts, in the order of ``cellSensors``; brought up to date by ``measureCells()``.
   public private(set) var cellReadings: [Double?]
+  /// What the temperature sensor of each battery shows, degrees Celsius; brought up to date by
+  /// ``measureTemperatures()``.
+  public private(set) var temperatureReadings: [Double?]
   /// Where the energy went.
   public private(set) var energy = EnergyAccount()
   /// The faults that are present.
@@ -100,9 +103,7 @@ public struct Plant: Sendable {
   private var isCommandless = false
   private var isPrechargeBroken = false
   private var usualAmbient = 25.0
-  private var frozenTemperatures: [Int: Double] = [:]
-  private var temperatureOffsets: [Int: Double] = [:]
-  private var lostTemperatures: Set<Int> = []
+  private var temperatureSensors = TemperatureSensors()
 
   /// The voltage taps of a BMS, siemens: they keep a bank without strings at a defined voltage.
   private static let tap = 1e-6
@@ -120,6 +121,7 @@ public struct Plant: Sendable {
     let cells = bank.strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.cells.count } }
     cellSensors = Array(repeating: VoltageSensor(), count: cells)
     cellReadings = Array(repeating: nil, count: cells)
+    temperatureReadings = Array(repeating: nil, count: bank.batteryCount)
   }
 
   /// Lets time pass under these commands.
@@ -389,8 +391,20 @@ public struct Plant: Sendable {
 
   /// What the temperature sensor of a battery shows, degrees Celsius.
   public func temperature(ofBattery index: Int) -> Double? {
-    guard !isBusSilent, !lostTemperatures.contains(index), let battery = battery(index) else { return nil }
-    return frozenTemperatures[index] ?? battery.celsius + (temperatureOffsets[index] ?? 0)
+    guard !isBusSilent, let battery = battery(index) else { return nil }
+    return temperatureSensors.shown(battery.celsius, ofBattery: index)
+  }
+
+  /// Brings ``temperatureReadings`` up to date. To ask for them one by one copies the whole plant each time.
+  public mutating func measureTemperatures() {
+    var index = 0
+    for string in bank.strings.indices {
+      for place in bank.strings[string].batteries.indices where index < temperatureReadings.count {
+        let celsius = bank.strings[string].batteries[place].celsius
+        temperatureReadings[index] = isBusSilent ? nil : temperatureSensors.shown(celsius, ofBattery: index)
+        index += 1
+      }
+    }
   }
 
   /// A battery by its number over all strings.
@@ -490,8 +504,8 @@ public struct Plant: Sendable {
       guard let place = cellPlace(battery, cell), cellSensors.indices.contains(place) else { return }
       cellSensors[place].fault = fault
     case .temperature(let battery):
-      frozenTemperatures[battery] = fault == .frozen ? self.battery(battery)?.celsius : nil
-      if fault == .lost { lostTemperatures.insert(battery) } else { lostTemperatures.remove(battery) }
+      temperatureSensors.frozen[battery] = fault == .frozen ? self.battery(battery)?.celsius : nil
+      if fault == .lost { temperatureSensors.lost.insert(battery) } else { temperatureSensors.lost.remove(battery) }
     }
   }
 
@@ -503,7 +517,7 @@ public struct Plant: Sendable {
     case .cell(let battery, let cell):
       guard let place = cellPlace(battery, cell), cellSensors.indices.contains(place) else { return }
       cellSensors[place].offset += change
-    case .temperature(let battery): temperatureOffsets[battery, default: 0] += change
+    case .temperature(let battery): temperatureSensors.offsets[battery, default: 0] += change
     }
   }
 }

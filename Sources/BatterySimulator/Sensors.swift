@@ -125,3 +125,19 @@ public struct VoltageSensor: Sendable, Hashable {
     return shown
   }
 }
+
+/// The temperature sensors of the batteries, by the battery's number: no error but what faults on command add.
+struct TemperatureSensors: Sendable {
+  /// What a frozen one repeats, degrees Celsius.
+  var frozen: [Int: Double] = [:]
+  /// By how much one is off, kelvin.
+  var offsets: [Int: Double] = [:]
+  /// Those that say nothing.
+  var lost: Set<Int> = []
+
+  /// What the sensor of a battery shows, degrees Celsius; nil when it says nothing.
+  func shown(_ celsius: Double, ofBattery index: Int) -> Double? {
+    guard !lost.contains(index) else { return nil }
+    return frozen[index] ?? celsius + (offsets[index] ?? 0)
+  }
+}

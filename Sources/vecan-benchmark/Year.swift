@@ -72,11 +72,12 @@ private struct Boat {
     plant.inverters[0].demand = hour >= 18 && hour < 23 ? 800 : 0
 
     plant.measureCells()
+    plant.measureTemperatures()
     let reading = plant.reading
     if let volts = reading.batteryVoltage { inputs.batteryVoltage.report(volts, at: now) }
     if let volts = reading.systemVoltage { inputs.systemVoltage.report(volts, at: now) }
     if let amperes = reading.current { inputs.current.report(amperes, at: now) }
-    if let celsius = plant.temperature(ofBattery: 0) { inputs.batteryTemperature.report(celsius, at: now) }
+    if let celsius = plant.temperatureReadings[0] { inputs.batteryTemperature.report(celsius, at: now) }
     inputs.contactorFeedback = ContactFeedback(isClosed: reading.contactorClosed, at: now)
     inputs.cells.report(plant.cellReadings, of: places, at: now)
 
