@@ -35,7 +35,7 @@ public enum CommandError: Error, Sendable, Hashable, CustomStringConvertible {
 
 // The parts of a step are mutating also where they only read, and take what is large as `inout` or as a local of the
 // step: the compiler copies all of a large value for a call that is not (2.5 kB of BMS, more than a dozen times: half of
-// a step).
+// a step). Those with one caller are inlined: they are small, and there are so many that the calls themselves count.
 
 /// A software Lynx Smart BMS: measurements in, permissions, limits and alarms out.
 public struct BMS: Sendable {
@@ -309,6 +309,7 @@ public struct BMS: Sendable {
 
   /// Only after the protections of this step: no mode can skip them, and what they found decides.
   /// What of the inputs may be decided on.
+  @inline(__always)
   private mutating func judge(
     _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Judgement {
@@ -317,6 +318,7 @@ public struct BMS: Sendable {
     return judged
   }
 
+  @inline(__always)
   private mutating func changeMode(
     _ judged: Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
@@ -333,6 +335,7 @@ public struct BMS: Sendable {
   }
 
   /// Since when each has its value, for who asks for an explanation.
+  @inline(__always)
   private mutating func noteValues(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
     if isFirst || outputs.mode != decided.mode { valueTimes.mode = now }
     if isFirst || outputs.state != decided.state { valueTimes.state = now }
@@ -355,6 +358,7 @@ public struct BMS: Sendable {
   }
 
   /// The contactor follows what every rule before it agreed to.
+  @inline(__always)
   private mutating func moveContactor(
     _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
     elapsed: TimeSpan
@@ -402,6 +406,7 @@ public struct BMS: Sendable {
     contactor.step(view, parameters, at: now, elapsed: elapsed)
   }
 
+  @inline(__always)
   private mutating func indicate(
     _ inputs: borrowing Inputs, _ parameters: Parameters, elapsed: TimeSpan, into outputs: inout Outputs
   ) {
@@ -414,6 +419,7 @@ public struct BMS: Sendable {
     outputs.channelPattern = inputs.channelPattern(modes.mode)
   }
 
+  @inline(__always)
   private mutating func state(_ data: Reason?, _ shutdown: Bool) -> State {
     if shutdown { return .shutdown }
     switch modes.mode {
@@ -436,6 +442,7 @@ public struct BMS: Sendable {
     }
   }
 
+  @inline(__always)
   private mutating func report(
     _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: borrowing Inputs, at now: Instant,
     into outputs: inout Outputs
@@ -472,6 +479,7 @@ public struct BMS: Sendable {
   private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
 
   /// The first required input that is lost, as a reason; nil when all are usable.
+  @inline(__always)
   private mutating func dataReason(_ judged: Judgement) -> Reason? {
     func reason(_ role: InputRole, _ state: RoleState) -> Reason? {
       state.isUsable
@@ -482,6 +490,7 @@ public struct BMS: Sendable {
       ?? (requiresTemperature ? reason(.temperature, judged.temperatureState) : nil)
   }
 
+  @inline(__always)
   private mutating func permit(
     _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, into outputs: inout Outputs
   ) {
@@ -503,6 +512,7 @@ public struct BMS: Sendable {
     explained = reason(block, direction, judged, data: data, stateOfCharge: stateOfCharge)
   }
 
+  @inline(__always)
   private mutating func limit(
     _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
     into outputs: inout Outputs
@@ -565,6 +575,7 @@ public struct BMS: Sendable {
 
   /// CVL. When data is lost it falls to the resting voltage, which is a constant: a GX forwards CCL 0 only while a CVL
   /// exists. It is withdrawn when data stays lost (OD-20), and before there was any.
+  @inline(__always)
   private mutating func limitVoltage(
     _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
     into outputs: inout Outputs
@@ -616,6 +627,7 @@ public struct BMS: Sendable {
     return age >= parameters.withdrawn
   }
 
+  @inline(__always)
   private mutating func dateReasons(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
     func date(_ reason: inout Reason, _ old: Reason) {
       let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
@@ -630,6 +642,7 @@ public struct BMS: Sendable {
 
   /// Before the first complete data nothing is "lost" yet: sources are given the time after which they would be stale,
   /// so that a start raises no false alarm (dvcc-dbus.md F.3).
+  @inline(__always)
   private mutating func raiseAlarms(
     _ judged: Judgement, _ inputs: borrowing Inputs, at now: Instant, runningFor running: TimeSpan,
     into outputs: inout Outputs
@@ -798,6 +811,7 @@ public struct BMS: Sendable {
     return reason
   }
 
+  @inline(__always)
   private mutating func isProtective(_ outputs: inout Outputs) -> Bool {
     if decided.chargeAllowed, !outputs.chargeAllowed { return true }
     if decided.dischargeAllowed, !outputs.dischargeAllowed { return true }

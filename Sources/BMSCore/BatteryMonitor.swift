@@ -92,6 +92,7 @@ struct BatteryMonitor: Sendable {
   }
 
   /// Counts the time since the last step; returns whether the rule of R162 synchronised in this step.
+  @inline(__always)
   mutating func step(
     _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Bool {
@@ -104,6 +105,7 @@ struct BatteryMonitor: Sendable {
 
   /// Zero order hold: until this step the current was what the last step knew. A gap is bounded by the limit that
   /// makes the current stale; what lies beyond it is counted as uncounted, never integrated.
+  @inline(__always)
   private mutating func count(_ current: Double?, _ parameters: Parameters, _ elapsed: TimeSpan) {
     let bounded = min(elapsed, parameters.measurementStale)
     guard let held = lastCurrent, current != nil else {
@@ -134,6 +136,7 @@ struct BatteryMonitor: Sendable {
     }
   }
 
+  @inline(__always)
   private mutating func average(_ current: Double?, _ elapsed: TimeSpan) {
     guard let current, current < Parameters.currentThreshold else {
       averageDischarge = 0  // Z-6: starts from zero after a charge
@@ -147,6 +150,7 @@ struct BatteryMonitor: Sendable {
   }
 
   /// Time to the discharge floor (R172-R175).
+  @inline(__always)
   mutating func timeToGo(_ current: Double?, _ stateOfCharge: Double?, _ parameters: Parameters) -> TimeSpan? {
     guard let current, current < Parameters.currentThreshold, let stateOfCharge else { return nil }
     let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
@@ -159,6 +163,7 @@ struct BatteryMonitor: Sendable {
 
   /// R162-R164: above the charged voltage with a charge current below the tail current, for the detection time without
   /// a break. A current that flows out is no tail current, however small: a wrong sign must not synchronise.
+  @inline(__always)
   private mutating func watchForFull(
     _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Bool {

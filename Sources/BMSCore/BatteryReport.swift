@@ -88,6 +88,7 @@ struct ReportedBattery: Sendable {
   private(set) var isLost = false
   private(set) var report = BatteryReport()
 
+  @inline(__always)
   mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan) {
     report = newest
     isLost = newest.isWired && !(newest.taken.map { ageOf($0, at: now) < age } ?? false)

@@ -87,6 +87,7 @@ public struct Blocks: OptionSet, Sendable, Hashable {
 
 extension BMS {
   /// Everything that forbids charging and discharging now.
+  @inline(__always)
   mutating func blocks(
     isDataLost: Bool, isShutdown: Bool, areSettingsLost: Bool
   ) -> (charge: Blocks, discharge: Blocks) {

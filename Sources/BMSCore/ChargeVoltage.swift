@@ -17,6 +17,7 @@ struct ChargeVoltage: Sendable {
   /// OD-7.
   static let hold = TimeSpan.seconds(2)
 
+  @inline(__always)
   mutating func evaluate(
     system: Double?, battery: Double?, current: Double?, isClosed: Bool, _ parameters: Parameters, elapsed: TimeSpan
   ) {

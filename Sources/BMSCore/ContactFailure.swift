@@ -39,6 +39,7 @@ struct ContactFailure: Sendable {
     (direction == .charge ? charge : discharge).openFor ?? .zero
   }
 
+  @inline(__always)
   mutating func evaluate(_ current: Double?, chargeAllowed: Bool, dischargeAllowed: Bool, elapsed: TimeSpan) {
     ContactFailure.judge(
       current.map { $0 > ContactFailure.chargeLimit }, isOpen: !chargeAllowed, elapsed, &charge)

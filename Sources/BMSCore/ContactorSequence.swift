@@ -359,6 +359,7 @@ struct ContactorSequence: Sendable {
   // MARK: Contacts
 
   /// R73, R77: each contactor follows its command within the feedback time, in every phase.
+  @inline(__always)
   private mutating func contactFault(_ view: View, _ elapsed: TimeSpan) -> ContactorFault? {
     guard phase != .failed else { return nil }
     func isWrong(_ feedback: Feedback) -> Bool {
@@ -404,6 +405,7 @@ struct ContactorSequence: Sendable {
   var isContactBad: Bool { dropFor.map { $0 >= dropHold } ?? false }
   private var dropHold = TimeSpan.seconds(2)
 
+  @inline(__always)
   private mutating func noteDrop(_ view: View, _ parameters: Parameters, _ elapsed: TimeSpan) {
     dropHold = parameters.measurementStale
     guard let battery = view.battery, let system = view.system else { return }

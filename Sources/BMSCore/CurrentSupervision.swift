@@ -66,6 +66,7 @@ struct CurrentSupervision: Sendable {
     }
   }
 
+  @inline(__always)
   mutating func evaluate(_ current: Double?, _ parameters: Parameters, elapsed: TimeSpan) {
     // In a gap nobody saw the current fall: it refills nothing beyond the time that makes a current stale.
     let known = min(elapsed, parameters.measurementStale)

@@ -32,6 +32,7 @@ struct Derating: Sendable {
   /// Ours, twenty times the 3 s in which a GX hands limits on.
   static let rise = TimeSpan.seconds(60)
 
+  @inline(__always)
   mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
     guard parameters.derates else {
       charge = 1

@@ -92,6 +92,7 @@ struct HistoryKeeper: Sendable {
 
   init(restoring snapshot: Snapshot?) { history = snapshot?.history ?? History() }
 
+  @inline(__always)
   mutating func step(
     _ outputs: inout Outputs, synchronisation: SynchronisationRecord?, _ parameters: Parameters, elapsed: TimeSpan
   ) {
@@ -115,6 +116,7 @@ struct HistoryKeeper: Sendable {
   mutating func clear() { history = History() }
 
   /// Zero order hold, as the battery monitor counts; a gap is bounded in the same way.
+  @inline(__always)
   private mutating func integrate(_ span: TimeSpan) {
     guard let current = lastCurrent, abs(current) >= Parameters.currentThreshold else { return }
     let ampereHours = current * span.hours
@@ -124,6 +126,7 @@ struct HistoryKeeper: Sendable {
     if kilowattHours < 0 { history.dischargedEnergy -= kilowattHours } else { history.chargedEnergy += kilowattHours }
   }
 
+  @inline(__always)
   private mutating func countCycles(_ percent: Double) {
     if percent < History.cycleBelow {
       history.isCycleBegun = true
@@ -139,6 +142,7 @@ struct HistoryKeeper: Sendable {
     }
   }
 
+  @inline(__always)
   private mutating func noteDischarge(_ consumed: Double?, _ synchronisation: SynchronisationRecord?) {
     if let record = synchronisation, record.cause == .charged || record.cause == .commanded {
       if let before = record.before, before < History.countsSynchronisationBelow { history.synchronisations += 1 }
@@ -150,6 +154,7 @@ struct HistoryKeeper: Sendable {
   }
 
   /// R187: only what is good and running; real units keep the 0.70 V of a power-up for ever.
+  @inline(__always)
   private mutating func noteExtremes(_ outputs: inout Outputs) {
     @inline(__always)
     func note(_ value: Double?, _ lowest: inout Double?, _ highest: inout Double?) {

@@ -40,6 +40,7 @@ struct LowCell: Sendable {
   /// How long until the loads may be disconnected; zero when that is now.
   var graceLeft: TimeSpan { isPreAlarm ? LowCell.grace - preAlarmAge : LowCell.grace }
 
+  @inline(__always)
   mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
     // The pre-alarm goes on while nobody can see the cells: silence ends nothing and stops no clock.
     if isPreAlarm { preAlarmAge = min(preAlarmAge + elapsed, LowCell.grace) }

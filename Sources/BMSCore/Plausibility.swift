@@ -159,6 +159,7 @@ struct Plausibility: Sendable {
     judgeCells(&judged, inputs, at: now)
   }
 
+  @inline(__always)
   private mutating func judgeCells(_ judged: inout Judgement, _ inputs: borrowing Inputs, at now: Instant) {
     if let since = stuckSince.cells { findStuck(inputs, since: since, at: now) }
     let tableJump = inputs.cells.lastJump
@@ -175,6 +176,7 @@ struct Plausibility: Sendable {
 
   // MARK: Sum of cells against pack
 
+  @inline(__always)
   private mutating func compareSum(_ judged: inout Judgement, _ parameters: Parameters, _ elapsed: TimeSpan) {
     guard let pack = judged.voltage, let amperes = judged.current, let bounds = judged.packBounds(parameters),
       elapsed < parameters.cellStale
@@ -203,6 +205,7 @@ struct Plausibility: Sendable {
 
   // MARK: Changes of load
 
+  @inline(__always)
   private mutating func watchSteps(
     _ judged: inout Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
@@ -267,6 +270,7 @@ struct Plausibility: Sendable {
 extension Judgement {
   /// Between which voltages the pack must be by what the cells say: their sum where every one is known, otherwise the
   /// lowest and the highest in place of all. Nil where cells and bank cannot be compared.
+  @inline(__always)
   mutating func packBounds(_ parameters: Parameters) -> (low: Double, high: Double)? {
     guard cellState.isUsable else { return nil }
     if cellCount > 0 {

@@ -18,6 +18,7 @@ struct SecondLine: Sendable {
   init(restoring snapshot: Snapshot?) { holdsOpen = snapshot?.heldOpen.flatMap(CurrentDirection.init(rawValue:)) }
 
   /// - Parameter isStopped: a protection, not the mode or the contactor itself, forbids discharge.
+  @inline(__always)
   mutating func evaluate(
     _ contacts: ContactFailure, _ judged: Judgement, _ protection: Protection, isDischargeStopped isStopped: Bool,
     _ parameters: Parameters

@@ -53,6 +53,7 @@ struct VoltageSupervision: Sendable {
   /// Our number, as long as the other releases of OD-3 and OD-11: a voltage at the edge must not make contacts chatter.
   static let hold = TimeSpan.seconds(10)
 
+  @inline(__always)
   mutating func evaluate(_ voltage: Double?, _ parameters: Parameters, elapsed: TimeSpan) {
     guard let voltage else {
       insideFor = nil  // not seen is not inside

@@ -232,6 +232,7 @@ public struct Plant: Sendable {
   }
 
   /// What each part can do in this step.
+  @inline(__always)
   private mutating func prepareParts(_ commands: Commands, _ seconds: Double) {
     if chargerLines.count != chargers.count { chargerLines = Array(repeating: SourceLine(), count: chargers.count) }
     if alternatorLines.count != alternators.count {
@@ -310,6 +311,7 @@ public struct Plant: Sendable {
   }
 
   /// Gives each part its current: that of its piece at the solved voltages.
+  @inline(__always)
   private mutating func accept(
     _ batteryGuess: Double, _ systemGuess: Double, since start: (battery: Double, system: Double), _ seconds: Double
   ) {
@@ -357,6 +359,7 @@ public struct Plant: Sendable {
     energy.loads += taken * seconds
   }
 
+  @inline(__always)
   private mutating func measure(_ seconds: Double) {
     sinceCells += seconds
     var closed = true

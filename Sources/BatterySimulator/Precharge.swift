@@ -26,6 +26,7 @@ public struct Precharge: Sendable, Hashable {
   /// A resistor for 12 V.
   public init() {}
 
+  @inline(__always)
   mutating func advance(current: Double, seconds: Double) {
     self.current = current
     let made = current * current * resistance * seconds
