@@ -52,12 +52,64 @@ struct BatteryFrameReading {
         "Battery product",
         [
           .number("Product", Double(product.product), 0, ""),
-          .word("Version", "\(product.version.major).\(product.version.minor)"),
+          .word("Version", product.versionText),
           .number("Capacity", product.capacity, 0, "Ah"),
         ])
+    } else if let slow = Self.slow(frame) {
+      self = slow
     } else {
       return nil
     }
+  }
+
+  /// The frames that come each ten seconds: names, counts, extremes, energy.
+  private static func slow(_ frame: CANDataFrame) -> Self? {
+    if let modules = ModulesFrame(frame) {
+      return Self(
+        "Battery modules",
+        [
+          .number("Online", Double(modules.online), 0, ""),
+          .number("Blocking charge", Double(modules.blockingCharge), 0, ""),
+          .number("Blocking discharge", Double(modules.blockingDischarge), 0, ""),
+          .number("Offline", Double(modules.offline), 0, ""),
+        ])
+    }
+    if let cells = CellsFrame(frame) {
+      var values: [Value] = [
+        .number("Lowest", cells.lowestVoltage, 3, "V"), .number("Highest", cells.highestVoltage, 3, "V"),
+      ]
+      if let coldest = cells.lowestTemperature { values.append(.number("Coldest", coldest, 0, "°C")) }
+      if let hottest = cells.highestTemperature { values.append(.number("Hottest", hottest, 0, "°C")) }
+      return Self("Battery cells", values)
+    }
+    if let cell = CellNameFrame(frame) {
+      let name =
+        switch cell.extreme {
+        case .lowestVoltage: "Battery cell of the lowest voltage"
+        case .highestVoltage: "Battery cell of the highest voltage"
+        case .lowestTemperature: "Battery cell of the lowest temperature"
+        case .highestTemperature: "Battery cell of the highest temperature"
+        }
+      return Self(name, [.word("Name", cell.name)])
+    }
+    if let energy = EnergyFrame(frame) {
+      return Self(
+        "Battery energy",
+        [.number("Charged", energy.charged, 1, "kWh"), .number("Discharged", energy.discharged, 1, "kWh")])
+    }
+    if let installed = InstalledCapacityFrame(frame) {
+      return Self("Battery capacity installed", [.number("Capacity", installed.capacity, 0, "Ah")])
+    }
+    if let part = BatteryText.Part(frame) {
+      let name =
+        switch part.kind {
+        case .name: part.index == 0 ? "Battery name" : "Battery name, second half"
+        case .serial: part.index == 0 ? "Battery serial number" : "Battery serial number, second half"
+        case .family: "Battery family"
+        }
+      return Self(name, [.word("Text", part.text)])
+    }
+    return nil
   }
 
   private static let fine = "\(AlarmsFrame.Level.fine)"

@@ -93,6 +93,44 @@ struct MonitorLinesTests {
     #expect(heard[3].hasSuffix(" 61184 0x20F8 unknown register: F8 04 00 00"))
   }
 
+  @Test("the slow 11-bit frames have names too: cells, modules, texts, energy, capacity; a BYD's 01 17 is version 1.17")
+  func slowBatteryFrames() throws {
+    let told = try lines([
+      "372#0400010002000300", "373#E20C030D28012B01", "373#E20C030D", "374#4231433100000000", "377#4231433400000000",
+      "378#D2040000E8030000", "379#2003", "370#486F757365206261", "371#6E6B2C20706F7274", "380#5631323334353637",
+      "381#3800000000000000", "382#766563616E640000", "35F#4C690117C8000000",
+    ])
+    let start = "11-bit                       "
+    #expect(
+      told == [
+        start + "372 Battery modules: Online: 4, Blocking charge: 1, Blocking discharge: 2, Offline: 3",
+        start + "373 Battery cells: Lowest: 3.298 V, Highest: 3.331 V, Coldest: 23 °C, Hottest: 26 °C",
+        start + "373 Battery cells: Lowest: 3.298 V, Highest: 3.331 V",
+        start + "374 Battery cell of the lowest voltage: Name: B1C1",
+        start + "377 Battery cell of the highest temperature: Name: B1C4",
+        start + "378 Battery energy: Charged: 123.4 kWh, Discharged: 100.0 kWh",
+        start + "379 Battery capacity installed: Capacity: 800 Ah",
+        start + "370 Battery name: Text: House ba", start + "371 Battery name, second half: Text: nk, port",
+        start + "380 Battery serial number: Text: V1234567",
+        start + "381 Battery serial number, second half: Text: 8", start + "382 Battery family: Text: vecand",
+        start + "35F Battery product: Product: 26956, Version: 1.17, Capacity: 200 Ah",
+      ])
+  }
+
+  @Test("every register that vecand sends by itself is told by its name, none by bytes")
+  func ownRegisters() throws {
+    let sent = [
+      "0391D0070000", "039370170000", "03908C050000", "039210040000", "210894000000", "210705150100", "210209000000",
+      "210010000006", "210100000000", "020003000000", "020103000000",
+    ].map { "1CEFFF23#6699\($0.dropFirst(2).prefix(2))\($0.prefix(2))\($0.dropFirst(4).prefix(8))" }
+    for line in try lines(sent) {
+      #expect(line.contains(" 61184 0x"))
+      #expect(!line.contains("unknown register") && line.contains(": "), "\(line)")
+      // Two digits without a letter before or behind are bytes.
+      #expect(line.firstMatch(of: /: [0-9A-F]{2} [0-9A-F]{2}/) == nil, "\(line)")
+    }
+  }
+
   @Test("11-bit battery frames have names and values; others and remote frames are told as they are")
   func elevenBits() throws {
     let heard = try lines([
