@@ -70,7 +70,7 @@ extension BMS {
     guard let percent = stateOfCharge, let error, let current = judged.current, let cell = judged.lowestCell?.value,
       judged.cellState.isUsable, abs(current) <= parameters.capacity * BMS.hintRate
     else { return nil }
-    if protection.lowCell, !previous.alarms.contains(.lowCell), percent - error >= BMS.hintAtLeft {
+    if protection.lowCell, !decided.alarms.contains(.lowCell), percent - error >= BMS.hintAtLeft {
       return .tooLarge(left: percent - error)
     }
     return percent <= 0 && cell >= BMS.hintAtVolts ? .tooSmall(volts: cell) : nil
