@@ -34,18 +34,21 @@ struct DecisionTests {
   func highCell() throws {
     var bench = Bench.running()
     bench.events = []
+    bench.current = 0  // or it would be an error 36 as well
     bench.highest = 3.76
     bench.advance(.seconds(3))
     for step in 0..<20 {
       bench.highest = 3.76 + Double(step % 5) * 0.01
       bench.advance(.seconds(1))
     }
-    #expect(bench.told == ["charge forbidden: highest cell at 3.76 V, until every cell is below 3.6 V"])
+    let charge = bench.told.filter { $0.hasPrefix("charge") }
+    #expect(charge == ["charge forbidden: highest cell at 3.76 V, until every cell is below 3.6 V"])
     let (alarm, cause) = try #require(bench.causes.first)
     #expect(alarm == .highCell && cause == nil, "the decision tells the cause")
     bench.highest = 3.59
     bench.advance(.seconds(2))
-    #expect(bench.told.count == 2 && bench.told.last == "charge allowed: nothing forbids it")
+    #expect(bench.told.filter { $0.hasPrefix("charge") }.count == 2)
+    #expect(bench.told.contains("charge allowed: nothing forbids it"))
   }
 
   @Test("a warning that decides nothing brings its own cause")
@@ -56,7 +59,7 @@ struct DecisionTests {
     bench.advance(.seconds(2))
     let (_, cause) = try #require(bench.causes.first { $0.0 == .preAlarm })
     #expect("\(try #require(cause))".hasPrefix("pre-alarm, lowest cell at 3.09 V"))
-    #expect(bench.told.isEmpty)
+    #expect(!bench.told.contains { $0.hasPrefix("charge") || $0.hasPrefix("discharge") })
   }
 
   @Test("asked, the device says the rule of everything that the core can explain, and the checklist")
