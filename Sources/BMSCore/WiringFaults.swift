@@ -41,6 +41,14 @@ public enum WiredRole: UInt8, Sendable, Hashable, CaseIterable {
   case distributorC
   /// Lynx Distributor D.
   case distributorD
+  /// A temperature of the BMS's own place (R115).
+  case bmsTemperature
+  /// Whether a fan turns (R116).
+  case fan
+  /// Whether the other fan turns.
+  case secondFan
+  /// Whether the supply of the BMS and its modules is good (R78).
+  case supply
   /// The contactor.
   case contactor
   /// The second contactor of a model 1000.
@@ -78,6 +86,10 @@ public enum WiredRole: UInt8, Sendable, Hashable, CaseIterable {
     case .distributorB: "Distributor B"
     case .distributorC: "Distributor C"
     case .distributorD: "Distributor D"
+    case .bmsTemperature: "BMS temperature"
+    case .fan: "fan"
+    case .secondFan: "second fan"
+    case .supply: "supply"
     case .contactor: "contactor"
     case .secondContactor: "second contactor"
     case .precharge: "pre-charge"

@@ -30,12 +30,17 @@ public struct BMSDevice: Sendable {
   let started: Instant
   let configuredSettings: Settings
   let configuredFuseNames: FuseNames
+  let parts: WiredParts
+  private let hasDistributors: Bool
   private let usesBatteryFrames: Bool
   /// The 11-bit frames have a bus of their own.
   private let hasBatteryBus: Bool
   /// That bus carries frames.
   private var isBatteryBusUp = false
   private var nextStep: Instant
+  private var configurationSent = Instant(nanoseconds: .min)
+  /// When the Distributors are looked at next: a fuse is not to cost memory with each frame.
+  private var nextDistributors = Instant(nanoseconds: .min)
   /// The core has decided since the outputs were last looked through.
   private var isUnpublished = true
   var events: [DeviceEvent] = []
@@ -97,7 +102,8 @@ public struct BMSDevice: Sendable {
         manufacturerInformation: "vecand, a software BMS for Linux"),
       transmitted: periodic.map {
         TransmittedPGN($0, interval: .milliseconds(1500), settableIntervals: settable)
-      } + registers.map { TransmittedPGN($0, isRequestable: false) },
+      } + [TransmittedPGN(BatteryConfigurationStatus.definition.pgn)]
+        + registers.map { TransmittedPGN($0, isRequestable: false) },
       received: [
         BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, BinarySwitchBankStatus.definition.pgn,
       ] + registers,
@@ -112,6 +118,8 @@ public struct BMSDevice: Sendable {
       settings: settings, wiring: configuration.wiring, fuseNames: changed.fuseNames ?? configuration.fuseNames,
       restoring: snapshot, unseenFor: unseen, afterUpdate: afterUpdate)
     mapping = InputMapping(configuration: configuration)
+    parts = WiredParts(configuration)
+    hasDistributors = !configuration.distributors.isEmpty
     usesBatteryFrames = configuration.usesBatteryFrames
     hasBatteryBus = configuration.hasBatteryBus
     mapping.apply(settings)
@@ -155,7 +163,10 @@ public struct BMSDevice: Sendable {
     // Before anything is published: what is commanded may be an opening.
     runSwitches(at: now)
     noteSilence(at: now)
-    for pgn in mapping.requested { publisher.request(pgn, at: now) }
+    for pgn in mapping.requested {
+      if pgn == BatteryConfigurationStatus.definition.pgn { sendConfiguration(at: now) }
+      publisher.request(pgn, at: now)
+    }
     mapping.requested.removeAll(keepingCapacity: true)
     // Most frames of a bus concern others: they cost no look at what there is to say.
     let carries = carries(at: now)
@@ -286,6 +297,10 @@ public struct BMSDevice: Sendable {
     let isPending = outputs.protectiveChange
     outputs = core.step(mapping.inputs, at: now)
     if isPending { outputs.protectiveChange = true }
+    if hasDistributors, nextDistributors <= now {
+      publisher.distributors = distributorMessages
+      nextDistributors = now + Self.stepInterval
+    }
     mapping.changed = false
     isUnpublished = true
     nextStep = min(now + Self.stepInterval, outputs.nextDeadline)
@@ -302,13 +317,22 @@ public struct BMSDevice: Sendable {
           outputs.events.raised.map { alarm in
             let cause = core.record(of: alarm).cause
             let isTold = explanations.contains {
-              $0.reason.rule == cause?.rule && $0.reason.input == cause?.input && $0.reason.place == cause?.place
+              ($0.subject == .charge || $0.subject == .discharge) && $0.reason.rule == cause?.rule
+                && $0.reason.input == cause?.input && $0.reason.place == cause?.place
             }
             return (alarm, isTold ? nil : cause)
           }))
     }
     if !outputs.events.isEmpty { events.append(.core(outputs.events, outputs)) }
     if !explanations.isEmpty { events.append(.decided(explanations)) }
+  }
+
+  /// 127513 comes when somebody asks for it, and many who ask at once get one.
+  private mutating func sendConfiguration(at now: Instant) {
+    guard isOnBus, now - configurationSent >= Publisher.requestInterval else { return }
+    let message = publisher.batteryConfiguration(core.settings)
+    guard node.send(message, urgency: .answer, validity: Publisher.validity, at: now) == .queued else { return }
+    configurationSent = now
   }
 
   /// What can be sent now; false when nothing can. 11-bit frames need no address, but while they share the bus they wait

@@ -16,6 +16,8 @@ public struct DeviceConfiguration: Sendable {
   public var systemVoltage: ValueWiring?
   /// Where the battery temperature comes from when not from the monitor.
   public var batteryTemperature: ValueWiring?
+  /// Where the temperature of the BMS's own place comes from (R115).
+  public var bmsTemperature: ValueWiring?
   /// The contacts that are seen as an indicator of a bank: ``WiredRole/indicatorInputs``.
   public var indicators: [WiredRole: IndicatorWiring] = [:]
   /// What is commanded: ``WiredRole/outputs``. Without a contactor the device supervises a battery that protects itself.
@@ -57,8 +59,10 @@ public struct DeviceConfiguration: Sendable {
     case .cells: cells?.sender
     case .systemVoltage: systemVoltage?.sender
     case .batteryTemperature: batteryTemperature?.sender
-    case .contactorFeedback, .secondContactorFeedback, .thermalSwitch, .secondThermalSwitch, .remote, .lowCellSignal,
-      .preAlarmSignal, .highCellSignal, .lowTemperatureSignal, .highTemperatureSignal, .batteryCable:
+    case .bmsTemperature: bmsTemperature?.sender
+    case .contactorFeedback, .secondContactorFeedback, .thermalSwitch, .secondThermalSwitch, .remote, .fan, .secondFan,
+      .supply, .lowCellSignal, .preAlarmSignal, .highCellSignal, .lowTemperatureSignal, .highTemperatureSignal,
+      .batteryCable:
       indicators[role]?.sender
     case .contactor, .secondContactor, .precharge, .allowToCharge, .allowToDischarge, .relay, .auxiliary:
       switches[role]?.indicator.sender

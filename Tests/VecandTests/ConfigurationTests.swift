@@ -25,6 +25,33 @@ struct ConfigurationTests {
     #expect(configuration.remarks.count == 2)
   }
 
+  @Test("a bus of its own for the 11-bit frames: 500 kbit/s unless told, never the same interface")
+  func batteryBus() throws {
+    let configuration = try Configuration(
+      text: "[bus]\ninterface = \"can0\"\nbattery_interface = \"can1\"", file: "test.toml")
+    #expect(configuration.batteryBus?.interface == "can1")
+    #expect(configuration.batteryBus?.bitrate == 500_000)
+    #expect(configuration.device.hasBatteryBus)
+    #expect(try Configuration(text: "[bus]\ninterface = \"can0\"", file: "test.toml").device.hasBatteryBus == false)
+    let same = problems("[bus]\ninterface = \"can0\"\nbattery_interface = \"can0\"")
+    #expect(same.count == 1 && same[0].contains("battery_interface"))
+    let rate = problems("[bus]\ninterface = \"can0\"\nbattery_interface = \"can1\"\nbattery_bitrate = 300")
+    #expect(rate.count == 1 && rate[0].contains("300"))
+    #expect(problems("[bus]\nbattery_bitrate = 250").count == 1)
+  }
+
+  @Test("a fan, a supply and a temperature of the BMS's own place are roles like others")
+  func ownPlace() throws {
+    let sender = "manufacturer = 137\nunique_number = 4711\n"
+    let configuration = try Configuration(
+      text: "[inputs.bms_temperature]\n\(sender)instance = 3\n[inputs.fan]\n\(sender)indicator = 1\n"
+        + "[inputs.fan_2]\n\(sender)indicator = 2\n[inputs.supply]\n\(sender)indicator = 3", file: "test.toml")
+    #expect(configuration.device.bmsTemperature?.place == .batteryStatus(instance: 3))
+    #expect(configuration.device.indicators[.fan]?.indicator == 1)
+    #expect(configuration.device.indicators[.secondFan]?.indicator == 2)
+    #expect(configuration.device.indicators[.supply]?.indicator == 3)
+  }
+
   @Test("wiring and settings are taken over")
   func wiring() throws {
     let configuration = try Configuration(

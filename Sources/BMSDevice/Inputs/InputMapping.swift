@@ -63,6 +63,7 @@ struct InputMapping: NodeApplication {
     if configuration.batteryTemperature != nil { inputs.batteryTemperature = .waiting }
     if configuration.cells != nil { inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting) }
     if configuration.systemVoltage != nil { inputs.systemVoltage = .waiting }
+    if configuration.bmsTemperature != nil { inputs.bmsTemperature = .waiting }
     for (role, _) in banks { take(role) { $0 = .waiting } }
     inputs.battery.isWired =
       configuration.usesBatteryFrames || WiredRole.signals.contains { configuration.indicators[$0] != nil }
@@ -134,6 +135,10 @@ struct InputMapping: NodeApplication {
     }
     if isInstance(instance, of: configuration.systemVoltage), accepts(sender, for: .systemVoltage) {
       inputs.systemVoltage.take(status.voltage, at: arrival)
+      changed = true
+    }
+    if isInstance(instance, of: configuration.bmsTemperature), accepts(sender, for: .bmsTemperature) {
+      inputs.bmsTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
       changed = true
     }
     if isInstance(instance, of: configuration.batteryTemperature), accepts(sender, for: .batteryTemperature) {
@@ -240,9 +245,12 @@ struct InputMapping: NodeApplication {
     case .thermalSwitch: change(&inputs.thermalSwitch)
     case .secondThermalSwitch: change(&inputs.secondThermalSwitch)
     case .remote: change(&inputs.remote.bridge)
+    case .fan: change(&inputs.fan)
+    case .secondFan: change(&inputs.secondFan)
+    case .supply: change(&inputs.internalSupply)
     case .monitor, .cells, .systemVoltage, .batteryTemperature, .lowCellSignal, .preAlarmSignal, .highCellSignal,
       .lowTemperatureSignal, .highTemperatureSignal, .batteryCable, .distributorA, .distributorB, .distributorC,
-      .distributorD, .allowToCharge, .allowToDischarge, .relay, .auxiliary:
+      .distributorD, .bmsTemperature, .allowToCharge, .allowToDischarge, .relay, .auxiliary:
       break
     }
   }
@@ -335,7 +343,12 @@ struct InputMapping: NodeApplication {
       inputs.systemVoltage.take(volts, at: arrival)
       changed = true
     case .temperature:
-      guard let kelvin = message.number(register), acceptsTemperature(of: sender) else { return }
+      guard let kelvin = message.number(register) else { return }
+      if configuration.bmsTemperature?.place == .register, accepts(sender, for: .bmsTemperature) {
+        inputs.bmsTemperature.take(kelvin.map { $0 - 273.15 }, at: arrival)
+        changed = true
+      }
+      guard acceptsTemperature(of: sender) else { return }
       inputs.batteryTemperature.take(kelvin.map { $0 - 273.15 }, at: arrival)
       changed = true
     case .voltage, .current, .currentFine, .stateOfCharge:

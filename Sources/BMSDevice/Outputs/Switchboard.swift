@@ -128,7 +128,7 @@ struct Switchboard: Sendable {
     case .monitor, .cells, .systemVoltage, .batteryTemperature, .contactorFeedback, .secondContactorFeedback,
       .thermalSwitch, .secondThermalSwitch, .remote, .lowCellSignal, .preAlarmSignal, .highCellSignal,
       .lowTemperatureSignal, .highTemperatureSignal, .batteryCable, .distributorA, .distributorB, .distributorC,
-      .distributorD:
+      .distributorD, .bmsTemperature, .fan, .secondFan, .supply:
       false
     }
   }
@@ -263,10 +263,15 @@ struct Switchboard: Sendable {
       switch mapping.state(of: role) {
       case .ambiguous: faults[.ambiguous, role] = true
       // Every other input that is lost has an alarm of its own in the core.
-      case .notHeard where role == .systemVoltage && !isStarting: faults[.lost, role] = true
-      case .silent where role == .systemVoltage: faults[.lost, role] = true
+      case .notHeard where Self.isOnlyMissedHere(role) && !isStarting: faults[.lost, role] = true
+      case .silent where Self.isOnlyMissedHere(role): faults[.lost, role] = true
       case .unwired, .notHeard, .heard, .silent: break
       }
     }
+  }
+
+  /// Inputs that the core goes on without, so that nothing there tells that they are gone.
+  private static func isOnlyMissedHere(_ role: WiredRole) -> Bool {
+    role == .systemVoltage || role == .bmsTemperature || role == .fan || role == .secondFan || role == .supply
   }
 }

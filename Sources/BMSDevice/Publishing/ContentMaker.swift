@@ -16,11 +16,15 @@ struct ContentMaker {
   private var capacity: Double
   /// Where the relay is as its module says; nil when it has none, and is then what it was told to be.
   var relay: Reading<Bool>?
+  /// What 0x2150 and 0x2152 to 0x2155 are now; empty where no Distributor is wired (R268).
+  var distributors: [RegisterMessage] = []
+  private let parts: WiredParts
 
   init(configuration: DeviceConfiguration) {
     batteryInstance = Int(configuration.batteryInstance)
     switchBankInstance = Int(configuration.switchBankInstance)
     capacity = configuration.settings[.batteryCapacity]
+    parts = WiredParts(configuration)
     hasContactor = configuration.switches[.contactor] != nil
     let name = configuration.identity.installationDescription1
     texts = BatteryText(.name, name.isEmpty ? "vecand" : name).frames + BatteryText(.family, "vecand").frames
@@ -35,7 +39,9 @@ struct ContentMaker {
   /// The content of a publication; nil when there is nothing that could honestly be sent.
   func content(of publication: Publication, _ outputs: Outputs, sequenceIdentifier: Int) -> Content? {
     if let register = publication.register {
-      return OutputRegisters.message(register, outputs).map(Content.register)
+      let message =
+        OutputRegisters.message(register, outputs, parts) ?? distributors.first { $0.id == register.id }
+      return message.map(Content.register)
     }
     return switch publication {
     case .batteryStatus: .status(batteryStatus(outputs, sequenceIdentifier))
@@ -106,6 +112,23 @@ struct ContentMaker {
     // In whole minutes; a value above the field's range is not available (R313), not an error.
     status.timeRemaining = Reading(outputs.timeToGo.flatMap { $0 <= .minutes(65_532) ? $0 : nil })
     status.remainingCapacity = Reading(outputs.stateOfCharge.map { $0 / 100 * capacity })
+    return status
+  }
+
+  /// 127513. The standard's types are flooded, gel and AGM: a lithium battery has none, and says so by its chemistry.
+  func batteryConfiguration(_ settings: Settings) -> BatteryConfigurationStatus {
+    var status = BatteryConfigurationStatus()
+    status.instance = .value(batteryInstance)
+    status.type = .notAvailable
+    status.supportsEqualization = .value(false)
+    // Codes 0 to 6 are 6, 12, 24, 32, 36, 42 and 48 V (nmea2000.md section 1.3).
+    let codes: [Double: UInt32] = [12: 1, 24: 2, 48: 6]
+    status.nominalVoltage = codes[settings[.nominalVoltage]].map { .value($0) } ?? .notAvailable
+    status.chemistry = .value(1)
+    status.capacity = .value(settings[.batteryCapacity])
+    status.temperatureCoefficient = .notAvailable
+    status.peukertExponent = .value(Settings.peukertExponent)
+    status.chargeEfficiency = .value(Settings.chargeEfficiency * 100)
     return status
   }
 

@@ -21,6 +21,11 @@ enum Publication: Int, CaseIterable {
   case error
   case mode
   case deviceState
+  case distributors
+  case fusesA
+  case fusesB
+  case fusesC
+  case fusesD
   case batteryStatus
   case detailedStatus
   case stateOfChargeFrame
@@ -52,7 +57,7 @@ enum Publication: Int, CaseIterable {
       .hottestCellFrame, .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame,
       .familyFrame:
       .seconds(10)
-    case .flags, .error, .mode, .deviceState: .seconds(5)
+    case .flags, .error, .mode, .deviceState, .distributors, .fusesA, .fusesB, .fusesC, .fusesD: .seconds(5)
     default: .milliseconds(1500)
     }
   }
@@ -97,6 +102,11 @@ extension Publication {
     case .error: .bmsError
     case .mode: .deviceMode
     case .deviceState: .deviceState
+    case .distributors: .distributors
+    case .fusesA: .fusesA
+    case .fusesB: .fusesB
+    case .fusesC: .fusesC
+    case .fusesD: .fusesD
     default: nil
     }
   }

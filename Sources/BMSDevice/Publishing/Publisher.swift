@@ -32,6 +32,11 @@ struct Publisher {
     get { maker.relay }
     set { maker.relay = newValue }
   }
+  /// What the registers of the Distributors are now; empty where none is wired.
+  var distributors: [RegisterMessage] {
+    get { maker.distributors }
+    set { maker.distributors = newValue }
+  }
   private var slots: [Slot]
   /// Whether PGNs and registers, and whether 11-bit frames can be sent now.
   private var carriesMessages = false
@@ -111,6 +116,11 @@ struct Publisher {
       let index = publication.rawValue
       slots[index].due = min(slots[index].due, max(now, slots[index].lastSent + Self.requestInterval))
     }
+  }
+
+  /// What 127513 says.
+  func batteryConfiguration(_ settings: Settings) -> BatteryConfigurationStatus {
+    maker.batteryConfiguration(settings)
   }
 
   /// Everything is due now, as after the address was claimed.

@@ -39,7 +39,7 @@ extension BMSDevice {
   }
 
   private func message(_ register: Register, at now: Instant) -> RegisterMessage? {
-    OutputRegisters.message(register, outputs)
+    OutputRegisters.message(register, outputs, parts)
       ?? SettingRegisters.message(register, core.settings)
       ?? HistoryRegisters.message(
         register, core.history, sinceFullCharge: core.snapshot.secondsSinceFullCharge, uptime: now - started)
@@ -74,6 +74,11 @@ extension BMSDevice {
   }
 
   private static func decimalDigits(_ number: UInt8) -> Int { Int(number) / 10 % 10 << 4 | Int(number) % 10 }
+
+  /// 0x2150 and 0x2152 to 0x2155 as they are published (R268).
+  var distributorMessages: [RegisterMessage] {
+    [.distributors, .fusesA, .fusesB, .fusesC, .fusesD].compactMap { ownMessage($0, at: started) }
+  }
 
   private func fuses(_ register: Register, distributor: Int) -> RegisterMessage {
     var message = RegisterMessage(register)

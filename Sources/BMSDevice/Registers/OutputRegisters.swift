@@ -3,6 +3,19 @@ import MonotonicTime
 import NMEA2000
 import VECan
 
+/// What there is, so that what is not there is told as unsupported and not as fine.
+struct WiredParts {
+  let hasBMSTemperature: Bool
+  let hasContactor: Bool
+  let hasAuxiliary: Bool
+
+  init(_ configuration: DeviceConfiguration) {
+    hasBMSTemperature = configuration.bmsTemperature != nil
+    hasContactor = configuration.switches[.contactor] != nil
+    hasAuxiliary = configuration.switches[.auxiliary] != nil
+  }
+}
+
 /// Registers that follow from the core's decisions of this moment. A nil of the core is "not available", never a zero
 /// (R312).
 enum OutputRegisters {
@@ -16,7 +29,7 @@ enum OutputRegisters {
   ]
 
   /// The register's value; nil for one that does not follow from the outputs.
-  static func message(_ register: Register, _ outputs: Outputs) -> RegisterMessage? {
+  static func message(_ register: Register, _ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage? {
     switch register {
     case .deviceMode: RegisterMessage(register, code: outputs.mode.rawValue)
     case .deviceState: RegisterMessage(register, code: deviceState(outputs))
@@ -49,9 +62,9 @@ enum OutputRegisters {
     case .bmsFlagsOld: flags(register, outputs)
     case .bmsError: RegisterMessage(register, code: error(outputs.alarms))
     case .bmsState: RegisterMessage(register, code: outputs.state.rawValue)
-    case .bmsConditions: conditions(outputs)
-    case .bmsContacts: contacts(outputs)
-    case .bmsWarnings: warnings(outputs)
+    case .bmsConditions: conditions(outputs, parts)
+    case .bmsContacts: contacts(outputs, parts)
+    case .bmsWarnings: warnings(outputs, parts)
     case .bmsAlarms: alarms(outputs)
     // Nothing tells this BMS whether cells are balanced.
     case .balancerStatus: RegisterMessage(register, code: 0)
@@ -148,13 +161,19 @@ enum OutputRegisters {
     return message
   }
 
-  private static func conditions(_ outputs: Outputs) -> RegisterMessage {
+  private static func conditions(_ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage {
     let alarms = outputs.alarms
     var message = RegisterMessage(.bmsConditions)
     message[BMSCondition.lowCellVoltage] = alarms.level(warning: [.preAlarm], alarm: [.lowCell])
     message[BMSCondition.highCurrent] = alarms.level(
       warning: [.highChargeCurrentWarning, .highDischargeCurrentWarning],
       alarm: [.highChargeCurrent, .highDischargeCurrent])
+    if parts.hasBMSTemperature {
+      message[BMSCondition.highBMSTemperature] = alarms.level(warning: [.highBMSTemperature], alarm: [])
+    }
+    if parts.hasContactor {
+      message[BMSCondition.contactorResistance] = alarms.level(warning: [.badContact], alarm: [])
+    }
     message[BMSCondition.batteryCable] = alarms.level(warning: AlarmSet.lateData, alarm: AlarmSet.lostData)
     message[BMSCondition.loadDisconnect] = alarms.level(warning: [.loadWillDisconnect], alarm: [.loadDisconnected])
     message[BMSCondition.lowStateOfCharge] = alarms.level(
@@ -163,21 +182,26 @@ enum OutputRegisters {
     return message
   }
 
-  private static func contacts(_ outputs: Outputs) -> RegisterMessage {
+  private static func contacts(_ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage {
     var message = RegisterMessage(.bmsContacts)
     message[BMSContact.contactor] = ContactState(outputs.contactorClosed)
     message[BMSContact.allowToCharge] = ContactState(outputs.chargeAllowed)
     message[BMSContact.allowToDischarge] = ContactState(outputs.dischargeAllowed)
     message[BMSContact.relay] = ContactState(outputs.relayActive)
+    if parts.hasAuxiliary { message[BMSContact.auxiliary] = ContactState(outputs.auxiliary) }
     return message
   }
 
-  private static func warnings(_ outputs: Outputs) -> RegisterMessage {
+  private static func warnings(_ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage {
     let alarms = outputs.alarms
     var message = RegisterMessage(.bmsWarnings)
     message[BMSWarning.highCellOrLowTemperature] = ContactState(alarms.contains(.lowTemperature))
     message[BMSWarning.lowCellVoltage] = ContactState(alarms.contains(.preAlarm))
     message[BMSWarning.highChargeCurrent] = ContactState(alarms.contains(.highChargeCurrentWarning))
+    if parts.hasBMSTemperature {
+      message[BMSWarning.highBMSTemperature] = ContactState(alarms.contains(.highBMSTemperature))
+    }
+    if parts.hasContactor { message[BMSWarning.contactorResistance] = ContactState(alarms.contains(.badContact)) }
     message[BMSWarning.highDischargeCurrent] = ContactState(alarms.contains(.highDischargeCurrentWarning))
     return message
   }

@@ -57,7 +57,7 @@ public struct ValueWiring: Hashable, Sendable {
   public enum Place: Hashable, Sendable {
     /// 127508 with this data instance, 0...252.
     case batteryStatus(instance: UInt8)
-    /// The role's register: 0xED7D for the system voltage, 0xEDEC for the battery temperature.
+    /// The role's register: 0xED7D for the system voltage, 0xEDEC for a temperature.
     case register
   }
 
@@ -118,6 +118,10 @@ extension WiredRole {
     case .distributorB: "inputs.distributor_b"
     case .distributorC: "inputs.distributor_c"
     case .distributorD: "inputs.distributor_d"
+    case .bmsTemperature: "inputs.bms_temperature"
+    case .fan: "inputs.fan"
+    case .secondFan: "inputs.fan_2"
+    case .supply: "inputs.supply"
     case .contactor: "outputs.contactor"
     case .secondContactor: "outputs.contactor_2"
     case .precharge: "outputs.precharge"
@@ -130,7 +134,10 @@ extension WiredRole {
 
   /// The inputs that are an indicator of a bank.
   public static let indicatorInputs: [WiredRole] =
-    [.contactorFeedback, .secondContactorFeedback, .thermalSwitch, .secondThermalSwitch, .remote] + signals
+    [
+      .contactorFeedback, .secondContactorFeedback, .thermalSwitch, .secondThermalSwitch, .remote, .fan, .secondFan,
+      .supply,
+    ] + signals
 
   /// The battery's signals: on is that the battery says so, and that its cable is there.
   static let signals: [WiredRole] = [

@@ -12,6 +12,7 @@ extension Configuration {
     if let section = inputs.section("cells") { device.cells = readCells(section) }
     if let section = inputs.section("system_voltage") { device.systemVoltage = readValue(section) }
     if let section = inputs.section("battery_temperature") { device.batteryTemperature = readValue(section) }
+    if let section = inputs.section("bms_temperature") { device.bmsTemperature = readValue(section) }
     for role in WiredRole.indicatorInputs {
       guard let section = inputs.section(Self.lastKey(of: role)) else { continue }
       if var indicator = readIndicator(section) {
