@@ -101,7 +101,10 @@ struct Judgement: Sendable {
         noteCell(PlacedValue(value: value, place: extremes.lowestPlace))
       }
       if high.isUsable, let value = extremes.highest.lastGood {
-        noteCell(PlacedValue(value: value, place: extremes.highestPlace))
+        let highest = PlacedValue(value: value, place: extremes.highestPlace)
+        noteCell(highest)
+        // At the voltage of the lowest it has a place of its own.
+        if value == highestCell?.value { highestCell = highest }
       }
     }
     if hasTable {
@@ -177,8 +180,7 @@ struct Judgement: Sendable {
 
   private mutating func noteCell(_ cell: PlacedValue) {
     if cell.value < lowestCell?.value ?? .infinity { lowestCell = cell }
-    // The lowest is noted before the highest, which at the same voltage has a place of its own.
-    if cell.value >= highestCell?.value ?? -.infinity { highestCell = cell }
+    if cell.value > highestCell?.value ?? -.infinity { highestCell = cell }
   }
 
   @inline(__always)
