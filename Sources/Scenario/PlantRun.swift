@@ -94,7 +94,7 @@ public struct PlantRun: Sendable {
     return entries
   }
 
-  /// Does now what a line says, written as the inside of an `[[event]]`: `do = "fault", name = "cell_charge", ah = 5`.
+  /// Does now what a line says, written as the inside of an `[[event]]`: `do = "fault", fault = "cell_charge", ah = 5`.
   ///
   /// - Throws: ``ScenarioError`` with what is wrong with the line.
   public mutating func perform(_ line: String) throws(ScenarioError) {

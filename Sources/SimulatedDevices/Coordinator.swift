@@ -62,11 +62,13 @@ public struct Coordinator: SimulatedDevice {
   public var port: DevicePort
   /// Whether a BMS is there.
   public private(set) var isControlled = false
+  /// The state of charge that the BMS tells, percent.
+  public private(set) var stateOfCharge: Double?
   /// What it hands on; the last ones when no BMS is there.
   public private(set) var limits = Limits()
 
   private let source: Source
-  private var ear = Ear([], hearsBatteries: false)
+  private var ear = Ear([], hearsCharge: true)
   private var batteries: [Name: Battery] = [:]
   private var chosen: Name?
   private var devices: [Device] = []
@@ -114,6 +116,8 @@ public struct Coordinator: SimulatedDevice {
       take(heard.message, of: name, heard.header, at: now)
     }
     ear.registers.removeAll(keepingCapacity: true)
+    for heard in ear.charges where heard.sender == chosen { stateOfCharge = heard.percent }
+    ear.charges.removeAll(keepingCapacity: true)
   }
 
   private mutating func take(_ message: RegisterMessage, of name: Name, _ header: MessageHeader, at now: Instant) {

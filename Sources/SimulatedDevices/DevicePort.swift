@@ -104,18 +104,18 @@ struct Ear: NodeApplication {
 
   /// Registers, reported to all or addressed to the device.
   var registers: [Heard] = []
-  /// Battery status of anybody.
-  var batteries: [(header: MessageHeader, status: BatteryStatus)] = []
+  /// The state of charge that somebody tells.
+  var charges: [(sender: Name, percent: Double?)] = []
   /// What is asked of the registers that the device has.
   var server: RegisterServer
-  /// Whether battery status is wanted.
-  let hearsBatteries: Bool
+  /// Whether the state of charge is wanted.
+  let hearsCharge: Bool
 
   static let capacity = 256
 
-  init(_ registers: [Register], hearsBatteries: Bool = false) {
+  init(_ registers: [Register], hearsCharge: Bool = false) {
     server = RegisterServer(registers)
-    self.hearsBatteries = hearsBatteries
+    self.hearsCharge = hearsCharge
   }
 
   mutating func received(_ header: MessageHeader, _ payload: RawSpan) {
@@ -126,8 +126,9 @@ struct Ear: NodeApplication {
         return
       }
       registers.append(Heard(header: header, message: message))
-    case BatteryStatus.definition.pgn where hearsBatteries && batteries.count < Self.capacity:
-      batteries.append((header, BatteryStatus(payload: payload)))
+    case DCDetailedStatus.definition.pgn where hearsCharge && charges.count < Self.capacity:
+      guard let sender = header.sender else { return }
+      charges.append((sender, DCDetailedStatus(payload: payload).stateOfCharge.value))
     default: break
     }
   }

@@ -137,10 +137,9 @@ public final class LeadingTransport: CANTransport {
 
   /// Lets the followers do what is due now, and when they and the bus are quiet moves time on.
   public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
-    var reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
-    guard reasons.isEmpty else { return reasons }
     let due = ask()
-    reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
+    // What the followers said is still of this time.
+    var reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
     guard reasons.isEmpty else { return reasons }
     let next = max(min(deadline, due), now + leastStep)
     let real = start + TimeSpan(seconds: (next - start).seconds / speed)
@@ -273,10 +272,8 @@ public final class FollowingTransport: CANTransport {
         }
       }
       let reasons = inner.wait(until: inner.now + .seconds(3600), wakeup: waiting)
-      if isReadable(clock) {
-        takeTime()
-        guard leftAt == nil else { return [] }
-      }
+      takeTime()
+      guard leftAt == nil else { return [] }
       var own = reasons
       own.remove(.wakeup)
       if let wakeup, reasons.contains(.wakeup), isReadable(wakeup) { own.insert(.wakeup) }

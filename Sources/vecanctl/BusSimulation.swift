@@ -81,7 +81,7 @@ struct BusSimulation {
   /// The least step of a led clock: fine while contacts move, else what keeps a day short at this speed.
   func leastStep(_ speed: Double) -> TimeSpan {
     let isMoving = system.plantInterval(at: start + run.now) < SimulatedSystem.plantInterval
-    return isMoving ? .milliseconds(5) : TimeSpan(seconds: min(max(speed * 0.0005, 0.001), 0.1))
+    return isMoving ? .milliseconds(5) : TimeSpan(seconds: min(max(speed * 0.0005, 0.001), 0.2))
   }
 
   /// One turn: what came in, what is due, what goes out.
@@ -141,7 +141,8 @@ struct BusSimulation {
     let cells = plant.cellReadings.compactMap { $0 }
     let limits = system.coordinator?.isControlled == true ? system.coordinator?.limits : nil
     var figures: [(name: String, value: Double?)] = [
-      ("true_soc_percent", plant.bank.stateOfCharge * 100), ("battery_v", plant.batteryVoltage),
+      ("true_soc_percent", plant.bank.stateOfCharge * 100),
+      ("bms_soc_percent", limits == nil ? nil : system.coordinator?.stateOfCharge), ("battery_v", plant.batteryVoltage),
       ("system_v", plant.systemVoltage), ("current_a", plant.current), ("lowest_cell_v", cells.min()),
       ("highest_cell_v", cells.max()), ("cvl_v", limits?.chargeVoltage), ("ccl_a", limits?.chargeCurrent),
       ("dcl_a", limits?.dischargeCurrent), ("contactor", plant.contactors.allSatisfy(\.isClosed) ? 1 : 0),
@@ -177,7 +178,7 @@ struct BusSimulation {
     refuse CONTACT | pretend CONTACT  the module refuses commands, or acknowledges and does nothing
     move CONTACT on|off               the module moves a contact that nobody commanded
     obey                              the module obeys again
-    do = "fault", name = ..., ...     any event of a scenario, as in Tests/Scenarios/README.md
+    do = "fault", fault = ..., ...    any event of a scenario, as in Tests/Scenarios/README.md
     status | devices | help
     """
 
