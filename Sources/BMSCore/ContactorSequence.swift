@@ -109,7 +109,7 @@ struct ContactorSequence: Sendable {
   private(set) var phase = ContactorPhase.open
   private(set) var fault: ContactorFault?
   /// Joules in the pre-charge resistor.
-  private(set) var heat = 0.0
+  private(set) var heat: Double
   private var age = TimeSpan.zero
   private var began = Instant.origin
   private var tries = 0

@@ -452,4 +452,20 @@ struct ContactorEdgeTests {
       #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
     }
   }
+
+  @Test("R24: a restart waits for the contactor's feedback for 5 s, not for 4.999 s, and then opens it")
+  func takeoverWithoutFeedback() {
+    var snapshot = Snapshot()
+    snapshot.isContactorClosed = true
+    var sequence = ContactorSequence(Wiring(contactors: .one), restoring: snapshot, unseenFor: .zero)
+    var view = ContactorSequence.View()
+    view.isWanted = true
+    view.feedback.state = .unknown
+    var now = Instant.origin + .seconds(100)
+    for (milliseconds, phase) in [(Int64(4_999), ContactorPhase.takeover), (1, .opening)] {
+      now += .milliseconds(milliseconds)
+      sequence.step(view, Parameters(Settings()), at: now, elapsed: .milliseconds(milliseconds))
+      #expect(sequence.phase == phase)
+    }
+  }
 }

@@ -378,4 +378,14 @@ struct MonitorEdgeTests {
       #expect(abs(ratio - factor) < 0.0001, "\(capacity) Ah")
     }
   }
+
+  @Test("R175: at the floor nothing is left, whether a current flows or not")
+  func atTheFloor() throws {
+    for amperes in [0.0, -20] {
+      var rig = Rig.resting(soc: 50)
+      rig.current = amperes
+      try rig.bms.perform(.setStateOfCharge(10))
+      #expect(rig.step(after: .zero).timeToGo == .zero, "\(amperes) A")
+    }
+  }
 }

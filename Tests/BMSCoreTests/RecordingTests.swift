@@ -96,11 +96,13 @@ struct RecordingTests {
     #expect(abs(try #require(rig.out.timeToGo).seconds - 9420) <= 120)
   }
 
-  @Test("Z-7: a pending member is state 18 in mode 3, ATC and ATD open, and its limits are empty")
+  @Test("Z-7: a pending member at 19.9 % is state 18 in mode 3, charge phase 3, level 1, and its limits are empty")
   func pending() {
-    var bench = ContactorBench()
+    var bench = ContactorBench(soc: 19.9)
     bench.rig.inputs.mayJoin = false
+    bench.rig.cells(3.09, 3.2)
     bench.run(.seconds(5))
+    #expect(bench.out.chargePhase.rawValue == 3 && bench.out.lowCellLevel.rawValue == 1)
     #expect(bench.out.state.rawValue == 18 && bench.out.mode.rawValue == 3)
     #expect(!bench.out.chargeAllowed && !bench.out.dischargeAllowed)
     #expect(!bench.out.limits.isAvailable)

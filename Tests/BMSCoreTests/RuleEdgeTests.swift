@@ -499,4 +499,28 @@ struct RuleEdgeTests {
       #expect(battery.forbids(.discharge) == forbids && !battery.forbids(.charge), "\(amperes) A")
     }
   }
+
+  @Test("The battery's own current limits count below CCL and DCL, not at them")
+  func batteryCurrents() {
+    for (charge, discharge, isBatterys) in [(200.0, 600.0, false), (199.9, 599.9, true)] {
+      var rig = Rig.resting()
+      rig.inputs.battery.isWired = true
+      (rig.inputs.battery.chargeCurrent, rig.inputs.battery.dischargeCurrent) = (charge, discharge)
+      rig.inputs.battery.taken = rig.now + rig.period
+      rig.step()
+      #expect(rig.out.limits.chargeCurrent == charge && rig.out.limits.dischargeCurrent == discharge)
+      #expect(rig.out.chargeCurrentReason.rule == (isBatterys ? .battery : .capacity))
+      #expect(rig.out.dischargeCurrentReason.rule == (isBatterys ? .battery : .rating))
+    }
+  }
+
+  @Test("A cell of the table is unchanged since the moment of its last change, and not since 1 ms before")
+  func unchanged() throws {
+    var cells = CellTable(expectedCount: 1)
+    let place = try #require(CellPlace(battery: 1, cell: 1))
+    let taken = Instant.origin + .seconds(10)
+    cells.report(3.3, of: place, at: taken)
+    #expect(cells.firstUnchanged(since: taken, at: taken + .seconds(1)) == place)
+    #expect(cells.firstUnchanged(since: taken - .milliseconds(1), at: taken + .seconds(1)) == nil)
+  }
 }
