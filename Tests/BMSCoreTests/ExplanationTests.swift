@@ -296,7 +296,7 @@ struct SelfCheckTests {
   @Test("R180: a low cell with 20 % left beyond the count's error hints at a capacity set too large, with less not")
   func capacityTooLarge() throws {
     // Set by hand the count may be wrong by 5 %.
-    for (percent, amperes, hints) in [(25.1, 0.0, true), (24.9, 0, false), (50, -10, true), (50, -10.1, false)] {
+    for (percent, amperes, hints) in [(25.01, 0.0, true), (24.99, 0, false), (50, -10, true), (50, -10.1, false)] {
       var rig = Rig.resting()
       try rig.bms.perform(.setStateOfCharge(percent))
       rig.current = amperes
