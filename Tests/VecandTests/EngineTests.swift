@@ -1,6 +1,7 @@
 import BMSDevice
 import CANBus
 import CANBusBMS
+import Glibc
 import MonotonicTime
 import NMEA2000
 import Testing
@@ -321,12 +322,15 @@ struct EngineTests {
     #expect(links == [.up, .down, .up])
   }
 
-  /// The bus is as full as it gets while a device of the lowest urgency can still speak: noise of 1,600 frames a second
-  /// with priority 6, of which every other is a battery status that the device must read, and all else on top.
-  @Test("on a bus that is 90 % full every high cell is CCL 0 within 20 ms, and no cell frame missed")
+  /// Noise of 1,600 frames a second with priority 6, of which every other is a battery status that the device must read,
+  /// and all else on top. Registers have priority 7: fuller than that, arbitration keeps every device from reporting one.
+  ///
+  /// `FULL_BUS_SECONDS=600 swift test --filter fullBus` takes ten simulated minutes and prints how late limits were.
+  @Test("on a bus of which noise takes 84 % every high cell is CCL 0 within 20 ms, and no cell frame missed")
   func fullBus() throws {
     let stage = try Stage()
-    let span: Int64 = 14
+    let wanted = getenv("FULL_BUS_SECONDS").flatMap { Int64(String(cString: $0)) }
+    let span = wanted ?? 14
     for tick in 0..<(span * 100) {
       let instant = seconds(3) + .milliseconds(tick * 10)
       stage.script.append(
@@ -366,6 +370,13 @@ struct EngineTests {
       if !isZero { times.append(try #require(zero).instant - high) }
     }
     #expect(times.count >= 4)
+    if wanted != nil {
+      let sorted = times.map { $0.seconds * 1000 }.sorted()
+      print(
+        "\(sorted.count) cells, ms: p50 \(sorted[sorted.count / 2]), p99 \(sorted[sorted.count * 99 / 100])",
+        terminator: "")
+      print(", worst \(sorted[sorted.count - 1])")
+    }
     let worst = try #require(times.max())
     #expect(worst <= .milliseconds(20), "\(worst.seconds) s")
     #expect(!stage.reports.contains { if case .losses = $0 { true } else { false } })
