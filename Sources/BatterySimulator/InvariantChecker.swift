@@ -406,7 +406,13 @@ public struct InvariantChecker: Sendable {
       report(.limits, "CCL \(limits.chargeCurrent) A, at most \(most) A")
     }
     let isStopped = settings[.dischargeLimitAtPreAlarm] != 0 && outputs.alarms.contains(.preAlarm)
-    if (outputs.dischargeAllowed && !isStopped) != (limits.dischargeCurrent > 0) {
+    // OD-2: smooth limits end at the low cell voltage, and ATD stays closed there for the 30 s of R84.
+    let lowest = delivered.newLowestCell ?? delivered.lowestCell ?? .infinity
+    let isSmoothEnd =
+      settings[.limitsNearCellEnds] != 0 && lowest <= settings[.lowCellVoltage] + InvariantChecker.digit
+    if (outputs.dischargeAllowed && !isStopped) != (limits.dischargeCurrent > 0),
+      !(isSmoothEnd && limits.dischargeCurrent == 0)
+    {
       report(.limits, "DCL \(limits.dischargeCurrent) A with ATD \(outputs.dischargeAllowed ? "closed" : "open")")
     }
     if !(0...min(settings.peakRating, settings[.maximumDischargeCurrent]) ~= limits.dischargeCurrent) {
