@@ -71,6 +71,8 @@ public struct ClosedLoop: Sendable {
   public let fuseNames: FuseNames
   /// What the BMS is told.
   public let sensing: LoopSensing
+  /// How often the BMS was started without its memory.
+  public private(set) var memoryLosses = 0
 
   /// What stands on the remote terminals.
   public var remote = LoopRemote.notWired
@@ -426,6 +428,7 @@ public struct ClosedLoop: Sendable {
     bms = BMS(
       settings: bms.settings, wiring: wiring, fuseNames: fuseNames, restoring: snapshot, unseenFor: now - stoppedAt,
       afterUpdate: afterUpdate)
+    if snapshot == nil { memoryLosses += 1 }
     isRunning = true
     let (flags, remoteState) = (inputs, inputs.remote)
     inputs = Inputs()

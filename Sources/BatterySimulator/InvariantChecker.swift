@@ -19,6 +19,7 @@ public struct InvariantChecker: Sendable {
   private var runningFor = TimeSpan.zero
   private var stoppedFor: TimeSpan?
   private var steps = 0
+  private var memoryLosses = 0
 
   // What the last step showed.
   private var before = Outputs()
@@ -101,7 +102,7 @@ public struct InvariantChecker: Sendable {
   }
 
   /// The memory of the BMS was lost between two runs: what it held open may be closed again.
-  public mutating func forgetMemory() {
+  private mutating func forgetMemory() {
     isHighCell = false
     isLowCell = false
     isHot = false
@@ -127,6 +128,10 @@ public struct InvariantChecker: Sendable {
       return
     }
     if stoppedFor != nil { beginRun() }
+    if loop.memoryLosses != memoryLosses {
+      memoryLosses = loop.memoryLosses
+      forgetMemory()
+    }
     delivered.take(loop)
     runningFor += elapsed
     let settings = loop.bms.settings

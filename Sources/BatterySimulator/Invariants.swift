@@ -54,6 +54,37 @@ public enum Invariant: Int, Sendable, Hashable, CaseIterable {
   /// The plant itself: currents flow where there is a path, sources obey.
   case plant
 
+  /// The rule in words.
+  public var rule: String {
+    switch self {
+    case .precharge: "the contactor's coil follows a completed pre-charge only"
+    case .prechargeTries: "tries of pre-charge are spaced, few, and leave the resistor whole"
+    case .lead: "ATC opens 2 s before the contactor"
+    case .charge: "nothing forbids charging while ATC is closed"
+    case .discharge: "nothing forbids discharging while ATD is closed"
+    case .notice: "loads are warned 30 s before a low cell disconnects them"
+    case .limits: "CCL and DCL agree with ATC and ATD, and with ratings and caps"
+    case .chargeVoltage: "CVL is none, or between the resting voltage and 3.65 V per cell"
+    case .commands: "what is sent is what was decided"
+    case .staleData: "nothing is allowed on lost data, and the contactor does not stay closed on it"
+    case .overcurrent: "overcurrent opens its contact after 30 s, for 5 minutes"
+    case .voltageWindow: "nothing is allowed while the battery voltage is outside of its window"
+    case .hotBusbar: "a hot busbar opens the contactor"
+    case .uncontrolledCurrent:
+      "current that ATC or ATD did not stop is reported, and with a cell in danger the contactor stops it"
+    case .relay: "the relay is active when its mode allows, and does not toggle faster than its pattern"
+    case .off: "Standby and Off leave nothing on"
+    case .stopped: "a BMS that does not run commands nothing, and sends no limits"
+    case .alarms: "an alarm that acts has an entry, and everything forbidden a reason"
+    case .state: "state, mode and contactor agree"
+    case .stateOfCharge: "the state of charge is within 0...100 % and moves as the current flows"
+    case .truth: "with whole sensors the BMS shows what is true"
+    case .snapshot: "what would be stored can be restored"
+    case .deadline: "the next step is asked for in time"
+    case .plant: "the plant itself: currents flow where there is a path, sources obey"
+    }
+  }
+
   /// The requirements and open numbers that it shows.
   public var source: String {
     switch self {

@@ -67,6 +67,10 @@ extension DayPlan {
       load.obeysContact = planned.obeys
       plant.loads.append(load)
     }
+    // As in a scenario: an open bus does not hold its voltage for days.
+    var leak = Load(.resistance(5000))
+    leak.obeysContact = false
+    plant.loads.append(leak)
     plant.inverters = inverters.map { Inverter(rating: $0, nominalVoltage: nominalVoltage) }
     plant.distributors = (0..<distributors).map { Distributor(address: UInt8($0)) }
 
@@ -77,7 +81,7 @@ extension DayPlan {
     var loop = ClosedLoop(
       plant: plant, settings: settings, wiring: wiring, sensing: sensing, restoring: isFirstStart ? nil : memory)
     loop.remote = hasRemote ? .closed : .notWired
-    loop.isAlternatorOnRelay = !alternators.isEmpty && settings[.relayAlternator] != 0
+    loop.isAlternatorOnRelay = alternators.contains(where: \.obeys) && settings[.relayAlternator] != 0
     return loop
   }
 
@@ -111,7 +115,7 @@ extension DayPlan {
     for event in events where event.at < seconds { result.tally.count(event.action) }
     while loop.now < end {
       while next < moments.count, moments[next].at <= loop.now {
-        moments[next].perform(on: &loop, &checker, remote: hasRemote ? .closed : .notWired)
+        moments[next].perform(on: &loop, remote: hasRemote ? .closed : .notWired)
         next += 1
       }
       loop.step(until: next < moments.count ? min(moments[next].at, end) : end)
@@ -138,7 +142,7 @@ extension DayPlan {
     var action: DayAction
     var isEnd: Bool
 
-    func perform(on loop: inout ClosedLoop, _ checker: inout InvariantChecker, remote: LoopRemote) {
+    func perform(on loop: inout ClosedLoop, remote: LoopRemote) {
       switch action {
       case .fault(let fault): if isEnd { loop.end(fault) } else { loop.begin(fault) }
       case .outside(let fault): set(fault, &loop)
@@ -160,7 +164,6 @@ extension DayPlan {
         guard isEnd else { return loop.stop(areOutputsHeld ? .outputsHeld : .powerCut) }
         guard !loop.isRunning else { return }
         loop.start(restoring: isMemoryKept ? loop.bms.snapshot : nil)
-        if !isMemoryKept { checker.forgetMemory() }
       case .bmsTemperature(let celsius):
         loop.bmsCelsius = celsius
         loop.excite()

@@ -4,9 +4,9 @@ public import MonotonicTime
 
 // A scenario's run: from stop to stop, with what is due done at its time and every step looked at.
 
-/// An expectation that broke.
+/// An expectation that broke, or an invariant, which every run is expected to hold.
 public struct BrokenExpectation: Sendable, Hashable {
-  /// Its number in the file, from 1.
+  /// Its number in the file, from 1; 0 for an invariant.
   public let number: Int
   /// What it is called.
   public let name: String
@@ -64,10 +64,12 @@ private struct ScenarioRun {
   var stops: [TimeSpan]
   var nextStop = 0
   var figures = Figures()
+  var checker: InvariantChecker
 
   init(_ scenario: Scenario) {
     self.scenario = scenario
     loop = scenario.loop()
+    checker = InvariantChecker(loop)
     expectations = scenario.expectations
     triggers = scenario.triggers.map { ($0, false, false) }
     suns = scenario.suns
@@ -95,17 +97,24 @@ private struct ScenarioRun {
       timeLine.look(loop, at: now)
       for index in expectations.indices { expectations[index].look(loop, at: now) }
       figures.look(loop)
+      checker.check(loop)
       for index in triggers.indices where !triggers[index].isOver { pull(index, now) }
       if now - sunsAt >= .seconds(10) { followSun(now, seconds: (now - sunsAt).seconds) }
       observe(loop, now, timeLine.entries.count != count)
     }
     for index in expectations.indices { expectations[index].finish(at: end) }
-    let broken = expectations.compactMap { expectation -> BrokenExpectation? in
+    checker.finish(loop)
+    var broken = expectations.compactMap { expectation -> BrokenExpectation? in
       expectation.broken.map {
         BrokenExpectation(
           number: expectation.number, name: expectation.name, expected: expectation.expected(scenario.clock), at: $0.at,
           found: $0.found)
       }
+    }
+    broken += checker.breaks.map {
+      BrokenExpectation(
+        number: 0, name: "\($0.invariant)", expected: "\($0.invariant.rule) (\($0.invariant.source))",
+        at: $0.at - .origin, found: $0.found)
     }
     return ScenarioResult(
       entries: timeLine.entries, broken: broken.sorted { ($0.at, $0.number) < ($1.at, $1.number) },

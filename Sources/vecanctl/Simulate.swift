@@ -328,7 +328,8 @@ private struct SimulationReport {
   }
 
   private func words(_ broken: BrokenExpectation) -> String {
-    "expectation \(broken.number) (\(broken.name)): expected \(broken.expected); found: \(broken.found)"
+    let kind = broken.number > 0 ? "expectation \(broken.number)" : "invariant"
+    return "\(kind) (\(broken.name)): expected \(broken.expected); found: \(broken.found)"
   }
 
   var json: String {
