@@ -135,7 +135,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "RandomDaysTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays"],
+      name: "RandomDaysTests",
+      dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "RandomDays", "Scenario"],
       swiftSettings: strict),
     .testTarget(
       name: "ScenarioTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "Scenario", "TOMLReading"],

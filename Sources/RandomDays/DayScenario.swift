@@ -23,7 +23,7 @@ extension DayPlan {
     if isFirstStart { text += "memory = \"none\"\n" }
     if !settings.isEmpty {
       text += "\n[settings]\n"
-      for planned in settings { text += "\(planned.setting.definition.key) = \(planned.value)\n" }
+      for planned in settings { text += "\(planned.line)\n" }
     }
     for (index, rating) in chargers.enumerated() {
       text += "\n[[charger]]\nname = \"charger\(index + 1)\"\nrating_a = \(rating)\n"
@@ -34,7 +34,7 @@ extension DayPlan {
       text += "enable = \"\(alternator.obeys ? isOnRelay ? "relay" : "atc" : "none")\"\n"
     }
     for (index, load) in loads.enumerated() {
-      text += "\n[[load]]\nname = \"load\(index + 1)\"\npower_w = \(load.power)\non = false\n"
+      text += "\n[[load]]\nname = \"load\(index + 1)\"\npower_w = \(load.power)\nlockout_v = 0\non = false\n"
       if !load.obeys { text += "obeys_atd = false\n" }
     }
     for (index, rating) in inverters.enumerated() {
@@ -50,6 +50,14 @@ extension DayPlan {
 }
 
 private func letter(_ index: Int) -> String { ["A", "B", "C", "D"][index & 3] }
+
+extension PlannedSetting {
+  /// A switch is true or false in a file.
+  fileprivate var line: String {
+    let row = setting.definition
+    return row.choices == [0, 1] ? "\(row.key) = \(value != 0)" : "\(row.key) = \(value)"
+  }
+}
 
 extension DayAction {
   fileprivate var hasEnd: Bool {
@@ -72,7 +80,7 @@ extension DayAction {
     case .alternator(let index, let percent):
       "do = \"alternator\"\nname = \"alternator\(index + 1)\"\nspeed_percent = \(percent)"
     case .setting(let planned):
-      "do = \"settings\"\nchange = { \(planned.setting.definition.key) = \(planned.value) }"
+      "do = \"settings\"\nchange = { \(planned.line) }"
     case .stateOfCharge(let percent): "do = \"soc\"\npercent = \(percent)"
     case .synchronise: "do = \"synchronise\""
     case .restart(let areOutputsHeld, let isMemoryKept):

@@ -2,6 +2,7 @@ import BMSCore
 import BatterySimulator
 import MonotonicTime
 import RandomDays
+import Scenario
 import Testing
 
 @Suite("random days")
@@ -56,5 +57,19 @@ struct RandomDayTests {
     let text = small.scenario(story: "cold")
     #expect(text.contains("battery_temperature"))
     #expect(!text.contains("[settings]"))
+  }
+
+  @Test("the file of a day replays to the bit")
+  func replay() throws {
+    for seed in UInt64(1)...6 {
+      var plan = DayPlan.random(seed: seed)
+      plan.seconds = 300
+      for index in plan.events.indices { plan.events[index].at /= 288 }
+      let scenario = try Scenario(text: plan.scenario(story: "replay"), file: "day-\(seed).toml")
+      var digest = LoopDigest()
+      let replay = scenario.run { loop, _, _ in digest.take(loop) }
+      #expect(digest == plan.run().digest, "seed \(seed)")
+      #expect(replay.isPassed, "seed \(seed): \(replay.broken)")
+    }
   }
 }
