@@ -75,6 +75,7 @@ public struct Coordinator: SimulatedDevice {
   private var cycle: Pacer
   private var keepAlive: Pacer
   private var isUrgent = false
+  private var hasNewLimits = false
   private var told: String?
   private var news: [String] = []
 
@@ -89,7 +90,7 @@ public struct Coordinator: SimulatedDevice {
   }
 
   public var nextDeadline: Instant {
-    isUrgent ? Instant(nanoseconds: .min) : min(port.nextDeadline, cycle.next, keepAlive.next)
+    isUrgent || hasNewLimits ? Instant(nanoseconds: .min) : min(port.nextDeadline, cycle.next, keepAlive.next)
   }
 
   public mutating func takeNews() -> [String] {
@@ -160,6 +161,7 @@ public struct Coordinator: SimulatedDevice {
     var battery = batteries[name] ?? Battery(heard: now)
     let before = battery.limits.chargeVoltage
     change(&battery.limits)
+    if isNew || battery.limits != batteries[name]?.limits { hasNewLimits = true }
     battery.heard = now
     battery.address = address
     batteries[name] = battery
@@ -173,6 +175,7 @@ public struct Coordinator: SimulatedDevice {
 
   public mutating func run(at now: Instant, plant: inout Plant) {
     port.tick(at: now)
+    hasNewLimits = false
     choose(at: now)
     guard port.mayTalk else {
       isUrgent = false

@@ -365,11 +365,11 @@ class Recorder:
 class Candump:
     """A real candump -L beside the recorder: its file is the evidence that stays."""
 
-    def __init__(self, interface: str, path: Path):
+    def __init__(self, interface: str, path: Path, buffered: bool = False):
         self.path = path
         self._file = path.open("w")
         self._process = subprocess.Popen(
-            ["stdbuf", "-oL", "candump", "-D", "-L", f"{interface},0:0,#FFFFFFFF"], stdout=self._file, stderr=subprocess.STDOUT
+            [*([] if buffered else ["stdbuf", "-oL"]), "candump", "-D", "-L", f"{interface},0:0,#FFFFFFFF"], stdout=self._file, stderr=subprocess.STDOUT
         )
         # The kernel's list of listeners says when it hears.
         deadline = time.monotonic() + 10
