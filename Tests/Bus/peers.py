@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import threading
@@ -53,6 +54,9 @@ LIMITS = {CVL: "CVL", CCL: "CCL", DCL: "DCL"}
 NOT_AVAILABLE_U32 = 0xFFFFFFFF
 
 EVERYONE, NULL_ADDRESS = 255, 254
+
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: not held to net.core.rmem_max
+RECEIVE_BUFFER_BYTES = 16 << 20  # some 20,000 frames
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -263,7 +267,10 @@ def ip(*arguments: str, check: bool = True) -> None:
 
 
 def open_socket(interface: str, filters: list[dict[str, int]] | None = None) -> can.BusABC:
-    return can.Bus(interface="socketcan", channel=interface, can_filters=filters, ignore_rx_error_frames=False)
+    bus = can.Bus(interface="socketcan", channel=interface, can_filters=filters, ignore_rx_error_frames=False)
+    # The kernel's default holds some 270 frames, less than a burst has: a witness that is behind must not lose any.
+    bus.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+    return bus
 
 
 class Recorder:
@@ -305,6 +312,10 @@ class Recorder:
             with self._news:
                 self._frames.append(frame)
                 self._news.notify_all()
+
+    def paused(self) -> threading.Condition:
+        """While this context is held the recorder reads nothing from its socket, like on a machine without time."""
+        return self._news
 
     @property
     def frames(self) -> list[Frame]:
@@ -369,7 +380,9 @@ class Candump:
         self.path = path
         self._file = path.open("w")
         self._process = subprocess.Popen(
-            [*([] if buffered else ["stdbuf", "-oL"]), "candump", "-D", "-L", f"{interface},0:0,#FFFFFFFF"], stdout=self._file, stderr=subprocess.STDOUT
+            [*([] if buffered else ["stdbuf", "-oL"]), "candump", "-r", str(RECEIVE_BUFFER_BYTES), "-D", "-L", f"{interface},0:0,#FFFFFFFF"],
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
         )
         # The kernel's list of listeners says when it hears.
         deadline = time.monotonic() + 10

@@ -35,6 +35,14 @@ def test_recorder_has_kernel_time_stamps_in_order(recorder, sender):
     assert before - 0.01 <= times[0] <= times[-1] <= time.time() + 0.01
 
 
+def test_recorder_that_is_behind_loses_nothing(recorder, sender):
+    with recorder.paused():
+        for number in range(3000):
+            sender.raw(0x18FF0000 + number, bytes([number & 0xFF]))
+    recorder.wait_for(lambda f: f.identifier == 0x18FF0000 + 2999, 20)
+    assert [frame.identifier - 0x18FF0000 for frame in recorder.frames] == list(range(3000))
+
+
 def test_recorder_keeps_kinds_apart(recorder, sender, interface):
     sender.raw(0x123, b"\x01", extended=False)
     sender.raw(0x19F21410, remote=True, length=8)
