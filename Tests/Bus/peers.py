@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import can
 import n2k.messages
@@ -273,14 +275,83 @@ def open_socket(interface: str, filters: list[dict[str, int]] | None = None) -> 
     return bus
 
 
+Item = TypeVar("Item")
+
+
+class Arrivals(Generic[Item]):
+    """What arrives on a thread of its own, in its order, for a test that waits for something of it."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._news = threading.Condition()
+
+    def append(self, item: Item) -> None:
+        with self._news:
+            self._items.append(item)
+            self._news.notify_all()
+
+    def paused(self) -> threading.Condition:
+        """While this context is held nothing arrives, like on a machine without time."""
+        return self._news
+
+    def mark(self) -> int:
+        """A place in the order, to be used as `since`."""
+        with self._news:
+            return len(self._items)
+
+    def since(self, mark: int) -> list[Item]:
+        with self._news:
+            return self._items[mark:]
+
+    def first(
+        self,
+        predicate: Callable[[Item], bool],
+        timeout: float,
+        since: int = 0,
+        hopeless: Callable[[], bool] = lambda: False,
+    ) -> Item | None:
+        """The first from `since` on that `predicate` accepts; None when it did not come in time.
+
+        `hopeless` says that nothing more can come, so that a test need not wait for its time to pass.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            # Looked at without the lock: more may arrive meanwhile.
+            for item in self.since(since):
+                since += 1
+                if predicate(item):
+                    return item
+            with self._news:
+                if len(self._items) > since:
+                    continue
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or hopeless():
+                    return None
+                self._news.wait(min(remaining, 0.25))
+
+
+def is_readable(bus: can.BusABC, timeout: float = 0) -> bool:
+    return bool(select.select([bus.socket], [], [], timeout)[0])
+
+
+def recorded(message: can.Message) -> Frame:
+    return Frame(
+        message.timestamp,
+        message.arbitration_id,
+        bytes(message.data) if not message.is_remote_frame else bytes(message.dlc),
+        message.is_extended_id,
+        message.is_remote_frame,
+        message.is_error_frame,
+    )
+
+
 class Recorder:
     """Keeps every frame of a bus. Survives the interface going down, vanishing and coming back."""
 
     def __init__(self, interface: str, filters: list[dict[str, int]] | None = None):
         self.interface = interface
         self._filters = filters
-        self._frames: list[Frame] = []
-        self._news = threading.Condition()
+        self._frames = Arrivals[Frame]()
         self._stop = False
         self._bus: can.BusABC | None = open_socket(interface, filters)
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -291,45 +362,55 @@ class Recorder:
             try:
                 if self._bus is None:
                     self._bus = open_socket(self.interface, self._filters)
-                message = self._bus.recv(0.2)
-            except (can.CanError, OSError) as error:
+                if not is_readable(self._bus, 0.2):
+                    continue
+                # Read and kept in one: who looks meanwhile finds a frame in the socket or in the recording.
+                with self._frames.paused():
+                    message = self._bus.recv(0)
+                    if message is not None:
+                        self._frames.append(recorded(message))
+            except (can.CanError, OSError, ValueError) as error:
                 gone = getattr(error, "error_code", getattr(error, "errno", None)) != errno.ENETDOWN
-                if gone and self._bus is not None:
-                    self._bus.shutdown()
-                    self._bus = None
+                with self._frames.paused():
+                    if gone and self._bus is not None:
+                        self._bus.shutdown()
+                        self._bus = None
                 time.sleep(0.005)
-                continue
-            if message is None:
-                continue
-            frame = Frame(
-                message.timestamp,
-                message.arbitration_id,
-                bytes(message.data) if not message.is_remote_frame else bytes(message.dlc),
-                message.is_extended_id,
-                message.is_remote_frame,
-                message.is_error_frame,
-            )
-            with self._news:
-                self._frames.append(frame)
-                self._news.notify_all()
 
     def paused(self) -> threading.Condition:
         """While this context is held the recorder reads nothing from its socket, like on a machine without time."""
-        return self._news
+        return self._frames.paused()
+
+    def _catch_up(self, until: float) -> None:
+        """Waits until all is recorded that was on the bus until then, in kernel time.
+
+        On a busy machine the recorder is seconds behind a flood. Nothing of that is the daemon's doing.
+        """
+        patience = time.monotonic() + 60
+        while time.monotonic() < patience:
+            with self._frames.paused():
+                last = self._frames.since(-1)
+                if last and last[0].time > until or self._bus is None or not is_readable(self._bus):
+                    return
+            time.sleep(0.002)
 
     @property
     def frames(self) -> list[Frame]:
-        with self._news:
-            return list(self._frames)
+        return self.since(0)
 
     def mark(self) -> int:
-        """A place in the recording, to be used as `since`."""
-        with self._news:
-            return len(self._frames)
+        """A place in the recording, to be used as `since`: what was sent until now is before it."""
+        self._catch_up(time.time())
+        return self._frames.mark()
 
     def since(self, mark: int) -> list[Frame]:
-        with self._news:
-            return self._frames[mark:]
+        """All frames from there until now."""
+        self._catch_up(time.time())
+        return self._frames.since(mark)
+
+    def kept(self, mark: int) -> list[Frame]:
+        """Those of them that are recorded already."""
+        return self._frames.since(mark)
 
     def wait_for(
         self,
@@ -341,21 +422,15 @@ class Recorder:
     ) -> Frame:
         """The first frame from `since` on that `predicate` accepts; fails with what was seen instead.
 
-        `hopeless` says that nothing more can come, so that a test need not wait for its time to pass.
+        `timeout` counts on the bus: a recorder that is behind then may catch up.
         """
-        deadline = time.monotonic() + timeout
-        position = since
-        with self._news:
-            while True:
-                while position < len(self._frames):
-                    if predicate(self._frames[position]):
-                        return self._frames[position]
-                    position += 1
-                remaining = deadline - time.monotonic()
-                if remaining <= 0 or hopeless():
-                    seen = self._frames[since:]
-                    raise AssertionError(f"expected within {timeout} s: {what}\nseen:\n{text(seen)}")
-                self._news.wait(min(remaining, 0.25))
+        end = time.time() + timeout
+        frame = self._frames.first(predicate, timeout, since, hopeless)
+        if frame is None:
+            self._catch_up(end)
+            frame = self._frames.first(lambda f: f.time <= end and predicate(f), 0, since)
+        assert frame is not None, f"expected within {timeout} s: {what}\nseen:\n{text(self.since(since))}"
+        return frame
 
     def expect_none(
         self, predicate: Callable[[Frame], bool], seconds: float, since: int = 0, what: str = "such a frame"
@@ -761,7 +836,8 @@ class Vecand:
         self.process: subprocess.Popen | None = None
 
     def start(self) -> Vecand:
-        self.started_mark = self.recorder.mark()
+        self.started_mark = self._looked = self.recorder.mark()
+        self._latest_claim = None
         self.started_at = time.time()
         # A crash must end at once: Swift's report of all threads takes 20 s in user-mode Linux.
         environment = {"SWIFT_BACKTRACE": "enable=no", **os.environ}
@@ -783,15 +859,21 @@ class Vecand:
         return [frame for frame in self.recorder.since(since) if self.own_claim(frame)]
 
     @property
+    def latest_claim(self) -> Frame:
+        """Its latest claim that is recorded. Each frame is looked at once: who sent it is asked of every frame."""
+        news = self.recorder.kept(self._looked)
+        self._looked += len(news)
+        self._latest_claim = next(filter(self.own_claim, reversed(news)), self._latest_claim)
+        assert self._latest_claim, f"the daemon never claimed an address; log:\n{self.log_tail()}"
+        return self._latest_claim
+
+    @property
     def address(self) -> int:
-        """The address of its latest claim."""
-        claims = self.claims(self.started_mark)
-        assert claims, f"the daemon never claimed an address; log:\n{self.log_tail()}"
-        return claims[-1].source
+        return self.latest_claim.source
 
     @property
     def name(self) -> int:
-        return int.from_bytes(self.claims(self.started_mark)[-1].data, "little")
+        return int.from_bytes(self.latest_claim.data, "little")
 
     def sent(self, frame: Frame) -> bool:
         return frame.extended and not frame.remote and frame.source == self.address

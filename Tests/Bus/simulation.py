@@ -60,8 +60,7 @@ class Simulation:
         self, interface: str, evidence: Path, temporary: Path, speed: int = 50, scenario: str = SCENARIO,
         configure: Callable[[str], str] = lambda text: text, status: float = 0.5, options: tuple[str, ...] = (),
     ):
-        self.lines: list[dict] = []
-        self._news = threading.Condition()
+        self._lines = peers.Arrivals[dict]()
         self._log = evidence / "vecand.log"
         file = evidence / "scenario.toml"
         file.write_text(scenario)
@@ -86,16 +85,19 @@ class Simulation:
 
     def _read(self) -> None:
         for text in self._tool.stdout:
-            with self._news:
-                self.lines.append(json.loads(text))
-                self._news.notify_all()
+            self._lines.append(json.loads(text))
+
+    @property
+    def lines(self) -> list[dict]:
+        return self._lines.since(0)
 
     @property
     def now(self) -> float:
-        return self.lines[-1]["time"] if self.lines else 0.0
+        last = self._lines.since(-1)
+        return last[0]["time"] if last else 0.0
 
     def mark(self) -> int:
-        return len(self.lines)
+        return self._lines.mark()
 
     def type(self, line: str) -> float:
         """Does something to the system; when it was done."""
@@ -108,18 +110,11 @@ class Simulation:
 
     def wait(self, fits: Callable[[dict], bool], what: str, since: int = 0, timeout: float = 60) -> dict:
         """The first line from `since` on that fits; `timeout` is real time, for a program that hangs."""
-        end = time.monotonic() + timeout
-        place = since
-        with self._news:
-            while True:
-                while place < len(self.lines):
-                    if fits(self.lines[place]):
-                        return self.lines[place]
-                    place += 1
-                left = end - time.monotonic()
-                if left <= 0 or not self._news.wait(left):
-                    told = "\n".join(f"{line['time']:9.2f} {line.get('source', '')} {line['text']}" for line in self.lines[-30:])
-                    raise AssertionError(f"{what}: not within {timeout} s; the last:\n{told}\nvecand:\n{self.log_tail()}")
+        line = self._lines.first(fits, timeout, since)
+        if line is None:
+            told = "\n".join(f"{line['time']:9.2f} {line.get('source', '')} {line['text']}" for line in self._lines.since(-30))
+            raise AssertionError(f"{what}: not within {timeout} s; the last:\n{told}\nvecand:\n{self.log_tail()}")
+        return line
 
     def wait_text(self, text: str, since: int = 0, source: str | None = None, timeout: float = 60) -> dict:
         return self.wait(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 
 import can
@@ -41,6 +42,32 @@ def test_recorder_that_is_behind_loses_nothing(recorder, sender):
             sender.raw(0x18FF0000 + number, bytes([number & 0xFF]))
     recorder.wait_for(lambda f: f.identifier == 0x18FF0000 + 2999, 20)
     assert [frame.identifier - 0x18FF0000 for frame in recorder.frames] == list(range(3000))
+
+
+def test_time_limits_count_on_the_bus_and_not_in_a_recorder_that_is_behind(recorder, sender):
+    held = threading.Event()
+
+    def hold() -> None:
+        with recorder.paused():
+            held.set()
+            time.sleep(1)
+
+    def wait(identifier: int, send_after: float) -> None:
+        held.clear()
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait()
+        late = threading.Timer(send_after, lambda: sender.raw(identifier))
+        late.start()
+        try:
+            recorder.wait_for(lambda f: f.identifier == identifier, 0.4)
+        finally:
+            late.join()
+            holder.join()
+
+    wait(0x18FF0001, 0.1)
+    with pytest.raises(AssertionError, match="expected within 0.4 s"):
+        wait(0x18FF0002, 0.7)
 
 
 def test_recorder_keeps_kinds_apart(recorder, sender, interface):

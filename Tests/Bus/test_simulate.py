@@ -186,30 +186,24 @@ def test_monitor_unplugged(running):
     running.wait_log("cleared V-B22", log)
 
 
-def test_module_refuses(running):
+@pytest.mark.parametrize(
+    "verb, alarm, seen, healed",
+    [("refuse", "V-B41", "refuses a command", None), ("pretend", "V-B42", None, "atc commanded off")])
+def test_module_does_not_obey(running, verb, alarm, seen, healed):
+    """It refuses a command, or acknowledges it and does not act."""
     mark, log = running.mark(), running.log_mark()
-    running.type("refuse atc")
+    running.type(f"{verb} atc")
     running.type("unplug cells")
-    running.wait_text("refuses a command", mark, "module")
-    running.wait_log("raised V-B41", log)
+    if seen:
+        running.wait_text(seen, mark, "module")
+    running.wait_log(f"raised {alarm}", log)
     assert running.wait_status(stopped, "DVCC stops the chargers all the same", mark)["atc"] == 1
     running.type("obey")
+    if healed:
+        running.wait_text(healed, mark, "module")
     running.type("plug cells")
     wait_service(running, running.mark())
-    running.wait_log("cleared V-B41", log)
-
-
-def test_module_acknowledges_and_does_not_act(running):
-    mark, log = running.mark(), running.log_mark()
-    running.type("pretend atc")
-    running.type("unplug cells")
-    running.wait_log("raised V-B42", log)
-    assert running.wait_status(stopped, "DVCC stops the chargers all the same", mark)["atc"] == 1
-    running.type("obey")
-    running.wait_text("atc commanded off", mark, "module")
-    running.type("plug cells")
-    wait_service(running, running.mark())
-    running.wait_log("cleared V-B42", log)
+    running.wait_log(f"cleared {alarm}", log)
 
 
 def test_module_acts_unasked(running):
