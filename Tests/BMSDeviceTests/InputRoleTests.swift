@@ -33,11 +33,10 @@ struct InputRoleTests {
   @Test("the remote contact: open is Off, closed is On; inverted it is the other way round (R40, R44, R48)")
   func remote() {
     for isInverted in [false, true] {
-      var configuration = Bench.configuration()
-      configuration.indicators[.remote] = IndicatorWiring(
-        sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2, isInverted: isInverted)
-      var bench = Bench(configuration)
-      bench.claim()
+      var bench = Bench.claimed {
+        $0.indicators[.remote] = IndicatorWiring(
+          sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2, isInverted: isInverted)
+      }
       func send(_ bench: inout Bench, closed: Bool) {
         for _ in 0..<8 {
           bench.sendBank(5, [2: closed != isInverted])
@@ -57,11 +56,9 @@ struct InputRoleTests {
 
   @Test("another bank instance, and the same bank of another sender, mean nothing")
   func foreignBank() {
-    var configuration = Bench.configuration()
-    configuration.indicators[.remote] = IndicatorWiring(
-      sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2)
-    var bench = Bench(configuration)
-    bench.claim()
+    var bench = Bench.claimed {
+      $0.indicators[.remote] = IndicatorWiring(sender: DeviceSelector(unique: 1001), bank: 5, indicator: 2)
+    }
     bench.claim(Name(uniqueNumber: 9, manufacturer: 137, function: 140, deviceClass: 30), at: 90)
     bench.sendBank(5, [2: true])
     for _ in 0..<4 {
@@ -103,16 +100,11 @@ struct InputRoleTests {
 
   @Test("a temperature sensor of its own wins over the monitor's: 4 °C stops charging although the monitor says 25 °C")
   func batteryTemperature() {
-    var configuration = Bench.configuration()
-    configuration.batteryTemperature = ValueWiring(
-      sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 2))
-    var bench = Bench(configuration)
-    bench.claim()
+    var bench = Bench.claimed {
+      $0.batteryTemperature = ValueWiring(sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 2))
+    }
     for _ in 0..<6 {
-      var status = BatteryStatus()
-      status.instance = .value(2)
-      status.temperature = .value(277.15)
-      bench.put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: Bench.batteryAddress)
+      bench.sendStatus(2) { $0.temperature = .value(277.15) }
       bench.advance(.milliseconds(500))
     }
     let outputs = bench.device.status(at: bench.now).outputs
@@ -123,20 +115,15 @@ struct InputRoleTests {
 
   @Test("a system voltage that nobody sends is V-B44 after 10 s, and its sender's silence too")
   func systemVoltageLost() {
-    var configuration = Bench.configuration()
-    configuration.systemVoltage = ValueWiring(
-      sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 1))
-    var bench = Bench(configuration)
-    bench.claim()
+    var bench = Bench.claimed {
+      $0.systemVoltage = ValueWiring(sender: DeviceSelector(unique: 1001), place: .batteryStatus(instance: 1))
+    }
     bench.advance(.seconds(9))
     #expect(bench.device.status(at: bench.now).outputs.alarms.isEmpty)
     bench.advance(.seconds(2))
     #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.moduleLost))
     #expect(bench.device.status(at: bench.now).senders[.systemVoltage] == .notHeard)
-    var status = BatteryStatus()
-    status.instance = .value(1)
-    status.voltage = .value(13.2)
-    bench.put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: Bench.batteryAddress)
+    bench.sendStatus(1) { $0.voltage = .value(13.2) }
     bench.advance(.seconds(1))
     #expect(bench.device.status(at: bench.now).outputs.alarms.isEmpty)
     bench.advance(.seconds(10))
@@ -163,6 +150,23 @@ extension DeviceSelector {
 }
 
 extension Bench {
+  /// A bench with this wiring, which has heard who the battery is.
+  static func claimed(_ wire: (inout DeviceConfiguration) -> Void) -> Bench {
+    var configuration = Bench.configuration()
+    wire(&configuration)
+    var bench = Bench(configuration)
+    bench.claim()
+    return bench
+  }
+
+  /// A 127508 of the battery's node.
+  mutating func sendStatus(_ instance: Int, _ change: (inout BatteryStatus) -> Void) {
+    var status = BatteryStatus()
+    status.instance = .value(instance)
+    change(&status)
+    put(status.payload, BatteryStatus.definition.pgn, priority: 6, from: Bench.batteryAddress)
+  }
+
   /// A bank of indicators.
   mutating func sendBank(_ instance: Int, _ indicators: [Int: Bool], from address: UInt8 = Bench.batteryAddress) {
     var status = BinarySwitchBankStatus()
