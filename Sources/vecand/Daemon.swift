@@ -22,14 +22,6 @@ struct Daemon {
       throw ExitCode.failure
     }
     for remark in configuration.remarks { logger.warning("\(remark)") }
-    if interface == configuration.batteryBus?.interface {
-      Report.error("\(interface) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
-      throw ExitCode.failure
-    }
-    if speed != 1, let second = configuration.batteryBus?.interface {
-      Report.error("--speed goes with one interface: leave bus.battery_interface = \"\(second)\" out of a simulation")
-      throw ExitCode.failure
-    }
     let transport = try open(interface, logger)
     let batteryTransport = try configuration.batteryBus.map { try open($0.interface, logger) }
     let store = NodeStore(directory: configuration.stateDirectory)
@@ -51,7 +43,8 @@ struct Daemon {
       logger.critical(
         "\(error): charge and discharge stay forbidden (E-B119); restore the file, or delete it and start again")
     }
-    let restored = RestoredState(from: StateStore(directory: configuration.stateDirectory), at: .now())
+    let states = StateStore(directory: configuration.stateDirectory)
+    let restored = RestoredState(from: states, at: .now())
     for line in restored.lines { logger.log(level: line.level, "\(line.text)") }
     if restored.isLost { changed.areLost = true }
     var device = configuration.device
@@ -60,7 +53,7 @@ struct Daemon {
     let mailbox: Mailbox
     do {
       mailbox = try Mailbox()
-      keeper = try StateKeeper(store: StateStore(directory: configuration.stateDirectory), logger: logger)
+      keeper = try StateKeeper(store: states, logger: logger)
     } catch {
       Report.error("\(error)")
       throw ExitCode.failure

@@ -90,7 +90,21 @@ struct Vecand: AsyncParsableCommand {
     }
     if let interface { configuration.interface = interface }
     if let stateDirectory { configuration.stateDirectory = stateDirectory }
+    try checkOptions(beside: configuration)
     return configuration
+  }
+
+  /// What the options make of a file that is right by itself.
+  private func checkOptions(beside configuration: Configuration) throws {
+    guard let second = configuration.batteryBus?.interface else { return }
+    if interface == second {
+      Report.error("--interface \(second) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
+      throw ExitCode.failure
+    }
+    if let speed, speed != 1 {
+      Report.error("--speed goes with one interface: leave bus.battery_interface = \"\(second)\" out of a simulation")
+      throw ExitCode.failure
+    }
   }
 
   private func read(_ file: String) throws -> Configuration {

@@ -1,40 +1,20 @@
-import FoundationEssentials
-import Glibc
 import MonotonicTime
 import NMEA2000
 
 /// Keeps what the bus changed over a restart: address, instances, heartbeat interval, descriptions (nmea2000.md 1.5).
 struct NodeStore: Sendable {
-  let directory: String
+  private let file: RecordFile<Record>
 
-  var path: String { "\(directory)/node.json" }
+  init(directory: String) {
+    file = RecordFile(directory: directory, name: "node.json", contents: "record of the node; delete it")
+  }
 
   /// The stored node; nil when nothing was stored.
   ///
-  /// - Throws: ``FileError`` when the file is there and can't be read, ``Defect`` when it holds no record.
-  func load() throws -> StoredNode? {
-    guard TextFile.exists(path) else { return nil }
-    let text = try TextFile.read(path)
-    do {
-      return try JSONDecoder().decode(Record.self, from: Data(text.utf8)).node
-    } catch {
-      throw Defect(path: path)
-    }
-  }
+  /// - Throws: ``FileError`` when the file is there and can't be read, ``RecordDefect`` when it holds no record.
+  func load() throws -> StoredNode? { try file.load()?.node }
 
-  /// Makes the directory if only that is missing.
-  func save(_ node: StoredNode) throws {
-    mkdir(directory, 0o750)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try TextFile.replace(path, with: String(decoding: encoder.encode(Record(node)), as: UTF8.self) + "\n")
-  }
-
-  /// The file is there and holds no record.
-  struct Defect: Error, CustomStringConvertible {
-    var path: String
-    var description: String { "\(path) holds no record of the node; delete it" }
-  }
+  func save(_ node: StoredNode) throws { try file.save(Record(node)) }
 
   private struct Record: Codable {
     var address: UInt8?

@@ -1,40 +1,22 @@
 import BMSCore
 import BMSDevice
-import FoundationEssentials
-import Glibc
 
 /// Keeps the settings that were changed over the bus over a restart: they count before the configuration's.
 struct SettingsStore: Sendable {
-  let directory: String
+  private let file: RecordFile<Record>
 
-  var path: String { "\(directory)/settings.json" }
+  init(directory: String) { file = RecordFile(directory: directory, name: "settings.json", contents: "settings") }
 
   /// What was changed; nothing when nothing was stored.
   ///
-  /// - Throws: ``FileError`` when the file is there and can't be read, ``Defect`` when it holds no settings.
+  /// - Throws: ``FileError`` when the file is there and can't be read, ``RecordDefect`` when it holds no settings.
   func load() throws -> ChangedSettings {
-    guard TextFile.exists(path) else { return ChangedSettings() }
-    let text = try TextFile.read(path)
-    guard let record = try? JSONDecoder().decode(Record.self, from: Data(text.utf8)), let changed = record.changed
-    else {
-      throw Defect(path: path)
-    }
+    guard let record = try file.load() else { return ChangedSettings() }
+    guard let changed = record.changed else { throw file.defect }
     return changed
   }
 
-  /// Makes the directory if only that is missing.
-  func save(_ changed: ChangedSettings) throws {
-    mkdir(directory, 0o750)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try TextFile.replace(path, with: String(decoding: encoder.encode(Record(changed)), as: UTF8.self) + "\n")
-  }
-
-  /// The file is there and holds no settings.
-  struct Defect: Error, CustomStringConvertible {
-    var path: String
-    var description: String { "\(path) holds no settings" }
-  }
+  func save(_ changed: ChangedSettings) throws { try file.save(Record(changed)) }
 
   /// By the keys of the configuration.
   private struct Record: Codable {
