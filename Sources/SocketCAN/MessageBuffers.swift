@@ -94,6 +94,9 @@ final class MessageBuffers {
     messages[index].msg_hdr.msg_flags & Int32(MSG_DONTROUTE) != 0
   }
 
+  /// Whether this very socket sent the frame (MSG_CONFIRM, same section).
+  func isOwn(_ index: Int) -> Bool { messages[index].msg_hdr.msg_flags & Int32(MSG_CONFIRM) != 0 }
+
   /// Reads the control messages: cmsghdr (length, level, type), then the value; each aligned to the word.
   func notes(of index: Int) -> Notes {
     var notes = Notes()

@@ -78,53 +78,39 @@ private func isReadable(_ descriptor: Int32, within milliseconds: Int32 = 0) -> 
   return poll(&entry, 1, milliseconds) > 0
 }
 
-/// A transport whose clock others follow. Used by one thread.
-public final class LeadingTransport: CANTransport {
-  /// A follower that does not answer for so long, in real time, is left behind: it hangs or is being debugged.
-  private static let patience: Int32 = 10_000
+/// A port in the shared time: frames pass as they are and count from the time that all agree on.
+///
+/// A frame that was sent is not yet heard: a busy kernel may deliver it some 20 ms of real time later. So nobody lets time
+/// pass before all frames of its own have come back.
+public class SharedTimePort {
+  /// A frame that is not back after so long, in real time, was lost with the link.
+  private static let patience = TimeSpan.seconds(1)
 
-  /// Time moves by no less than this while nothing else is due sooner, so that a day does not take millions of rounds.
-  public var leastStep = TimeSpan.milliseconds(10)
+  fileprivate let inner: SocketCANPort
+  fileprivate var time: Instant
+  /// Since when nobody leads, by the system's clock; time goes on as it is then.
+  fileprivate var leftAt: Instant?
+  private var held: [ReceivedFrame] = []
 
-  private let inner: SocketCANPort
-  private let speed: Double
-  private let start: Instant
-  private let listener: Int32
-  private var followers: [Int32] = []
-  private var number: Int64 = 0
-  /// The time.
-  public private(set) var now: Instant
-
-  /// Leads the clock of `port`'s interface.
-  ///
-  /// - Throws: If somebody else does.
-  public init(_ port: SocketCANPort, speed: Double) throws(SocketCANError) {
+  fileprivate init(_ port: SocketCANPort) {
     inner = port
-    self.speed = speed
-    start = port.now
-    now = start
-    let opened = openClockSocket(port.interface) { descriptor, address, length in
-      bind(descriptor, address, length) == 0 ? listen(descriptor, 8) : -1
-    }
-    guard let opened else {
-      throw SocketCANError(
-        "lead the simulated time, which another program does", interface: port.interface, code: errno)
-    }
-    listener = opened
+    time = port.now
+    port.followOwnFrames()
   }
 
-  deinit {
-    for follower in followers { close(follower) }
-    close(listener)
-  }
-
+  /// The shared time.
+  public var now: Instant { leftAt.map { time + (inner.now - $0) } ?? time }
   public var link: LinkState { inner.link }
   public var counters: TransportCounters { inner.counters }
 
   @discardableResult
   public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
     let first = frames.count
-    inner.receive(into: &frames, limit: limit)
+    let taken = min(held.count, limit)
+    frames.append(contentsOf: held[..<taken])
+    held.removeFirst(taken)
+    if taken < limit { inner.receive(into: &frames, limit: limit - taken) }
+    let now = now
     for index in frames.indices[first...] { frames[index].instant = now }
     return now
   }
@@ -133,13 +119,68 @@ public final class LeadingTransport: CANTransport {
   public func takeEvents() -> [LinkEvent] {
     inner.takeEvents().map { LinkEvent($0.state, at: now, text: $0.text) }
   }
-  public func hear(_ filters: [CANFilter]) { inner.hear(filters) }
+
+  /// Everything is heard: a filter would keep the own frames away.
+  public func hear(_ filters: [CANFilter]) {}
+
+  /// Waits until all own frames are on the bus. What there is to do before time may pass; empty for nothing.
+  fileprivate func settle(_ wakeup: Int32?) -> WakeReasons {
+    let end = inner.now + Self.patience
+    while held.isEmpty {
+      let isWaiting = inner.framesOnTheirWay > 0
+      let reasons = inner.wait(until: isWaiting ? end : Instant(nanoseconds: .min), wakeup: wakeup)
+      if reasons.isEmpty, isWaiting { inner.forgetOwnFrames() }
+      guard reasons == .frames else { return reasons }
+      inner.receive(into: &held, limit: 256)
+    }
+    return .frames
+  }
+}
+
+/// A transport whose clock others follow. Used by one thread.
+public final class LeadingTransport: SharedTimePort, CANTransport {
+  /// A follower that does not answer for so long, in real time, is left behind: it hangs or is being debugged.
+  private static let patience: Int32 = 10_000
+
+  /// Time moves by no less than this while nothing else is due sooner, so that a day does not take millions of rounds.
+  public var leastStep = TimeSpan.milliseconds(10)
+
+  private let speed: Double
+  private let start: Instant
+  private let listener: Int32
+  private var followers: [Int32] = []
+  private var number: Int64 = 0
+
+  /// Leads the clock of `port`'s interface.
+  ///
+  /// - Throws: If somebody else does.
+  public init(_ port: SocketCANPort, speed: Double) throws(SocketCANError) {
+    self.speed = speed
+    start = port.now
+    let opened = openClockSocket(port.interface) { descriptor, address, length in
+      bind(descriptor, address, length) == 0 ? listen(descriptor, 8) : -1
+    }
+    guard let opened else {
+      throw SocketCANError(
+        "lead the simulated time, which another program does", interface: port.interface, code: errno)
+    }
+    listener = opened
+    super.init(port)
+    time = start
+  }
+
+  deinit {
+    for follower in followers { close(follower) }
+    close(listener)
+  }
 
   /// Lets the followers do what is due now, and when they and the bus are quiet moves time on.
   public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
+    var reasons = settle(wakeup)
+    guard reasons.isEmpty else { return reasons }
     let due = ask()
     // What the followers said is still of this time.
-    var reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
+    reasons = settle(wakeup)
     guard reasons.isEmpty else { return reasons }
     let next = max(min(deadline, due), now + leastStep)
     let real = start + TimeSpan(seconds: (next - start).seconds / speed)
@@ -148,11 +189,11 @@ public final class LeadingTransport: CANTransport {
       guard reasons.isEmpty else {
         // Something came from outside: it came now.
         let passed = start + TimeSpan(seconds: (inner.now - start).seconds * speed)
-        now = min(max(now, passed), next)
+        time = min(max(now, passed), next)
         return reasons
       }
     }
-    now = next
+    time = next
     return []
   }
 
@@ -193,20 +234,16 @@ public final class LeadingTransport: CANTransport {
 /// A transport that follows the clock of another program on the same interface. Used by one thread.
 ///
 /// When the leader is gone, time goes on as it is: the bus is silent then, and silence has to be noticed.
-public final class FollowingTransport: CANTransport {
-  private let inner: SocketCANPort
+public final class FollowingTransport: SharedTimePort, CANTransport {
   private let clock: Int32
   private let waiting: Int32
   private var watched: Int32?
   private var question: Int64?
-  private var told: Instant
-  private var leftAt: Instant?
 
   /// Follows the clock of `port`'s interface, and waits for its leader for so long.
   ///
   /// - Throws: If nobody leads.
   public init(_ port: SocketCANPort, patience: TimeSpan = .seconds(10)) throws(SocketCANError) {
-    inner = port
     let end = port.now + patience
     var opened: Int32?
     while opened == nil, port.now < end {
@@ -220,7 +257,7 @@ public final class FollowingTransport: CANTransport {
     }
     clock = opened
     waiting = epoll_create1(Int32(EPOLL_CLOEXEC))
-    told = port.now
+    super.init(port)
     watch(opened)
     // The leader's time counts from the beginning on.
     if isReadable(opened, within: 10_000) { takeTime() }
@@ -230,26 +267,6 @@ public final class FollowingTransport: CANTransport {
     close(clock)
     close(waiting)
   }
-
-  /// The leader's time.
-  public var now: Instant { leftAt.map { told + (inner.now - $0) } ?? told }
-  public var link: LinkState { inner.link }
-  public var counters: TransportCounters { inner.counters }
-
-  @discardableResult
-  public func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant {
-    let first = frames.count
-    inner.receive(into: &frames, limit: limit)
-    let now = now
-    for index in frames.indices[first...] { frames[index].instant = now }
-    return now
-  }
-
-  public func send(_ frames: [CANFrame]) -> SendOutcome { inner.send(frames) }
-  public func takeEvents() -> [LinkEvent] {
-    inner.takeEvents().map { LinkEvent($0.state, at: now, text: $0.text) }
-  }
-  public func hear(_ filters: [CANFilter]) { inner.hear(filters) }
 
   public func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons {
     if let wakeup, wakeup != watched {
@@ -262,7 +279,7 @@ public final class FollowingTransport: CANTransport {
     while true {
       if let number = question {
         // What came meanwhile is still of this time.
-        let reasons = inner.wait(until: Instant(nanoseconds: .min), wakeup: wakeup)
+        let reasons = settle(wakeup)
         guard reasons.isEmpty else { return reasons }
         if now >= deadline { return [] }
         question = nil
@@ -289,7 +306,7 @@ public final class FollowingTransport: CANTransport {
   private func takeTime() {
     switch Packet.receive(from: clock) {
     case .packet(let packet):
-      told = max(told, Instant(nanoseconds: packet.instant))
+      time = max(time, Instant(nanoseconds: packet.instant))
       question = packet.number
     case .nothing: break
     case .end: leftAt = inner.now

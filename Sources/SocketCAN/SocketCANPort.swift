@@ -8,7 +8,7 @@ public import MonotonicTime
 /// A CAN interface of the kernel as a transport.
 ///
 /// The interface may be absent, go down, vanish and come back: the port follows it by itself and tells each change once.
-/// Used by one thread. It does not hear its own frames; other programs on the machine do (candump).
+/// Used by one thread. It does not deliver its own frames; other programs on the machine hear them (candump).
 public final class SocketCANPort: CANTransport {
   /// Frames in one recvmmsg(2) or sendmmsg(2).
   private static let batch = 64
@@ -26,6 +26,12 @@ public final class SocketCANPort: CANTransport {
 
   /// What has passed and what was lost.
   public private(set) var counters = TransportCounters()
+
+  /// Frames of this port that were not on the bus yet when it last looked: they come back when all listeners on this
+  /// machine have them. Only counted after ``followOwnFrames()``.
+  var framesOnTheirWay: UInt64 { followsOwnFrames ? counters.sent - ownFramesBack : 0 }
+  private var followsOwnFrames = false
+  private var ownFramesBack: UInt64 = 0
 
   private var filters: [CANFilter]?
   private let receiveBufferBytes: Int32
@@ -122,6 +128,10 @@ public final class SocketCANPort: CANTransport {
         }
         let instant = receiveTime.instant(stamp: notes.stamp, now: now, wallNow: wallNow)
         guard let frame = frame(at: index) else { continue }
+        if followsOwnFrames, buffers.isOwn(index) {
+          ownFramesBack += 1
+          continue
+        }
         if case .error = frame, buffers.isFromThisMachine(index) {
           // Anybody here may write an "error frame"; believing one would take a healthy bus for dead.
           counters.errorFramesForged += 1
@@ -253,6 +263,22 @@ public final class SocketCANPort: CANTransport {
     do throws(SocketCANError) { try setFilters() } catch { fail(error) }
   }
 
+  // MARK: - Own frames
+
+  /// Has the kernel give the port's own frames back, to be counted (CAN_RAW_RECV_OWN_MSGS), and drops all filters: they
+  /// would keep those away, too.
+  func followOwnFrames() {
+    followsOwnFrames = true
+    ownFramesBack = counters.sent
+    filters = nil
+    guard socket >= 0 else { return }
+    closeSocket()
+    open()
+  }
+
+  /// Waits no longer for those that are missing: the link went down under them.
+  func forgetOwnFrames() { ownFramesBack = counters.sent }
+
   // MARK: - Frames
 
   /// The frame in a receive buffer: `can_id` with its flag bits, length, data. Nil for what is not a classic frame.
@@ -340,6 +366,7 @@ public final class SocketCANPort: CANTransport {
     if socket >= 0 { close(socket) }
     socket = -1
     socketDrops = 0
+    forgetOwnFrames()
   }
 
   /// Opens and binds the socket to the interface that is known. A failure is told and tried again.
@@ -386,6 +413,7 @@ public final class SocketCANPort: CANTransport {
     // The form with 64-bit seconds on every machine. A kernel before 5.1 has none: then the time of the poll is used.
     try? set(SOL_SOCKET, SO_TIMESTAMPNS_NEW, 1 as Int32, "get receive times")
     try? set(SOL_SOCKET, SO_RCVBUF, receiveBufferBytes, "enlarge the receive buffer")
+    if followsOwnFrames { try set(SOL_CAN_RAW, CAN_RAW_RECV_OWN_MSGS, 1 as Int32, "follow the port's own frames") }
     try setFilters()
   }
 
