@@ -79,6 +79,8 @@ public struct InvariantChecker: Sendable {
   static let uncontrolled = (charge: 1.0, discharge: 1.5, delay: TimeSpan.seconds(10), danger: TimeSpan.seconds(30))
   /// OD-18.
   static let tries = (most: 3, apart: TimeSpan.seconds(30), steady: TimeSpan.milliseconds(200))
+  /// R25.
+  static let takeover = TimeSpan.seconds(120)
   /// R128.
   static let relayHalf = TimeSpan.milliseconds(800)
   /// R22, battery-physics.md: the most that a cell may be charged to.
@@ -500,6 +502,9 @@ public struct InvariantChecker: Sendable {
   }
 
   private mutating func checkClosing(_ loop: ClosedLoop) {
+    // R24, R25: a run may take over what the last one closed, as long as nothing has opened it: a weld does that, too.
+    let isStillClosed = loop.plant.contactors.allSatisfy(\.isClosed)
+    if isStillClosed, coilOffFor <= InvariantChecker.takeover + InvariantChecker.slack { return }
     let share = loop.wiring.precharge.successShare
     if prechargeFor < InvariantChecker.tries.steady {
       report(.precharge, "closed after \(prechargeFor.seconds) s of pre-charge")

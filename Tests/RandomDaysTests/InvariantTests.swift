@@ -45,6 +45,20 @@ struct InvariantTests {
     }
   }
 
+  @Test("a contact that is welded is taken over after a restart without pre-charge, and an open one is not (R24)")
+  func takeover() {
+    let restart = DayAction.restart(areOutputsHeld: false, isMemoryKept: true)
+    #expect(plan([(60, nil, .fault(.contactor(0, .welded))), (90, 6, restart)]).run().breaks.isEmpty)
+    expect(.precharge, plan([(90, 6, restart)])) { _, commands, loop in
+      if seconds(loop) > 96, loop.outputs.contactorPhase == .selfTest { commands.closesContactor = true }
+    }
+    // Longer than an update may take (R25): what is closed then was not closed by this BMS.
+    expect(.precharge, plan([(60, nil, .fault(.contactor(0, .welded))), (70, 125, restart)]) { $0.seconds = 300 }) {
+      _, commands, loop in
+      if seconds(loop) > 195 { commands.closesContactor = true }
+    }
+  }
+
   @Test("a fourth try, and a second one too soon (OD-18)")
   func prechargeTries() {
     let short = plan([(0, nil, .fault(.busResistance(ohms: 0.01)))]) { $0.seconds = 320 }
