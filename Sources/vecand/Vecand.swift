@@ -98,7 +98,8 @@ struct Vecand: AsyncParsableCommand {
   private func checkOptions(beside configuration: Configuration) throws {
     guard let second = configuration.batteryBus?.interface else { return }
     if interface == second {
-      Report.error("--interface \(second) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
+      Report.error(
+        "--interface \(second) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
       throw ExitCode.failure
     }
     if let speed, speed != 1 {

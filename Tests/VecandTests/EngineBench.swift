@@ -90,7 +90,7 @@ final class EngineBench {
 
   private func take(until target: Instant) {
     bus.receive(for: node, until: target, into: &heard)
-    second?.bus.receive(for: second!.node, until: target, into: &heardOnBatteryBus)
+    if let second { second.bus.receive(for: second.node, until: target, into: &heardOnBatteryBus) }
   }
 
   private func pause(until deadline: Instant) -> Instant {
