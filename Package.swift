@@ -25,7 +25,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // Libraries of the system.
@@ -52,9 +51,9 @@ let package = Package(
       swiftSettings: strict),
 
     // Text files in.
-    .target(
-      name: "TOMLReading", dependencies: ["BMSCore", .product(name: "TOMLKit", package: "TOMLKit")],
-      swiftSettings: strict),
+    // toml++, the header-only library of the system (Debian: libtomlplusplus-dev).
+    .target(name: "CTOML"),
+    .target(name: "TOMLReading", dependencies: ["BMSCore", "CTOML"], swiftSettings: strict),
     .target(
       name: "Scenario", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "TOMLReading"],
       swiftSettings: strict),
@@ -141,5 +140,6 @@ let package = Package(
     .testTarget(
       name: "ScenarioTests", dependencies: ["BMSCore", "BatterySimulator", "MonotonicTime", "Scenario", "TOMLReading"],
       swiftSettings: strict),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -99,7 +99,7 @@ public struct PlantRun: Sendable {
   /// - Throws: ``ScenarioError`` with what is wrong with the line.
   public mutating func perform(_ line: String) throws(ScenarioError) {
     let text = "event = { at = \"+\(now.seconds + 0.001) s\", \(line) }"
-    let reader = TOMLReader(text: text)
+    let reader = TOMLReader()
     var changed = scenario
     changed.events.removeFirst(nextEvent)
     if let section = reader.parse(text)?.section("event") { changed.readEvent(section) }

@@ -104,7 +104,7 @@ public struct Scenario: Sendable {
   public init(text: String, file: String, seed: UInt64? = nil) throws(ScenarioError) {
     self.file = file
     title = file.split(separator: "/").last.map { String($0) } ?? file
-    let reader = TOMLReader(text: text)
+    let reader = TOMLReader()
     if let top = reader.parse(text) { read(top, seed: seed) }
     let problems = reader.problems
     if !problems.isEmpty { throw ScenarioError(file: file, problems: problems) }

@@ -1,12 +1,10 @@
-internal import TOMLKit
-
 // Walks a TOML document table by table and collects every problem instead of stopping at the first.
 //
-// The library's decoder reports a wrong type as a missing key, which sends people looking in the wrong place; and an
-// unknown key is most often a misspelt one, which must not be ignored in silence.
+// A decoder would report a wrong type as a missing key, which sends people looking in the wrong place; and an unknown key
+// is most often a misspelt one, which must not be ignored in silence.
 
 /// Something wrong in a file, for the person who can mend it.
-public struct TOMLProblem: Equatable, Sendable, CustomStringConvertible {
+public struct TOMLProblem: Error, Equatable, Sendable, CustomStringConvertible {
   /// The line, where it is known.
   public var line: Int?
   /// The key with its tables, as `inputs.monitor.instance`; empty for the whole file.
@@ -31,10 +29,10 @@ public struct TOMLProblem: Equatable, Sendable, CustomStringConvertible {
 /// A document that is read, and what is wrong with it.
 public final class TOMLReader {
   private var found: [TOMLProblem] = []
-  private let lines: [String: Int]
+  private var lines: [String: Int] = [:]
 
-  /// A reader of this text.
-  public init(text: String) { lines = TOMLReader.lines(of: text) }
+  /// A reader that has read nothing.
+  public init() {}
 
   /// Every problem so far, in the order of the lines.
   public var problems: [TOMLProblem] { found.sorted { ($0.line ?? 0, $0.key) < ($1.line ?? 0, $1.key) } }
@@ -52,53 +50,14 @@ public final class TOMLReader {
 
   /// The top table; nil when the text is no TOML, with the problem reported.
   public func parse(_ text: String) -> TOMLSection? {
-    do {
-      return TOMLSection(path: "", table: try TOMLTable(string: text), reader: self)
-    } catch let error as TOMLParseError {
-      found.append(TOMLProblem(line: error.source.begin.line, key: "", message: error.description))
+    do throws(TOMLProblem) {
+      let document = try TOMLDocument(text)
+      lines = document.lines
+      return TOMLSection(path: "", table: document.top, reader: self)
     } catch {
-      report("", "no TOML: \(error)")
+      found.append(error)
+      return nil
     }
-    return nil
-  }
-
-  /// Where each key of the ordinary form `key = value` below a `[table]` or `[[table]]` line stands. The library does
-  /// not tell.
-  private static func lines(of text: String) -> [String: Int] {
-    var result: [String: Int] = [:]
-    var counts: [String: Int] = [:]
-    var path = ""
-    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      let line = line.drop { $0 == " " || $0 == "\t" }
-      if line.hasPrefix("[["), let end = line.firstIndex(of: "]") {
-        let name = numbered(line[line.index(line.startIndex, offsetBy: 2)..<end].filter { $0 != " " }, counts)
-        counts[name, default: 0] += 1
-        path = "\(name)[\(counts[name] ?? 1)]"
-        result[path] = number + 1
-        result[name] = result[name] ?? number + 1
-      } else if line.hasPrefix("["), let end = line.firstIndex(of: "]") {
-        path = numbered(line[line.index(after: line.startIndex)..<end].filter { $0 != " " }, counts)
-        result[path] = result[path] ?? number + 1
-      } else if let equals = line.firstIndex(of: "="), !line.hasPrefix("#") {
-        let key = line[..<equals].filter { $0 != " " && $0 != "\t" && $0 != "\"" }
-        let full = path.isEmpty ? String(key) : path + "." + key
-        result[full] = result[full] ?? number + 1
-      }
-    }
-    return result
-  }
-
-  /// A table's name with the numbers of the list elements that it lies in: `event.settings` is `event[2].settings`.
-  private static func numbered(_ name: String, _ counts: [String: Int]) -> String {
-    var parts = name.split(separator: ".").map { String($0) }
-    guard parts.count > 1 else { return name }
-    let last = parts.removeLast()
-    var path = ""
-    for part in parts {
-      path += path.isEmpty ? part : "." + part
-      if let count = counts[path] { path += "[\(count)]" }
-    }
-    return path + "." + last
   }
 }
 
@@ -106,11 +65,11 @@ public final class TOMLReader {
 public final class TOMLSection {
   /// Its name with the tables it is in.
   public let path: String
-  private let table: TOMLTable
+  private let table: [String: TOMLNode]
   private let reader: TOMLReader
   private var asked: Set<String> = []
 
-  init(path: String, table: TOMLTable, reader: TOMLReader) {
+  init(path: String, table: [String: TOMLNode], reader: TOMLReader) {
     self.path = path
     self.table = table
     self.reader = reader
@@ -138,12 +97,12 @@ public final class TOMLSection {
 
   /// True or false.
   public func bool(_ key: String) -> Bool? {
-    value(key, expected: "true or false") { $0.bool }
+    value(key, expected: "true or false") { $0.boolean }
   }
 
   /// A whole number within a range.
   public func integer(_ key: String, _ range: ClosedRange<Int>) -> Int? {
-    guard let number = value(key, expected: "a whole number", { $0.int }) else { return nil }
+    guard let number = value(key, expected: "a whole number", { $0.integer }) else { return nil }
     guard range.contains(number) else {
       report(key, "\(number) is out of range: \(range.lowerBound) to \(range.upperBound)")
       return nil
@@ -153,7 +112,7 @@ public final class TOMLSection {
 
   /// A number.
   public func number(_ key: String) -> Double? {
-    value(key, expected: "a number") { $0.double ?? $0.int.map(Double.init) }
+    value(key, expected: "a number") { $0.number }
   }
 
   /// A table.
@@ -172,7 +131,7 @@ public final class TOMLSection {
       if let table = element.table {
         sections.append(TOMLSection(path: place, table: table, reader: reader))
       } else {
-        reader.report(place, "is \(Self.article(element.type)), expected a table")
+        reader.report(place, "is \(element.kind), expected a table")
       }
     }
     return sections
@@ -186,7 +145,7 @@ public final class TOMLSection {
       if let string = element.string {
         strings.append(string)
       } else {
-        reader.report("\(path(of: key))[\(index + 1)]", "is \(Self.article(element.type)), expected text in quotes")
+        reader.report("\(path(of: key))[\(index + 1)]", "is \(element.kind), expected text in quotes")
       }
     }
     return strings
@@ -199,7 +158,7 @@ public final class TOMLSection {
     var pairs: [(String, Double)] = []
     for (index, element) in array.enumerated() {
       if let pair = element.array, pair.count == 2, let text = pair[0].string,
-        let number = pair[1].double ?? pair[1].int.map(Double.init)
+        let number = pair[1].number
       {
         pairs.append((text, number))
       } else {
@@ -212,7 +171,8 @@ public final class TOMLSection {
   /// A text, number or switch as it is written; nil for anything else. It makes no key known.
   public func plain(_ key: String) -> String? {
     guard let found = table[key] else { return nil }
-    return found.string ?? found.int.map { "\($0)" } ?? found.double.map { "\($0)" } ?? found.bool.map { "\($0)" }
+    return found.string ?? found.integer.map { "\($0)" } ?? found.number.map { "\($0)" }
+      ?? found.boolean.map { "\($0)" }
   }
 
   /// Makes a key known that is read in another way.
@@ -227,19 +187,12 @@ public final class TOMLSection {
     }
   }
 
-  private func value<Value>(_ key: String, expected: String, _ read: (any TOMLValueConvertible) -> Value?) -> Value? {
+  private func value<Value>(_ key: String, expected: String, _ read: (TOMLNode) -> Value?) -> Value? {
     asked.insert(key)
     guard let found = table[key] else { return nil }
     if let value = read(found) { return value }
-    report(key, "is \(Self.article(found.type)), expected \(expected)")
+    report(key, "is \(found.kind), expected \(expected)")
     return nil
-  }
-
-  private static func article(_ type: TOMLType) -> String {
-    switch type {
-    case .array, .int: "an \(type)"
-    default: "a \(type)"
-    }
   }
 }
 

@@ -46,7 +46,7 @@ extension Configuration {
   /// - Throws: ``ConfigurationError`` with every problem found.
   init(text: String, file: String) throws(ConfigurationError) {
     self.init()
-    let reader = TOMLReader(text: text)
+    let reader = TOMLReader()
     if let top = reader.parse(text) {
       if let bus = top.section("bus") { readBus(bus) }
       if let identity = top.section("identity") { readIdentity(identity) }
