@@ -171,6 +171,8 @@ public struct BMSDevice: Sendable {
     // Most frames of a bus concern others: they cost no look at what there is to say.
     let carries = carries(at: now)
     if carries, isUnpublished || publisher.nextDeadline <= now {
+      publisher.energy = EnergyFrame(
+        charged: core.history.chargedEnergy, discharged: core.history.dischargedEnergy)
       publisher.publish(outputs, isUrgent: outputs.protectiveChange, through: &node, at: now)
       outputs.protectiveChange = false
       isUnpublished = false

@@ -81,7 +81,7 @@ struct BusSimulation {
   /// The least step of a led clock: fine while contacts move, else what keeps a day short at this speed.
   func leastStep(_ speed: Double) -> TimeSpan {
     let isMoving = system.plantInterval(at: start + run.now) < SimulatedSystem.plantInterval
-    return isMoving ? .milliseconds(5) : TimeSpan(seconds: min(max(speed * 0.0005, 0.001), 0.2))
+    return isMoving ? .milliseconds(5) : TimeSpan(seconds: min(max(speed * 0.0005, 0.001), 0.5))
   }
 
   /// One turn: what came in, what is due, what goes out.

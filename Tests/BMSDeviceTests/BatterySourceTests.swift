@@ -169,6 +169,20 @@ struct SlowFramesTests {
     #expect(names.count == 2)
   }
 
+  @Test("0x378: 200 A at 13.3 V for 150 s are 0.1 kWh charged, and back again 0.1 kWh discharged")
+  func energy() {
+    var bench = Bench(Bench.configuration())
+    bench.claim()
+    func run(_ amperes: Double) {
+      bench.current = amperes
+      bench.advance(.seconds(165))
+    }
+    run(200)
+    #expect(bench.last(.standard(0x378)) == [1, 0, 0, 0, 0, 0, 0, 0])
+    run(-200)
+    #expect(bench.last(.standard(0x378)) == [1, 0, 0, 0, 1, 0, 0, 0])
+  }
+
   @Test("without cells there is no 0x373, without a serial no 0x380: what is not known is not sent")
   func notKnown() {
     var bench = Bench(DeviceConfiguration())

@@ -16,6 +16,8 @@ struct ContentMaker {
   private var capacity: Double
   /// Where the relay is as its module says; nil when it has none, and is then what it was told to be.
   var relay: Reading<Bool>?
+  /// What was charged and discharged since ever (R189).
+  var energy = EnergyFrame(charged: 0, discharged: 0)
   /// What 0x2150 and 0x2152 to 0x2155 are now; empty where no Distributor is wired (R268).
   var distributors: [RegisterMessage] = []
   private let parts: WiredParts
@@ -59,6 +61,7 @@ struct ContentMaker {
     case .highestCellFrame: cellName(.highestVoltage, outputs.highestCell)
     case .coldestCellFrame: cellName(.lowestTemperature, outputs.lowestTemperature)
     case .hottestCellFrame: cellName(.highestTemperature, outputs.highestTemperature)
+    case .energyFrame: .frame(energy.frame)
     case .installedCapacityFrame: .frame(InstalledCapacityFrame(capacity: capacity).frame)
     case .nameFrame: text(0)
     case .secondNameFrame: text(1)

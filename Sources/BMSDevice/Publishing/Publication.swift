@@ -38,6 +38,7 @@ enum Publication: Int, CaseIterable {
   case highestCellFrame
   case coldestCellFrame
   case hottestCellFrame
+  case energyFrame
   case installedCapacityFrame
   case nameFrame
   case secondNameFrame
@@ -54,8 +55,8 @@ enum Publication: Int, CaseIterable {
     switch self {
     case .limitsFrame, .alarmsFrame, .stateOfChargeFrame, .measurementsFrame, .cellsFrame: .seconds(1)
     case .manufacturerFrame, .productFrame, .modulesFrame, .lowestCellFrame, .highestCellFrame, .coldestCellFrame,
-      .hottestCellFrame, .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame,
-      .familyFrame:
+      .hottestCellFrame, .energyFrame, .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame,
+      .secondSerialFrame, .familyFrame:
       .seconds(10)
     case .flags, .error, .mode, .deviceState, .distributors, .fusesA, .fusesB, .fusesC, .fusesD: .seconds(5)
     default: .milliseconds(1500)
@@ -67,7 +68,8 @@ enum Publication: Int, CaseIterable {
     switch self {
     case .batteryStatus, .detailedStatus, .stateOfChargeFrame, .measurementsFrame, .manufacturerFrame, .productFrame,
       .cellsFrame, .modulesFrame, .lowestCellFrame, .highestCellFrame, .coldestCellFrame, .hottestCellFrame,
-      .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame, .familyFrame:
+      .energyFrame, .installedCapacityFrame, .nameFrame, .secondNameFrame, .serialFrame, .secondSerialFrame,
+      .familyFrame:
       false
     default: true
     }

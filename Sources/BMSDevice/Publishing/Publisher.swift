@@ -1,5 +1,6 @@
 import BMSCore
 import CANBus
+import CANBusBMS
 import MonotonicTime
 import NMEA2000
 import VECan
@@ -27,6 +28,12 @@ struct Publisher {
 
   private var maker: ContentMaker
   private let sendsBatteryFrames: Bool
+  /// What was charged and discharged since ever (R189).
+  var energy: EnergyFrame {
+    get { maker.energy }
+    set { maker.energy = newValue }
+  }
+
   /// Where the relay is as its module says; nil when it has none.
   var relay: Reading<Bool>? {
     get { maker.relay }
