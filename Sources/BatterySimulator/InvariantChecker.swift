@@ -242,8 +242,10 @@ public struct InvariantChecker: Sendable {
       overPeakFor.charge = amperes * sign > peak ? overPeakFor.charge + elapsed : .zero
       overPeakFor.discharge = amperes * sign < -peak ? overPeakFor.discharge + elapsed : .zero
     }
+    // What the first step of a run finds held was held by the run before, and goes on.
+    let isFirst = runningFor <= elapsed
     func held(_ since: TimeSpan?, _ is: Bool, _ was: Bool) -> TimeSpan? {
-      if `is`, !was { return .zero }
+      if `is`, !was, !isFirst || since == nil { return .zero }
       return since.map { $0 + elapsed }
     }
     heldFor.charge = held(

@@ -175,6 +175,14 @@ struct InvariantTests {
     expect(.overcurrent, surge) { outputs, _, loop in
       if seconds(loop) > 250, loop.outputs.contactorPhase == .closed { outputs.dischargeAllowed = true }
     }
+    // A restart in the five minutes does not begin them anew.
+    var restarted = surge
+    restarted.seconds = 440
+    restarted.events.append(
+      DayEvent(at: 200, lasting: 10, action: .restart(areOutputsHeld: true, isMemoryKept: true)))
+    expect(.overcurrent, restarted) { outputs, _, loop in
+      if seconds(loop) > 250, loop.outputs.contactorPhase == .closed { outputs.dischargeAllowed = true }
+    }
   }
 
   @Test("a voltage of another bank that is not noticed (R205)")
