@@ -548,6 +548,32 @@ struct StepEdgeTests {
     }
   }
 
+  @Test("Cells that are told at once are as if they were told one after the other: new, known, silent and impossible")
+  func tableAtOnce() throws {
+    let places = try (1...4).map { try #require(CellPlace(battery: 1, cell: $0)) }
+    // The first of all is new; then some are known, one is left out, one has no voltage that a cell can have, one jumps.
+    let rounds: [([Double?], [Int])] = [
+      ([3.3], [0]), ([3.31, 3.32, nil], [0, 2, 1]), ([3.31, 3.30, 9, 3.33], [0, 1, 2, 3]), ([nil, 1.7, 3.34], [0, 1, 2]),
+      ([.nan, 3.3], [3, 0]), ([3.3, 3.3, 3.3], [0, 1]), ([], [0]),
+    ]
+    var (together, single) = (CellTable(expectedCount: 4), CellTable(expectedCount: 4))
+    for (number, (volts, cells)) in rounds.enumerated() {
+      let now = Instant.origin + .seconds(Int64(number) + 1)
+      together.report(volts, of: cells.map { places[$0] }, at: now)
+      for (volts, cell) in zip(volts, cells) {
+        if let volts { single.report(volts, of: places[cell], at: now) }
+      }
+      try #require(together.entries.count == single.entries.count)
+      for (left, right) in zip(together.entries, single.entries) {
+        #expect(left.place == right.place && left.value == right.value && left.validity == right.validity, "\(number)")
+        #expect(left.taken == right.taken && left.changed == right.changed, "\(number), \(left.place)")
+      }
+      #expect(together.lastJump?.at == single.lastJump?.at && together.lastJump?.place == single.lastJump?.place)
+    }
+    #expect(together.entries.count == 4 && together.entries.first?.value == 3.3)
+    #expect(together.lastJump?.place == places[1])
+  }
+
   @Test("OD-2: a smooth limit says where all is given again: CCL at 3.45 V, DCL 0.3 V above the low cell voltage")
   func smoothEnds() throws {
     var rig = Rig.resting(try settings((.limitsNearCellEnds, 1)))
