@@ -88,4 +88,12 @@ struct WiringFaultTests {
     #expect(rig.out.contactorFault == .prechargeTimeout)
     #expect(rig.out.contactorCommand == false)
   }
+
+  @Test("What is commanded are the contactors, pre-charge, ATC, ATD, relay and AUX; all else is heard")
+  func outputs() {
+    let commanded: Set<WiredRole> = [
+      .contactor, .secondContactor, .precharge, .allowToCharge, .allowToDischarge, .relay, .auxiliary,
+    ]
+    for role in WiredRole.allCases { #expect(role.isOutput == commanded.contains(role), "\(role)") }
+  }
 }
