@@ -227,6 +227,7 @@ struct Simulate: ParsableCommand {
       let labels = simulation.system.labels.joined(separator: ", ")
       try say("\(scenario.title)\ndevices: \(labels). \"help\" lists commands.\n")
     }
+    let leader = transport as? LeadingTransport
     while !StopSignal.isRequested, !simulation.isOver {
       simulation.turn(on: transport)
       for line in typed.take() {
@@ -236,7 +237,7 @@ struct Simulate: ParsableCommand {
         }
       }
       for line in simulation.takeLines() { try tell(line, scenario.clock) }
-      if let leader = transport as? LeadingTransport { leader.leastStep = simulation.leastStep(speed ?? 1) }
+      leader?.leastStep = simulation.leastStep(speed ?? 1)
       let reasons = transport.wait(until: simulation.nextDeadline, wakeup: bus.stopDescriptor)
       if reasons.contains(.wakeup) { bus.wakeup.clear() }
     }

@@ -170,7 +170,7 @@ def main() -> int:
     figures |= {"late": sum(t > AT_ONCE for t in outcome.register + outcome.limits), "lost": lost(vecand)}
     figures["cpu_percent"] = round(100 * cpu / seconds, 1)
     print(json.dumps(figures))
-    return 1 if outcome.missed or figures["late"] or figures["lost"] else 0
+    return 1 if outcome.missed or figures["late"] or figures["lost"] or rate < 0.97 * FULL else 0
 
 
 if __name__ == "__main__":

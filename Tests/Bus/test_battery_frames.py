@@ -45,6 +45,7 @@ def test_what_the_daemon_produces_means_what_it_measures(fed_vecand, recorder):
     wait(0x35E, "8s", (b"vecand\0\0",))
     wait(0x372, "<HHHH", (1, 0, 0, 0))
     wait(0x373, "<HHHH", (3290, 3310, 293, 293))
+    wait(0x378, "<II", (0, 0))
     wait(0x379, "<H", (200,))
     wait(0x370, "8s", (b"vecand\0\0",))
     wait(0x382, "8s", (b"vecand\0\0",))

@@ -15,7 +15,6 @@ def test_on_a_full_bus_no_measurement_is_missed_and_no_limit_late(fed_vecand, ba
         tries.append((round(rate), outcome.figures()))
         (evidence / "latency.txt").write_text("".join(f"{line}\n" for line in tries))
         assert outcome.missed == 0, tries
-        # A slow machine fills the bus less; Tests/Bus/latency insists on all of it.
-        if outcome.worst <= latency.AT_ONCE and rate > 0.6 * latency.FULL:
+        if outcome.worst <= latency.AT_ONCE and rate > 0.9 * latency.FULL:
             return
     raise AssertionError(f"{1000 * latency.AT_ONCE:.0f} ms allowed on {latency.FULL} frames a second: {tries}")
