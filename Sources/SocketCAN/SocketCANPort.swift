@@ -29,9 +29,8 @@ public final class SocketCANPort: CANTransport {
 
   /// Frames of this port that were not on the bus yet when it last looked: they come back when all listeners on this
   /// machine have them. Only counted after ``followOwnFrames()``.
-  var framesOnTheirWay: UInt64 { followsOwnFrames ? counters.sent - ownFramesBack : 0 }
+  private(set) var framesOnTheirWay = 0
   private var followsOwnFrames = false
-  private var ownFramesBack: UInt64 = 0
 
   private var filters: [CANFilter]?
   private let receiveBufferBytes: Int32
@@ -129,7 +128,8 @@ public final class SocketCANPort: CANTransport {
         let instant = receiveTime.instant(stamp: notes.stamp, now: now, wallNow: wallNow)
         guard let frame = frame(at: index) else { continue }
         if followsOwnFrames, buffers.isOwn(index) {
-          ownFramesBack += 1
+          // One that was given up may still come.
+          framesOnTheirWay = max(framesOnTheirWay - 1, 0)
           continue
         }
         if case .error = frame, buffers.isFromThisMachine(index) {
@@ -174,6 +174,7 @@ public final class SocketCANPort: CANTransport {
       if taken > 0 {
         accepted += taken
         counters.sent += UInt64(taken)
+        if followsOwnFrames { framesOnTheirWay += taken }
         continue
       }
       switch errno {
@@ -269,7 +270,6 @@ public final class SocketCANPort: CANTransport {
   /// would keep those away, too.
   func followOwnFrames() {
     followsOwnFrames = true
-    ownFramesBack = counters.sent
     filters = nil
     guard socket >= 0 else { return }
     closeSocket()
@@ -277,7 +277,7 @@ public final class SocketCANPort: CANTransport {
   }
 
   /// Waits no longer for those that are missing: the link went down under them.
-  func forgetOwnFrames() { ownFramesBack = counters.sent }
+  func forgetOwnFrames() { framesOnTheirWay = 0 }
 
   // MARK: - Frames
 

@@ -133,6 +133,21 @@ struct SocketCANPortTests {
     #expect(own.isEmpty)
   }
 
+  @Test func ownFramesAreFollowedUntilTheyAreBackAndOneThatWasGivenUpDoesNoHarm() throws {
+    let port = try SocketCANPort(interface: TestInterface.name)
+    settle(port, .up)
+    port.followOwnFrames()
+    #expect(port.send([frame(1), frame(2)]).accepted == 2)
+    #expect(port.framesOnTheirWay == 2)
+    #expect(received(port, count: 1).isEmpty)
+    #expect(port.framesOnTheirWay == 0)
+    #expect(port.send([frame(3)]).accepted == 1)
+    port.forgetOwnFrames()
+    #expect(port.framesOnTheirWay == 0)
+    #expect(received(port, count: 1).isEmpty)
+    #expect(port.framesOnTheirWay == 0)
+  }
+
   @Test func aFrameIsAsOldAsTheKernelSaysHoweverLateItIsReceived() throws {
     let sender = try SocketCANPort(interface: name)
     let receiver = try SocketCANPort(interface: name)
