@@ -202,6 +202,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case batteryAlarm
   /// The battery is wired to report and says nothing, or its cable is off.
   case batteryLost
+  /// The battery says that its cells are apart.
+  case batteryImbalance
 
   /// The row of this alarm.
   public var definition: AlarmDefinition {
@@ -521,6 +523,13 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         effect: "charge and discharge forbidden", clearedWhen: "they are heard",
         advice: "Check the battery's signal cable.",
         ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "R99, R100, OD-20")
+    case .batteryImbalance:
+      .init(
+        code: "V-B52", gxNumber: nil, severity: .warning, message: "Battery reports a voltage difference",
+        raisedWhen: "the battery's own BMS says that its cells are apart", effect: "none",
+        clearedWhen: "the battery says no more so",
+        advice: "Charge it full and leave it so for some hours; if it stays, see the battery's own display.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R348, 0x35A")
     }
   }
 }

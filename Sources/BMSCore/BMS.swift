@@ -76,6 +76,7 @@ public struct BMS: Sendable {
   var window = VoltageSupervision()
   var plausibility = Plausibility()
   private var detectedNominalVoltage: Double?
+  private var detectedPreAlarmSignal: Bool?
   private(set) var charge: ChargeControl
   private var derating = Derating()
   private var started: Instant?
@@ -118,6 +119,7 @@ public struct BMS: Sendable {
     modes = ModeControl(restoring: sound)
     overcurrent = CurrentSupervision(restoring: sound)
     detectedNominalVoltage = sound?.detectedNominalVoltage
+    detectedPreAlarmSignal = sound?.detectedPreAlarmSignal
     charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
     hasTemperature = sound?.hasTemperature ?? false
   }
@@ -183,6 +185,7 @@ public struct BMS: Sendable {
     snapshot.chargeRetrySeconds = overcurrent.charge.retryIn?.seconds
     snapshot.dischargeRetrySeconds = overcurrent.discharge.retryIn?.seconds
     snapshot.detectedNominalVoltage = detectedNominalVoltage
+    snapshot.detectedPreAlarmSignal = detectedPreAlarmSignal
     snapshot.mode = modes.mode.rawValue
     snapshot.offCause = modes.offCause?.rawValue
     snapshot.emptySeconds = modes.emptyFor?.seconds
@@ -234,6 +237,8 @@ public struct BMS: Sendable {
     overcurrent.evaluate(judged.current, parameters, elapsed: elapsed)
     window.evaluate(judged.voltage, parameters, elapsed: elapsed)
     if detectedNominalVoltage == nil { detectedNominalVoltage = judged.voltage.flatMap(VoltageWindows.nominal(of:)) }
+    // A battery that once said that it has the signal has it, whatever a torn frame says later.
+    if let told = inputs.battery.hasPreAlarmSignal, detectedPreAlarmSignal != true { detectedPreAlarmSignal = told }
 
     if !monitor.isKnown, let percent = inputs.reportedStateOfCharge.value(at: now, within: Parameters.reportedUntil) {
       monitor.begin(at: percent, parameters)
@@ -474,6 +479,8 @@ public struct BMS: Sendable {
     if stateOfCharge != nil { outputs.consumed = monitor.consumed }
     outputs.chargePhase = charge.phase
     outputs.detectedNominalVoltage = detectedNominalVoltage
+    outputs.detectedPreAlarmSignal = detectedPreAlarmSignal
+    outputs.balance = reported.balance
   }
 
   private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
@@ -703,6 +710,7 @@ public struct BMS: Sendable {
       }
     }
     active.formUnion(inputs.wiringFaults.alarms)
+    set(.batteryImbalance, reported.balance == .imbalance)
     set(.batteryAlarm, !reported.conditions.isDisjoint(with: .alarms) && !reported.isLost)
     let isSilent = reported.isLost && running >= parameters.cellStale
     set(.batteryLost, isSilent || reported.conditions.contains(.cableMissing))
@@ -787,7 +795,7 @@ public struct BMS: Sendable {
         Reason(.distributor, .distributor)
       case .switchRefused, .switchNotFollowing, .switchedUnasked, .moduleLost, .senderAmbiguous:
         Reason(wiringFaults.first(of: alarm))
-      case .batteryAlarm, .batteryLost: batteryReason
+      case .batteryAlarm, .batteryLost, .batteryImbalance: batteryReason
       case .remoteLost: Reason(.offByRemote, .command)
       case .wrongSystemVoltage, .voltageNotAllowed: windowReason(judged)
       case .fanFailed: Reason(.fan, .contactor)

@@ -35,6 +35,8 @@ public struct BatteryConditions: OptionSet, Sendable, Hashable {
   public static let acceptsNoCharge = BatteryConditions(rawValue: 1 << 10)
   /// It gives nothing: its own limit is zero.
   public static let givesNothing = BatteryConditions(rawValue: 1 << 11)
+  /// Its cells are apart. Forbids nothing: what forbids is the cell that is high or low.
+  public static let imbalance = BatteryConditions(rawValue: 1 << 12)
 
   /// Those that forbid charging. Low temperature does not forbid discharging (R113).
   static let stopCharge: BatteryConditions = [
@@ -58,10 +60,22 @@ public struct BatteryConditions: OptionSet, Sendable, Hashable {
       (.highTemperature, "too hot"), (.highChargeTemperature, "too hot to charge"),
       (.highChargeCurrent, "too much charge current"), (.highDischargeCurrent, "too much discharge current"),
       (.fault, "a fault of its own"), (.cableMissing, "no cable"), (.acceptsNoCharge, "it accepts no charge"),
-      (.givesNothing, "it gives nothing"),
+      (.givesNothing, "it gives nothing"), (.imbalance, "cells apart"),
     ]
     return names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
   }
+}
+
+/// Whether the cells are balanced, by the codes of register 0xEA15 (R349).
+public enum Balance: UInt8, Sendable, Hashable {
+  /// Nobody says.
+  case unknown = 0
+  /// The battery says that its cells are not apart.
+  case balanced = 1
+  /// The battery is at it. No message that is read here says so.
+  case balancing = 2
+  /// The battery says that its cells are apart.
+  case imbalance = 3
 }
 
 /// What the battery reports of itself.
@@ -72,6 +86,10 @@ public struct BatteryReport: Sendable, Hashable {
   public var taken: Instant?
   /// What it reports.
   public var conditions: BatteryConditions = []
+  /// Whether it has a pre-alarm to give (R18); nil when it does not say.
+  public var hasPreAlarmSignal: Bool?
+  /// Whether its cells are apart, as it says itself.
+  public var balance = Balance.unknown
   /// The voltage up to which it wants to be charged, volts; nil when it says none.
   public var chargeVoltage: Double?
   /// The charge current that it takes, amperes; nil when it says none.
@@ -94,10 +112,14 @@ struct ReportedBattery: Sendable {
     isLost = newest.isWired && !(newest.taken.map { ageOf($0, at: now) < age } ?? false)
     if let limit = newest.chargeCurrent, limit <= 0 { report.conditions.insert(.acceptsNoCharge) }
     if let limit = newest.dischargeCurrent, limit <= 0 { report.conditions.insert(.givesNothing) }
+    if newest.balance == .imbalance { report.conditions.insert(.imbalance) }
   }
 
   /// The conditions, while somebody tells them.
   var conditions: BatteryConditions { report.isWired ? report.conditions : [] }
+
+  /// What it says of its cells, while it is heard (R349).
+  var balance: Balance { report.isWired && !isLost ? report.balance : .unknown }
 
   func forbids(_ direction: CurrentDirection) -> Bool {
     guard report.isWired else { return false }

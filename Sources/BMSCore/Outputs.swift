@@ -165,6 +165,11 @@ public struct Outputs: Sendable {
   /// The nominal voltage that the battery voltage meant at the first start: 12, 24 or 48; nil when it meant none (R17,
   /// R208). Only told: a value that is set is never overwritten (R19).
   public var detectedNominalVoltage: Double?
+  /// Whether the batteries have a pre-alarm to give, as they said themselves; nil while none did (R18). Only told, as the
+  /// nominal voltage is.
+  public var detectedPreAlarmSignal: Bool?
+  /// What the battery says of its cells (R349).
+  public var balance = Balance.unknown
 
   /// State of charge, 0...100 %; nil before it was set, synchronised or restored.
   public var stateOfCharge: Double?

@@ -7,6 +7,8 @@ public enum CheckItem: UInt8, Sendable, Hashable, CaseIterable {
   case polarity
   /// The nominal voltage is the battery's (R17, R205).
   case systemVoltage
+  /// The batteries have the pre-alarm signal that is set (R18).
+  case preAlarmSignal
   /// The capacity is the bank's (R158).
   case capacity
   /// The number of batteries in parallel (R322).
@@ -79,6 +81,15 @@ extension BMS {
   /// Batteries need two hours of absorption a month (R143).
   static let longestWithoutAbsorption = 31 * 86_400.0
 
+  /// Whether a setting means something for these batteries and belongs into a list for people (R89). Those of the
+  /// pre-alarm do not where the batteries have none: a low cell is then announced by R88.
+  public func isShown(_ setting: Setting) -> Bool {
+    switch setting {
+    case .preAlarm, .preAlarmVoltage: settings[.preAlarmSignal] != 0 && decided.detectedPreAlarmSignal != false
+    default: true
+    }
+  }
+
   /// The commissioning checklist as it stands (R324), in the order in which it is done.
   public func selfCheck() -> [Check] { CheckItem.allCases.map(check) }
 
@@ -109,6 +120,17 @@ extension BMS {
         isRight ? .passed : .failed,
         "the voltage means \(detected.text(upTo: 3)) V, set is \(settings[.nominalVoltage].text(upTo: 3)) V",
         isRight ? "" : "Set nominal_voltage.")
+    case .preAlarmSignal:
+      let set = "pre_alarm_signal is \(settings[.preAlarmSignal] != 0)"
+      guard let detected = out.detectedPreAlarmSignal else {
+        return check(
+          .confirm, "\(set), and no battery said whether it has one",
+          "Batteries made before 2019/2020 have none: set it to false for them.")
+      }
+      return check(
+        detected == (settings[.preAlarmSignal] != 0) ? .passed : .failed,
+        "\(set), and the batteries say that they have \(detected ? "one" : "none")",
+        detected == (settings[.preAlarmSignal] != 0) ? "" : "Set pre_alarm_signal.")
     case .capacity:
       let set = "\(settings[.batteryCapacity].text(upTo: 3)) Ah"
       switch capacityHint {

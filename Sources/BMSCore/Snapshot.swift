@@ -5,7 +5,7 @@
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
   /// The version of this layout that this program writes. It also reads the ones before.
-  public static let currentVersion = 3
+  public static let currentVersion = 4
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -89,6 +89,11 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// The second line of defence holds the contactor open: 0 for charge, 1 for discharge.
   public var heldOpen: UInt8?
 
+  // Since version 4.
+
+  /// Whether the batteries have a pre-alarm to give, as they said; nil while none did (R18).
+  public var detectedPreAlarmSignal: Bool?
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -171,5 +176,10 @@ extension Snapshot {
     isContactorClosed = try values.decode(Bool.self, forKey: .isContactorClosed)
     prechargeHeat = try values.decode(Double.self, forKey: .prechargeHeat)
     heldOpen = try values.decodeIfPresent(UInt8.self, forKey: .heldOpen)
+    guard version >= 4 else {
+      version = Snapshot.currentVersion
+      return
+    }
+    detectedPreAlarmSignal = try values.decodeIfPresent(Bool.self, forKey: .detectedPreAlarmSignal)
   }
 }

@@ -97,6 +97,9 @@ public struct AlarmsFrame: Hashable, Sendable {
     }
   }
 
+  /// Whether the BMS has a warning of `condition` to give, active or not.
+  public func hasWarning(of condition: Condition) -> Bool { pair(condition.rawValue + 16) != 0 }
+
   private static let active: UInt64 = 0b01
   private static let fine: UInt64 = 0b10
 

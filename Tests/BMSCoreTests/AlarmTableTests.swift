@@ -95,6 +95,7 @@ struct AlarmTableTests {
     Row(.senderAmbiguous, "V-B45", nil, .error, 1, relay: true),
     Row(.batteryAlarm, "V-B51", nil, .alarm, 3, relay: true),
     Row(.batteryLost, "V-B25", 32, .error, 2, relay: true),
+    Row(.batteryImbalance, "V-B52", nil, .warning, 1, relay: false),
     Row(.distributorDuplicate, "V-D05", nil, .warning, 1, relay: false),
   ]
 

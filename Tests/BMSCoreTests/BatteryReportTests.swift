@@ -44,6 +44,63 @@ struct BatteryReportTests {
     #expect(outputs.alarms.contains(.preAlarm))
   }
 
+  @Test("R18: that the batteries have a pre-alarm is kept over a restart; a yes is not unsaid, a no may be")
+  func preAlarmSignal() {
+    var rig = Rig.resting()
+    #expect(step(&rig) { _ in }.detectedPreAlarmSignal == nil)
+    #expect(rig.bms.check(.preAlarmSignal).verdict == .confirm)
+    #expect(step(&rig) { $0.hasPreAlarmSignal = false }.detectedPreAlarmSignal == false)
+    #expect(rig.bms.check(.preAlarmSignal).verdict == .failed, "pre_alarm_signal is true by default")
+    var next = Rig(restoring: rig.bms.snapshot)
+    #expect(next.step().detectedPreAlarmSignal == false)
+    #expect(step(&next) { $0.hasPreAlarmSignal = true }.detectedPreAlarmSignal == true)
+    #expect(next.bms.check(.preAlarmSignal).verdict == .passed)
+    #expect(step(&next) { $0.hasPreAlarmSignal = false }.detectedPreAlarmSignal == true)
+    #expect(step(&next) { $0.hasPreAlarmSignal = nil }.detectedPreAlarmSignal == true)
+    #expect(next.bms.settings[.preAlarmSignal] == 1, "R19: only told")
+  }
+
+  @Test("R89: the settings of the pre-alarm are shown only where the batteries have one; all others always")
+  func shownSettings() throws {
+    func hidden(_ rig: Rig) -> [Setting] { Setting.allCases.filter { !rig.bms.isShown($0) } }
+    var rig = Rig.resting()
+    #expect(hidden(rig).isEmpty, "nobody said that there is none")
+    _ = step(&rig) { $0.hasPreAlarmSignal = false }
+    #expect(hidden(rig) == [.preAlarm, .preAlarmVoltage])
+    _ = step(&rig) { $0.hasPreAlarmSignal = true }
+    #expect(hidden(rig).isEmpty)
+    #expect(hidden(Rig.resting(try settings((.preAlarmSignal, 0)))) == [.preAlarm, .preAlarmVoltage])
+  }
+
+  @Test("R348: communication, voltage difference, number of batteries and configuration each have their own entry")
+  func forwardedErrors() {
+    var rig = Rig.resting()
+    var outputs = step(&rig) { $0.balance = .imbalance }
+    #expect(outputs.alarms == [.batteryImbalance])
+    #expect(outputs.chargeAllowed && outputs.dischargeAllowed && !outputs.protectiveChange)
+    #expect(rig.bms.record(of: .batteryImbalance).cause.map { "\($0)".contains("cells apart") } == true)
+    outputs = step(&rig) { $0.balance = .balanced }
+    #expect(outputs.alarms.isEmpty)
+    rig.inputs.batteryLowCellSettings = 2.6...2.8
+    #expect(step(&rig) { _ in }.alarms == [.lowCellSettingsDiffer])
+    rig.inputs.batteryLowCellSettings = nil
+    rig.inputs.cells.expectedCount = 5
+    #expect(step(&rig) { _ in }.alarms.contains(.batteryCount))
+    rig.inputs.cells.expectedCount = 0
+    #expect(step(&rig) { $0.conditions = .cableMissing }.alarms.contains(.batteryLost))
+  }
+
+  @Test("R349: unknown, balanced and imbalance are what the battery says, and unknown 5 s after it said it last")
+  func balance() {
+    var rig = Rig.resting()
+    #expect(rig.step().balance == .unknown)
+    #expect(step(&rig) { $0.balance = .balanced }.balance == .balanced)
+    #expect(step(&rig) { $0.balance = .imbalance }.balance == .imbalance)
+    #expect(rig.run(TimeSpan(seconds: 4.9)) { $0.balance != .imbalance } == false)
+    #expect(rig.step().balance == .unknown)
+    #expect(Balance.balancing.rawValue == 2)
+  }
+
   @Test("its limits lower ours and never raise them; zero forbids, and CVL is never zero")
   func limits() {
     var rig = Rig.resting()

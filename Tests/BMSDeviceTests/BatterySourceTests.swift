@@ -76,6 +76,27 @@ struct BatterySourceTests {
     #expect(bench.device.status(at: bench.now).outputs.dischargeAllowed)
   }
 
+  @Test("R18, R348, R349: 0x35A tells of pre-alarm and cells apart; 0xEA15 and V-B52 tell it on")
+  func cellsApart() throws {
+    var bench = Self.bench()
+    bench.claim()
+    func outputs() -> Outputs { bench.device.status(at: bench.now).outputs }
+    try Self.run(&bench, seconds: 3) { try Self.send(&$0) }
+    #expect(outputs().detectedPreAlarmSignal == false, "all zeros: no function is supported")
+    #expect(outputs().balance == .unknown)
+    for (level, balance) in [(AlarmsFrame.Level.fine, Balance.balanced), (.warning, .imbalance), (.alarm, .imbalance)] {
+      var alarms = AlarmsFrame()
+      alarms[.cellImbalance] = level
+      alarms[.lowVoltage] = .fine
+      try Self.send(&bench, alarms: alarms)
+      #expect(outputs().balance == balance)
+      #expect(bench.read(0xEA15) == "669915EA0\(balance.rawValue)000000")
+      #expect(outputs().alarms.contains(.batteryImbalance) == (balance == .imbalance))
+      #expect(outputs().chargeAllowed && outputs().dischargeAllowed)
+    }
+    #expect(outputs().detectedPreAlarmSignal == true)
+  }
+
   @Test("our own rules hold beside the battery's: a cell at 3.75 V stops charging whatever its BMS says (R104)")
   func ourRules() throws {
     var bench = Self.bench()

@@ -13,6 +13,10 @@ struct BatteryFrameReport: Sendable {
   private(set) var limitsTaken: Instant?
   /// The alarms of the newest 0x35A. Warnings are the battery's own business.
   private(set) var conditions: BatteryConditions = []
+  /// Whether 0x35A has a warning of a low voltage to give: the battery's pre-alarm (R18). Nil before the first.
+  private(set) var hasPreAlarmSignal: Bool?
+  /// What the newest 0x35A says of the cells.
+  private(set) var balance = Balance.unknown
 
   /// Takes a frame; false when it is neither of the two.
   mutating func take(_ frame: CANDataFrame, at instant: Instant) -> Bool {
@@ -22,6 +26,13 @@ struct BatteryFrameReport: Sendable {
       return true
     }
     guard let alarms = AlarmsFrame(frame) else { return false }
+    hasPreAlarmSignal = alarms.hasWarning(of: .lowVoltage)
+    balance =
+      switch alarms[.cellImbalance] {
+      case .alarm, .warning: .imbalance
+      case .fine: .balanced
+      case .unsupported: .unknown
+      }
     conditions = []
     for condition in AlarmsFrame.Condition.allCases {
       switch alarms[condition] {

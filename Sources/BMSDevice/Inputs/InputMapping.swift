@@ -305,6 +305,8 @@ struct InputMapping: NodeApplication {
     if configuration.usesBatteryFrames {
       age(frames.limitsTaken)
       report.conditions = frames.conditions
+      report.hasPreAlarmSignal = frames.hasPreAlarmSignal
+      report.balance = frames.balance
       report.chargeVoltage = frames.limits?.chargeVoltage
       report.chargeCurrent = frames.limits?.chargeCurrent
       report.dischargeCurrent = frames.limits?.dischargeCurrent
@@ -315,7 +317,9 @@ struct InputMapping: NodeApplication {
       switch role {
       case .batteryCable: if !signal.isOn { report.conditions.insert(.cableMissing) }
       case .lowCellSignal: if signal.isOn { report.conditions.insert(.lowCell) }
-      case .preAlarmSignal: if signal.isOn { report.conditions.insert(.preAlarm) }
+      case .preAlarmSignal:
+        report.hasPreAlarmSignal = true
+        if signal.isOn { report.conditions.insert(.preAlarm) }
       case .highCellSignal: if signal.isOn { report.conditions.insert(.highCell) }
       case .lowTemperatureSignal: if signal.isOn { report.conditions.insert(.lowTemperature) }
       case .highTemperatureSignal: if signal.isOn { report.conditions.insert(.highTemperature) }

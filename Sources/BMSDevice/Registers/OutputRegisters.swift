@@ -66,8 +66,7 @@ enum OutputRegisters {
     case .bmsContacts: contacts(outputs, parts)
     case .bmsWarnings: warnings(outputs, parts)
     case .bmsAlarms: alarms(outputs)
-    // Nothing tells this BMS whether cells are balanced.
-    case .balancerStatus: RegisterMessage(register, code: 0)
+    case .balancerStatus: RegisterMessage(register, code: outputs.balance.rawValue)
     case .dischargeOffReason, .allowToDischargeOffReason: blocks(register, outputs.dischargeBlocks, outputs)
     case .chargeOffReason, .allowToChargeOffReason: blocks(register, outputs.chargeBlocks, outputs)
     default: nil
