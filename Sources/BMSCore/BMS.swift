@@ -226,7 +226,9 @@ public struct BMS: Sendable {
 
     let parameters = parameters
     hasCellTable = inputs.cells.expectedCount > 0
-    var outputs = Outputs()
+    let before = Stance(decided)
+    decided.forget()
+    if isFirst { dateValues(now) }
     let judged = judge(inputs, parameters, at: now, elapsed: elapsed)
     isVoltageImpossible = judged.voltageState.fault == .outOfRange
     if judged.temperature != nil { hasTemperature = true }
@@ -245,13 +247,13 @@ public struct BMS: Sendable {
       commanded = SynchronisationRecord(
         cause: .reported, before: nil, after: percent, voltage: judged.voltage, current: judged.current)
     }
-    let before = monitor.stateOfCharge(parameters)
+    let counted = monitor.stateOfCharge(parameters)
     if monitor.step(judged, parameters, at: now, elapsed: elapsed) {
       monitor.synchronise(parameters)
-      outputs.events.synchronised = SynchronisationRecord(
-        cause: .charged, before: before, after: 100, voltage: judged.voltage, current: judged.current)
+      decided.events.synchronised = SynchronisationRecord(
+        cause: .charged, before: counted, after: 100, voltage: judged.voltage, current: judged.current)
     } else if let commanded {
-      outputs.events.synchronised = commanded
+      decided.events.synchronised = commanded
     }
     commanded = nil
     let stateOfCharge = monitor.stateOfCharge(parameters)
@@ -264,57 +266,55 @@ public struct BMS: Sendable {
     changeMode(judged, inputs, parameters, at: now, elapsed: elapsed)
     charge.step(
       judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
-      events: &outputs.events)
+      events: &decided.events)
 
-    report(judged, stateOfCharge, inputs, at: now, into: &outputs)
-    outputs.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
+    report(judged, stateOfCharge, inputs, at: now)
+    decided.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
 
-    let data = dataReason(judged)
-    if data == nil {
+    let lost = lostInput(judged)
+    if lost == nil {
       wasComplete = true
       dataLostSince = nil
     } else if dataLostSince == nil {
       dataLostSince = now
     }
     updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
-    moveContactor(judged, data, inputs, parameters, at: now, elapsed: elapsed)
-    permit(judged, data, inputs, into: &outputs)
-    if let data {
-      if wasComplete, data.input == .cells { sawCellsLost = true }
+    moveContactor(judged, isDataLost: lost != nil, inputs, parameters, at: now, elapsed: elapsed)
+    permit(judged, lost, inputs, at: now)
+    if let lost {
+      if wasComplete, lost == .cells { sawCellsLost = true }
     } else if sawCellsLost {
       sawCablePull = true
     }
     // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
     contacts.evaluate(
-      judged.current, chargeAllowed: outputs.chargeAllowed || !contactor.carries,
-      dischargeAllowed: outputs.dischargeAllowed || !contactor.carries, elapsed: elapsed
+      judged.current, chargeAllowed: decided.chargeAllowed || !contactor.carries,
+      dischargeAllowed: decided.dischargeAllowed || !contactor.carries, elapsed: elapsed
     )
     derating.evaluate(judged, parameters, elapsed: elapsed)
-    limit(judged, data, inputs.shutdown, parameters, at: now, into: &outputs)
-    outputs.state = state(data, inputs.shutdown)
-    if outputs.state == .running { hasRun = true }
-    outputs.contactorCommand = contactor.closes
-    outputs.contactorIsLeft = contactor.isLeft
-    outputs.prechargeCommand = contactor.precharges
-    outputs.contactorPhase = contactor.phase
-    outputs.contactorFault = contactor.fault
-    outputs.mode = modes.mode
-    outputs.offCause = modes.offCause
-    outputs.offIn = modes.offIn
+    limitVoltage(judged, lost, inputs.shutdown, parameters, at: now)
+    decided.limits.isAvailable = modes.mode == .on && contactor.carries  // R151
+    limitCharge(judged, parameters, at: now)
+    limitDischarge(judged, parameters, at: now)
+    BMS.set(&decided.state, to: state(isDataLost: lost != nil, inputs.shutdown), &valueTimes.state, at: now)
+    if decided.state == .running { hasRun = true }
+    BMS.set(&decided.contactorCommand, to: contactor.closes, &valueTimes.contactor, at: now)
+    decided.contactorIsLeft = contactor.isLeft
+    BMS.set(&decided.prechargeCommand, to: contactor.precharges, &valueTimes.precharge, at: now)
+    decided.contactorPhase = contactor.phase
+    decided.contactorFault = contactor.fault
+    BMS.set(&decided.mode, to: modes.mode, &valueTimes.mode, at: now)
+    decided.offCause = modes.offCause
+    decided.offIn = modes.offIn
     distributors.step(inputs.distributors, used: usedFuses, mode: modes.mode, at: now)
-    dateReasons(of: &outputs, at: now, isFirst: isFirst)
-    raiseAlarms(judged, inputs, at: now, runningFor: now - begin, into: &outputs)
-    keeper.step(&outputs, synchronisation: outputs.events.synchronised, parameters, elapsed: elapsed)
-    indicate(inputs, parameters, elapsed: elapsed, into: &outputs)
-    noteValues(of: &outputs, at: now, isFirst: isFirst)
-    outputs.protectiveChange = isProtective(&outputs)
-    outputs.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
-    decided = outputs
+    raiseAlarms(judged, inputs, before, at: now, runningFor: now - begin)
+    keeper.step(&decided, parameters, elapsed: elapsed)
+    indicate(inputs, parameters, at: now, elapsed: elapsed)
+    decided.protectiveChange = isProtective(before)
+    decided.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
   }
 
-  /// Only after the protections of this step: no mode can skip them, and what they found decides.
   /// What of the inputs may be decided on.
-  @inline(__always)
   private mutating func judge(
     _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Judgement {
@@ -323,9 +323,26 @@ public struct BMS: Sendable {
     return judged
   }
 
+  /// What of the last step's decisions this step's are compared with.
+  private struct Stance {
+    let chargeAllowed, dischargeAllowed: Bool
+    let limits: Limits
+    let alarms: AlarmSet
+
+    @inline(__always)
+    init(_ decided: borrowing Outputs) {
+      chargeAllowed = decided.chargeAllowed
+      dischargeAllowed = decided.dischargeAllowed
+      limits = decided.limits
+      alarms = decided.alarms
+    }
+  }
+
+  /// Only after the protections of this step: no mode can skip them, and what they found decides.
   @inline(__always)
   private mutating func changeMode(
-    _ judged: Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+    _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    elapsed: TimeSpan
   ) {
     chargeVoltage.evaluate(
       system: inputs.systemVoltage.usable(Plausible.batteryVoltage, at: now, within: parameters.measurementStale),
@@ -339,16 +356,19 @@ public struct BMS: Sendable {
     if decided.mode != .on, modes.mode == .on { restartContactor() }
   }
 
-  /// Since when each has its value, for who asks for an explanation.
+  /// Gives an output its value, and dates it when it is another: for who asks for an explanation.
   @inline(__always)
-  private mutating func noteValues(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
-    if isFirst || outputs.mode != decided.mode { valueTimes.mode = now }
-    if isFirst || outputs.state != decided.state { valueTimes.state = now }
-    if isFirst || outputs.contactorCommand != decided.contactorCommand { valueTimes.contactor = now }
-    if isFirst || outputs.prechargeCommand != decided.prechargeCommand { valueTimes.precharge = now }
-    if isFirst || outputs.relayActive != decided.relayActive { valueTimes.relay = now }
-    if isFirst || outputs.statusPattern != decided.statusPattern { valueTimes.statusLED = now }
-    if isFirst || outputs.channelPattern != decided.channelPattern { valueTimes.channelLED = now }
+  private static func set<Value: Equatable>(
+    _ output: inout Value, to value: Value, _ since: inout Instant, at now: Instant
+  ) {
+    if output != value { since = now }
+    output = value
+  }
+
+  /// At the first step there is nothing that a value or a reason could have had before.
+  private mutating func dateValues(_ now: Instant) {
+    valueTimes = ValueTimes(all: now)
+    decided.dateReasons(now)
   }
 
   /// What the second line of defence holds the contactor open for.
@@ -365,7 +385,8 @@ public struct BMS: Sendable {
   /// The contactor follows what every rule before it agreed to.
   @inline(__always)
   private mutating func moveContactor(
-    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    _ judged: borrowing Judgement, isDataLost: Bool, _ inputs: borrowing Inputs, _ parameters: Parameters,
+    at now: Instant,
     elapsed: TimeSpan
   ) {
     let isStopped =
@@ -388,7 +409,7 @@ public struct BMS: Sendable {
       switches.0 == .unknown || switches.1 == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
-    let isReady = data == nil && window.verdict == .inside
+    let isReady = !isDataLost && window.verdict == .inside
     let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : isReady || contactor.mayTakeOver(parameters)
     view.isComplete = isReady
     view.isWanted =
@@ -413,19 +434,20 @@ public struct BMS: Sendable {
 
   @inline(__always)
   private mutating func indicate(
-    _ inputs: borrowing Inputs, _ parameters: Parameters, elapsed: TimeSpan, into outputs: inout Outputs
+    _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) {
     relay.step(
-      outputs.alarms, mayAlternate: outputs.chargeAllowed && contactor.allowsCharge, mode: modes.mode, parameters,
+      decided.alarms, mayAlternate: decided.chargeAllowed && contactor.allowsCharge, mode: modes.mode, parameters,
       elapsed: elapsed)
-    outputs.relayActive = relay.isActive
-    outputs.auxiliary = modes.mode != .off
-    outputs.statusPattern = statusPattern(outputs.state, outputs.alarms, isUpdating: inputs.isUpdating)
-    outputs.channelPattern = inputs.channelPattern(modes.mode)
+    BMS.set(&decided.relayActive, to: relay.isActive, &valueTimes.relay, at: now)
+    decided.auxiliary = modes.mode != .off
+    let status = statusPattern(decided.state, decided.alarms, isUpdating: inputs.isUpdating)
+    BMS.set(&decided.statusPattern, to: status, &valueTimes.statusLED, at: now)
+    BMS.set(&decided.channelPattern, to: inputs.channelPattern(modes.mode), &valueTimes.channelLED, at: now)
   }
 
   @inline(__always)
-  private mutating func state(_ data: Reason?, _ shutdown: Bool) -> State {
+  private mutating func state(isDataLost: Bool, _ shutdown: Bool) -> State {
     if shutdown { return .shutdown }
     switch modes.mode {
     case .off: return .shutdown
@@ -433,10 +455,10 @@ public struct BMS: Sendable {
     case .on: break
     }
     // R208: a voltage that fits nothing keeps a start from being one.
-    if data == nil, window.verdict != .inside { return hasRun ? .error : .waiting }
-    if contactor.carries { return data == nil ? .running : wasComplete ? .error : .waiting }
+    if !isDataLost, window.verdict != .inside { return hasRun ? .error : .waiting }
+    if contactor.carries { return !isDataLost ? .running : wasComplete ? .error : .waiting }
     switch contactor.phase {
-    case .open: return data != nil && wasComplete ? .error : .waiting
+    case .open: return isDataLost && wasComplete ? .error : .waiting
     case .selfTest, .takeover: return .contactorCheck
     case .pending: return .pending
     case .precharge, .cooling: return .precharging
@@ -449,184 +471,191 @@ public struct BMS: Sendable {
 
   @inline(__always)
   private mutating func report(
-    _ judged: Judgement, _ stateOfCharge: Double?, _ inputs: borrowing Inputs, at now: Instant,
-    into outputs: inout Outputs
+    _ judged: borrowing Judgement, _ stateOfCharge: Double?, _ inputs: borrowing Inputs, at now: Instant
   ) {
-    outputs.voltage = judged.voltage
-    outputs.current = judged.current
-    if let voltage = judged.voltage, let current = judged.current { outputs.power = voltage * current }
-    outputs.temperature = judged.temperature
+    decided.voltage = judged.voltage
+    decided.current = judged.current
+    if let voltage = judged.voltage, let current = judged.current { decided.power = voltage * current }
+    decided.temperature = judged.temperature
     if judged.cellState.isUsable {
-      outputs.lowestCell = judged.lowestCell
-      outputs.highestCell = judged.highestCell
+      decided.lowestCell = judged.lowestCell
+      decided.highestCell = judged.highestCell
     }
     if judged.temperatureState.isUsable {
-      outputs.lowestTemperature = judged.lowestTemperature
-      outputs.highestTemperature = judged.highestTemperature
+      decided.lowestTemperature = judged.lowestTemperature
+      decided.highestTemperature = judged.highestTemperature
     }
     let feedback = inputs.contactorFeedback
     if feedback.validity == .valid, ageOf(feedback.taken, at: now) < parameters.cellStale {
-      outputs.contactorClosed = feedback.isClosed
+      decided.contactorClosed = feedback.isClosed
     }
-    if wiring.contactors == .two, outputs.contactorClosed == true {
+    if wiring.contactors == .two, decided.contactorClosed == true {
       let second = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
-      outputs.contactorClosed = second.state == .closed ? true : second.state == .open ? false : nil
+      decided.contactorClosed = second.state == .closed ? true : second.state == .open ? false : nil
     }
-    outputs.stateOfCharge = stateOfCharge
-    outputs.isStateOfChargeTrusted = monitor.isTrusted
-    outputs.stateOfChargeAge = monitor.secondsSinceSynchronisation.map { TimeSpan(seconds: $0) }
-    outputs.stateOfChargeError = monitor.stateOfChargeError(parameters)
-    if stateOfCharge != nil { outputs.consumed = monitor.consumed }
-    outputs.chargePhase = charge.phase
-    outputs.detectedNominalVoltage = detectedNominalVoltage
-    outputs.detectedPreAlarmSignal = detectedPreAlarmSignal
-    outputs.balance = reported.balance
+    decided.stateOfCharge = stateOfCharge
+    decided.isStateOfChargeTrusted = monitor.isTrusted
+    decided.stateOfChargeAge = monitor.secondsSinceSynchronisation.map { TimeSpan(seconds: $0) }
+    decided.stateOfChargeError = monitor.stateOfChargeError(parameters)
+    if stateOfCharge != nil { decided.consumed = monitor.consumed }
+    decided.chargePhase = charge.phase
+    decided.detectedNominalVoltage = detectedNominalVoltage
+    decided.detectedPreAlarmSignal = detectedPreAlarmSignal
+    decided.balance = reported.balance
   }
 
   private var requiresTemperature: Bool { parameters.temperatureRequired || hasTemperature }
 
-  /// The first required input that is lost, as a reason; nil when all are usable.
+  /// The first required input that is lost; nil when all are usable.
   @inline(__always)
-  private mutating func dataReason(_ judged: Judgement) -> Reason? {
-    func reason(_ role: InputRole, _ state: RoleState) -> Reason? {
-      state.isUsable
-        ? nil : Reason(wasComplete ? .dataLost : .waitingForData, role, fault: state.fault, place: state.place)
-    }
-    return reason(.cells, judged.cellState) ?? reason(.batteryVoltage, judged.voltageState)
-      ?? reason(.current, judged.currentState)
-      ?? (requiresTemperature ? reason(.temperature, judged.temperatureState) : nil)
+  private mutating func lostInput(_ judged: borrowing Judgement) -> InputRole? {
+    if !judged.cellState.isUsable { return .cells }
+    if !judged.voltageState.isUsable { return .batteryVoltage }
+    if !judged.currentState.isUsable { return .current }
+    return requiresTemperature && !judged.temperatureState.isUsable ? .temperature : nil
+  }
+
+  /// Why a required input that is lost forbids. Made only where it is said: a reason is large.
+  mutating func dataReason(_ lost: InputRole, _ judged: borrowing Judgement) -> Reason {
+    let state = judged.state(of: lost)
+    return Reason(wasComplete ? .dataLost : .waitingForData, lost, fault: state.fault, place: state.place)
   }
 
   @inline(__always)
   private mutating func permit(
-    _ judged: Judgement, _ data: Reason?, _ inputs: borrowing Inputs, into outputs: inout Outputs
+    _ judged: borrowing Judgement, _ lost: InputRole?, _ inputs: borrowing Inputs, at now: Instant
   ) {
-    (outputs.chargeBlocks, outputs.dischargeBlocks) = blocks(
-      isDataLost: data != nil, isShutdown: inputs.shutdown, areSettingsLost: inputs.areSettingsLost)
-    outputs.chargeAllowed = outputs.chargeBlocks.isEmpty
-    outputs.dischargeAllowed = outputs.dischargeBlocks.isEmpty
-    explain(outputs.chargeBlocks, .charge, judged, data, outputs.stateOfCharge, in: &outputs.chargeReason)
-    explain(outputs.dischargeBlocks, .discharge, judged, data, outputs.stateOfCharge, in: &outputs.dischargeReason)
+    (decided.chargeBlocks, decided.dischargeBlocks) = blocks(
+      isDataLost: lost != nil, isShutdown: inputs.shutdown, areSettingsLost: inputs.areSettingsLost)
+    decided.chargeAllowed = decided.chargeBlocks.isEmpty
+    decided.dischargeAllowed = decided.dischargeBlocks.isEmpty
+    if let block = decided.chargeBlocks.first {
+      decided.chargeReason.become(
+        reason(block, .charge, judged, lost: lost, stateOfCharge: decided.stateOfCharge), at: now)
+    } else {
+      decided.chargeReason.become(.allowed, nil, at: now)
+    }
+    if let block = decided.dischargeBlocks.first {
+      decided.dischargeReason.become(
+        reason(block, .discharge, judged, lost: lost, stateOfCharge: decided.stateOfCharge), at: now)
+    } else {
+      decided.dischargeReason.become(.allowed, nil, at: now)
+    }
   }
 
-  /// In place: to hand a reason on by its fields takes as long as a whole part of the step.
-  private mutating func explain(
-    _ blocks: Blocks, _ direction: CurrentDirection, _ judged: Judgement, _ data: Reason?, _ stateOfCharge: Double?,
-    in explained: inout Reason
-  ) {
-    explained = Reason(.allowed)
-    guard let block = blocks.first else { return }
-    explained = reason(block, direction, judged, data: data, stateOfCharge: stateOfCharge)
-  }
-
+  /// CCL.
   @inline(__always)
-  private mutating func limit(
-    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
-    into outputs: inout Outputs
-  ) {
-    limitVoltage(judged, data, shutdown, parameters, at: now, into: &outputs)
-    outputs.limits.isAvailable = modes.mode == .on && contactor.carries  // R151
-    if outputs.chargeAllowed {
-      var amperes = parameters.capacity  // R148: 1 A per Ah
-      var reason = Reason(.capacity, .setting)
-      func cap(_ limit: Double, _ capReason: Reason) {
-        if limit < amperes {
-          amperes = limit
-          reason = capReason
-        }
-      }
-      cap(parameters.rating, Reason(.rating, .setting))
-      cap(parameters.chargeCap, Reason(.installerCap, .setting))
-      if let limit = reported.report.chargeCurrent { cap(limit, Reason(.battery)) }
-      if protection.isReduced {
-        cap(
-          quantised(parameters.capacity * Parameters.reducedRate),
-          Reason(
-            .reducedAfterLowCell, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
-            endsAt: Parameters.reducedUntil))
-      }
-      if derating.charge < 1 {
-        amperes = quantised(amperes * derating.charge)
-        reason = Reason(
-          .nearCellEnd, .cells, place: judged.highestCell?.place, value: judged.highestCell?.value,
-          endsAt: Derating.chargeTable[0].volts)
-      }
-      outputs.limits.chargeCurrent = amperes
-      outputs.chargeCurrentReason = reason
-    } else {
-      outputs.limits.chargeCurrent = 0  // R146
-      outputs.chargeCurrentReason = outputs.chargeReason
+  private mutating func limitCharge(_ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant) {
+    guard decided.chargeAllowed else {
+      decided.limits.chargeCurrent = 0  // R146
+      decided.chargeCurrentReason.become(decided.chargeReason, at: now)
+      return
     }
-    if outputs.dischargeAllowed, protection.cell.isPreAlarm, parameters.stopsDischargeAtPreAlarm {
-      outputs.limits.dischargeCurrent = 0  // R90: the contact stays closed for what must go on
-      outputs.dischargeCurrentReason = preAlarmReason(judged)
-    } else if outputs.dischargeAllowed {
-      let isCapped = parameters.dischargeCap < parameters.peak
-      outputs.limits.dischargeCurrent = min(parameters.peak, parameters.dischargeCap)  // R149
-      outputs.dischargeCurrentReason = Reason(isCapped ? .installerCap : .rating, .setting)
-      if let limit = reported.report.dischargeCurrent, limit < outputs.limits.dischargeCurrent {
-        outputs.limits.dischargeCurrent = limit
-        outputs.dischargeCurrentReason = Reason(.battery)
+    var amperes = parameters.capacity  // R148: 1 A per Ah
+    var rule = Rule.capacity
+    func cap(_ limit: Double, _ capRule: Rule) {
+      if limit < amperes {
+        amperes = limit
+        rule = capRule
       }
-      if derating.discharge < 1 {
-        outputs.limits.dischargeCurrent = quantised(outputs.limits.dischargeCurrent * derating.discharge)
-        outputs.dischargeCurrentReason = Reason(
-          .nearCellEnd, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
-          endsAt: quantised(parameters.lowCell + Derating.dischargeTable[3].volts))
-      }
-    } else {
-      outputs.limits.dischargeCurrent = 0  // R147
-      outputs.dischargeCurrentReason = outputs.dischargeReason
     }
+    cap(parameters.rating, .rating)
+    cap(parameters.chargeCap, .installerCap)
+    if let limit = reported.report.chargeCurrent { cap(limit, .battery) }
+    if protection.isReduced { cap(quantised(parameters.capacity * Parameters.reducedRate), .reducedAfterLowCell) }
+    if derating.charge < 1 {
+      amperes = quantised(amperes * derating.charge)
+      rule = .nearCellEnd
+    }
+    decided.limits.chargeCurrent = amperes
+    switch rule {
+    case .reducedAfterLowCell:
+      decided.chargeCurrentReason.become(
+        Reason(rule, .cells, of: judged.lowestCell, endsAt: Parameters.reducedUntil), at: now)
+    case .nearCellEnd:
+      decided.chargeCurrentReason.become(
+        Reason(rule, .cells, of: judged.highestCell, endsAt: Derating.chargeTable[0].volts), at: now)
+    case .battery: decided.chargeCurrentReason.become(Reason(.battery), at: now)
+    default: decided.chargeCurrentReason.become(rule, .setting, at: now)
+    }
+  }
+
+  /// DCL.
+  @inline(__always)
+  private mutating func limitDischarge(_ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant) {
+    guard decided.dischargeAllowed else {
+      decided.limits.dischargeCurrent = 0  // R147
+      decided.dischargeCurrentReason.become(decided.dischargeReason, at: now)
+      return
+    }
+    if protection.cell.isPreAlarm, parameters.stopsDischargeAtPreAlarm {
+      decided.limits.dischargeCurrent = 0  // R90: the contact stays closed for what must go on
+      decided.dischargeCurrentReason.become(preAlarmReason(judged), at: now)
+      return
+    }
+    var amperes = parameters.peak  // R149
+    var rule = Rule.rating
+    if parameters.dischargeCap < amperes {
+      amperes = parameters.dischargeCap
+      rule = .installerCap
+    }
+    if let limit = reported.report.dischargeCurrent, limit < amperes {
+      amperes = limit
+      rule = .battery
+    }
+    if derating.discharge < 1 {
+      amperes = quantised(amperes * derating.discharge)
+      decided.dischargeCurrentReason.become(
+        Reason(
+          .nearCellEnd, .cells, of: judged.lowestCell,
+          endsAt: quantised(parameters.lowCell + Derating.dischargeTable[3].volts)), at: now)
+    } else if rule == .battery {
+      decided.dischargeCurrentReason.become(Reason(.battery), at: now)
+    } else {
+      decided.dischargeCurrentReason.become(rule, .setting, at: now)
+    }
+    decided.limits.dischargeCurrent = amperes
   }
 
   /// CVL. When data is lost it falls to the resting voltage, which is a constant: a GX forwards CCL 0 only while a CVL
   /// exists. It is withdrawn when data stays lost (OD-20), and before there was any.
   @inline(__always)
   private mutating func limitVoltage(
-    _ judged: Judgement, _ data: Reason?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant,
-    into outputs: inout Outputs
+    _ judged: borrowing Judgement, _ lost: InputRole?, _ shutdown: Bool, _ parameters: Parameters, at now: Instant
   ) {
-    if shutdown {
-      outputs.chargeVoltageReason = Reason(.shutdown, .command)
+    guard !shutdown, modes.mode == .on, contactor.carries else {
+      let reason =
+        shutdown
+        ? Reason(.shutdown, .command)
+        : modes.mode != .on ? modeReason() : lost.map { dataReason($0, judged) } ?? contactorReason(judged)
+      decided.chargeVoltageReason.become(reason, at: now)  // R151
       return
     }
-    guard modes.mode == .on else {
-      outputs.chargeVoltageReason = modeReason()  // R151
-      return
-    }
-    guard contactor.carries else {
-      outputs.chargeVoltageReason = data ?? contactorReason(judged)  // R151
-      return
-    }
-    if var reason = data {
-      guard wasComplete else {
-        outputs.chargeVoltageReason = reason
-        return
-      }
-      if isWithdrawn(judged, at: now) {
+    if let lost {
+      var reason = dataReason(lost, judged)
+      if wasComplete, isWithdrawn(judged, at: now) {
         reason.rule = .withdrawn
-        outputs.chargeVoltageReason = reason
-        return
+      } else if wasComplete {
+        decided.limits.chargeVoltage = parameters.restingVoltage
+        decided.limits.lowVoltage = parameters.lowVoltageLimit
       }
-      outputs.limits.chargeVoltage = parameters.restingVoltage
-      outputs.limits.lowVoltage = parameters.lowVoltageLimit
-      outputs.chargeVoltageReason = reason
+      decided.chargeVoltageReason.become(reason, at: now)
       return
     }
     let (volts, rule) = charge.chargeVoltage(judged.voltage, parameters)
-    outputs.limits.chargeVoltage = volts
-    outputs.limits.lowVoltage = parameters.lowVoltageLimit
-    outputs.chargeVoltageReason = Reason(
-      rule, rule == .installerCap ? .setting : .batteryVoltage, value: judged.voltage)
+    decided.limits.chargeVoltage = volts
+    decided.limits.lowVoltage = parameters.lowVoltageLimit
     // Its wish to be charged to nothing is its charge current of zero; a CVL of zero is never sent.
     if let limit = reported.report.chargeVoltage, limit > 0, limit < volts {
-      outputs.limits.chargeVoltage = limit
-      outputs.chargeVoltageReason = Reason(.battery)
+      decided.limits.chargeVoltage = limit
+      decided.chargeVoltageReason.become(Reason(.battery), at: now)
+      return
     }
+    decided.chargeVoltageReason.become(rule, rule == .installerCap ? .setting : .batteryVoltage, at: now)
+    decided.chargeVoltageReason.value = judged.voltage
   }
 
-  private mutating func isWithdrawn(_ judged: Judgement, at now: Instant) -> Bool {
+  private mutating func isWithdrawn(_ judged: borrowing Judgement, at now: Instant) -> Bool {
     var age = max(judged.cellState.age, judged.voltageState.age, judged.currentState.age)
     if requiresTemperature { age = max(age, judged.temperatureState.age) }
     // An input that goes on sending the impossible has no age: then the time since the loss counts.
@@ -634,25 +663,12 @@ public struct BMS: Sendable {
     return age >= parameters.withdrawn
   }
 
-  @inline(__always)
-  private mutating func dateReasons(of outputs: inout Outputs, at now: Instant, isFirst: Bool) {
-    func date(_ reason: inout Reason, _ old: Reason) {
-      let isSame = reason.rule == old.rule && reason.input == old.input && reason.fault == old.fault
-      reason.since = isSame && !isFirst ? old.since : now
-    }
-    date(&outputs.chargeReason, decided.chargeReason)
-    date(&outputs.dischargeReason, decided.dischargeReason)
-    date(&outputs.chargeVoltageReason, decided.chargeVoltageReason)
-    date(&outputs.chargeCurrentReason, decided.chargeCurrentReason)
-    date(&outputs.dischargeCurrentReason, decided.dischargeCurrentReason)
-  }
-
   /// Before the first complete data nothing is "lost" yet: sources are given the time after which they would be stale,
   /// so that a start raises no false alarm (dvcc-dbus.md F.3).
   @inline(__always)
   private mutating func raiseAlarms(
-    _ judged: Judgement, _ inputs: borrowing Inputs, at now: Instant, runningFor running: TimeSpan,
-    into outputs: inout Outputs
+    _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ before: Stance, at now: Instant,
+    runningFor running: TimeSpan
   ) {
     let shutdown = inputs.shutdown
     var active = AlarmSet()
@@ -661,7 +677,7 @@ public struct BMS: Sendable {
     let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
     set(.preAlarm, isPreAlarm)
     let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
-    set(.loadWillDisconnect, isDisconnecting && outputs.dischargeAllowed)
+    set(.loadWillDisconnect, isDisconnecting && decided.dischargeAllowed)
     set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
     set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
     set(.highChargeCurrent, overcurrent.charge.isAlarm)
@@ -669,15 +685,15 @@ public struct BMS: Sendable {
     set(.contactFailure, contacts.direction != nil && !shutdown)
     set(.wrongSystemVoltage, window.verdict == .wrongSystem || window.verdict == .betweenWindows)
     set(.voltageNotAllowed, window.verdict == .notAllowed)
-    outputs.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
+    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
     set(.highCell, protection.highCell)
     set(.lowTemperature, protection.lowTemperature)
     set(.highTemperature, protection.highTemperature)
     set(.veryHighTemperature, protection.veryHighTemperature)
     set(.lowStateOfCharge, protection.dischargeFloor)
     set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
-    let wasAllowed = decided.dischargeAllowed || decided.alarms.contains(.loadDisconnected)
-    set(.loadDisconnected, !outputs.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
+    let wasAllowed = before.dischargeAllowed || before.alarms.contains(.loadDisconnected)
+    set(.loadDisconnected, !decided.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
     set(.remoteLost, modes.isRemoteLost)
     set(.hardware, contactor.fault == .selfTest)
     set(.prechargeOverload, contactor.fault == .prechargeOverload)
@@ -739,29 +755,29 @@ public struct BMS: Sendable {
     data(
       judged.temperatureState, .temperatureLate, .temperatureLost, isRequired: requiresTemperature)
 
-    outputs.alarms = active
-    outputs.events.raised = active.subtracting(decided.alarms)
-    outputs.events.cleared = decided.alarms.subtracting(active)
-    guard !active.isEmpty || !outputs.events.cleared.isEmpty else { return }
-    for alarm in outputs.events.raised {
+    decided.alarms = active
+    decided.events.raised = active.subtracting(before.alarms)
+    decided.events.cleared = before.alarms.subtracting(active)
+    guard !active.isEmpty || !decided.events.cleared.isEmpty else { return }
+    for alarm in decided.events.raised {
       let index = Int(alarm.rawValue)
       records[index].isActive = true
       records[index].firstSeen = now
       records[index].count += 1
-      records[index].cause = cause(of: alarm, judged, outputs, inputs.wiringFaults, at: now)
+      records[index].cause = cause(of: alarm, judged, inputs.wiringFaults, at: now)
     }
     for alarm in active { records[Int(alarm.rawValue)].lastSeen = now }
-    for alarm in outputs.events.cleared { records[Int(alarm.rawValue)].isActive = false }
+    for alarm in decided.events.cleared { records[Int(alarm.rawValue)].isActive = false }
   }
 
   private mutating func cause(
-    of alarm: Alarm, _ judged: Judgement, _ outputs: Outputs, _ wiringFaults: WiringFaults, at now: Instant
+    of alarm: Alarm, _ judged: borrowing Judgement, _ wiringFaults: WiringFaults, at now: Instant
   ) -> Reason {
     func data(_ role: InputRole, _ state: RoleState) -> Reason {
       Reason(.dataLost, role, fault: state.fault, place: state.place)
     }
     func block(_ block: Block, _ direction: CurrentDirection) -> Reason {
-      self.reason(block, direction, judged, data: nil, stateOfCharge: outputs.stateOfCharge)
+      self.reason(block, direction, judged, lost: nil, stateOfCharge: decided.stateOfCharge)
     }
     var reason =
       switch alarm {
@@ -773,9 +789,9 @@ public struct BMS: Sendable {
       case .lowStateOfCharge: block(.dischargeFloor, .discharge)
       case .lowStateOfChargeWarning:
         Reason(
-          .dischargeFloor, .stateOfCharge, value: outputs.stateOfCharge,
+          .dischargeFloor, .stateOfCharge, value: decided.stateOfCharge,
           endsAt: parameters.warningLevel + Parameters.warningHysteresis)
-      case .loadDisconnected: outputs.dischargeReason
+      case .loadDisconnected: decided.dischargeReason
       case .preAlarm: preAlarmReason(judged)
       case .loadWillDisconnect:
         protection.cell.isPreAlarm ? preAlarmReason(judged) : Reason(.overcurrent, .current, value: judged.current)
@@ -820,25 +836,25 @@ public struct BMS: Sendable {
   }
 
   @inline(__always)
-  private mutating func isProtective(_ outputs: inout Outputs) -> Bool {
-    if decided.chargeAllowed, !outputs.chargeAllowed { return true }
-    if decided.dischargeAllowed, !outputs.dischargeAllowed { return true }
+  private mutating func isProtective(_ before: Stance) -> Bool {
+    if before.chargeAllowed, !decided.chargeAllowed { return true }
+    if before.dischargeAllowed, !decided.dischargeAllowed { return true }
     // A limit that slides along its table is in time at the next period.
-    if outputs.limits.chargeCurrent < decided.limits.chargeCurrent,
-      outputs.chargeCurrentReason.rule != .nearCellEnd
+    if decided.limits.chargeCurrent < before.limits.chargeCurrent,
+      decided.chargeCurrentReason.rule != .nearCellEnd
     {
       return true
     }
-    if outputs.limits.dischargeCurrent < decided.limits.dischargeCurrent,
-      outputs.dischargeCurrentReason.rule != .nearCellEnd
+    if decided.limits.dischargeCurrent < before.limits.dischargeCurrent,
+      decided.dischargeCurrentReason.rule != .nearCellEnd
     {
       return true
     }
-    guard let before = decided.limits.chargeVoltage else { return false }
-    guard let after = outputs.limits.chargeVoltage else { return true }
+    guard let old = before.limits.chargeVoltage else { return false }
+    guard let new = decided.limits.chargeVoltage else { return true }
     // The end of an absorption lowers CVL too, but protects nothing.
-    return after < before
-      && (outputs.chargeVoltageReason.rule == .dataLost || outputs.chargeVoltageReason.rule == .installerCap
-        || outputs.chargeVoltageReason.rule == .battery)
+    return new < old
+      && (decided.chargeVoltageReason.rule == .dataLost || decided.chargeVoltageReason.rule == .installerCap
+        || decided.chargeVoltageReason.rule == .battery)
   }
 }

@@ -94,7 +94,7 @@ struct BatteryMonitor: Sendable {
   /// Counts the time since the last step; returns whether the rule of R162 synchronised in this step.
   @inline(__always)
   mutating func step(
-    _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+    _ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Bool {
     if let since = secondsSinceSynchronisation { secondsSinceSynchronisation = since + elapsed.seconds }
     count(judged.current, parameters, elapsed)
@@ -165,7 +165,7 @@ struct BatteryMonitor: Sendable {
   /// a break. A current that flows out is no tail current, however small: a wrong sign must not synchronise.
   @inline(__always)
   private mutating func watchForFull(
-    _ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+    _ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
   ) -> Bool {
     guard let voltage = judged.voltage, let current = judged.current,
       voltage > parameters.chargedVoltage,

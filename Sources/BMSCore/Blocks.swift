@@ -125,13 +125,14 @@ extension BMS {
 
   /// Why a direction is forbidden by this cause.
   mutating func reason(
-    _ block: Block, _ direction: CurrentDirection, _ judged: Judgement, data: Reason?, stateOfCharge: Double?
+    _ block: Block, _ direction: CurrentDirection, _ judged: borrowing Judgement, lost: InputRole?,
+    stateOfCharge: Double?
   ) -> Reason {
     func cell(_ rule: Rule, _ cell: PlacedValue?, until volts: Double) -> Reason {
-      Reason(rule, .cells, place: cell?.place, value: cell?.value, endsAt: volts)
+      Reason(rule, .cells, of: cell, endsAt: volts)
     }
     func temperature(_ rule: Rule, _ measured: PlacedValue?, until celsius: Double) -> Reason {
-      Reason(rule, .temperature, place: measured?.place, value: measured?.value, endsAt: celsius)
+      Reason(rule, .temperature, of: measured, endsAt: celsius)
     }
     switch block {
     case .shutdown: return Reason(.shutdown, .command)
@@ -139,7 +140,7 @@ extension BMS {
     case .settings: return Reason(.settingsLost, .setting)
     case .update: return Reason(.updateFailed, .command)
     case .supply: return Reason(.supplyError, .contactor)
-    case .data: return data ?? Reason(.waitingForData)
+    case .data: return lost.map { dataReason($0, judged) } ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .contradiction: return sumReason
     case .contactor: return contactorReason(judged)
@@ -173,7 +174,7 @@ extension BMS {
     return reason
   }
 
-  mutating func contactorReason(_ judged: Judgement) -> Reason {
+  mutating func contactorReason(_ judged: borrowing Judgement) -> Reason {
     Reason(isBusbarHot ? .busbarHot : contactorRule, .contactor)
   }
 
@@ -188,7 +189,7 @@ extension BMS {
     }
   }
 
-  mutating func windowReason(_ judged: Judgement) -> Reason {
+  mutating func windowReason(_ judged: borrowing Judgement) -> Reason {
     let rule: Rule =
       switch window.verdict {
       case .inside: .allowed
@@ -203,10 +204,8 @@ extension BMS {
     Reason(.cellsAgainstPack, .cells, value: plausibility.difference, endsAt: plausibility.limit)
   }
 
-  mutating func preAlarmReason(_ judged: Judgement) -> Reason {
-    Reason(
-      .preAlarm, .cells, place: judged.lowestCell?.place, value: judged.lowestCell?.value,
-      endsAt: parameters.preAlarmRelease)
+  mutating func preAlarmReason(_ judged: borrowing Judgement) -> Reason {
+    Reason(.preAlarm, .cells, of: judged.lowestCell, endsAt: parameters.preAlarmRelease)
   }
 }
 

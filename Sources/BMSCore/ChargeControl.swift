@@ -49,7 +49,7 @@ struct ChargeControl: Sendable {
   }
 
   mutating func step(
-    _ judged: Judgement, _ parameters: Parameters, stateOfCharge: Double?, lowCell: Bool, elapsed: TimeSpan,
+    _ judged: borrowing Judgement, _ parameters: Parameters, stateOfCharge: Double?, lowCell: Bool, elapsed: TimeSpan,
     events: inout StepEvents
   ) {
     if let since = secondsSinceFullCharge { secondsSinceFullCharge = since + elapsed.seconds }
@@ -63,7 +63,7 @@ struct ChargeControl: Sendable {
   }
 
   private mutating func trigger(
-    _ judged: Judgement, _ parameters: Parameters, _ stateOfCharge: Double?, _ lowCell: Bool
+    _ judged: borrowing Judgement, _ parameters: Parameters, _ stateOfCharge: Double?, _ lowCell: Bool
   ) -> FullChargeTrigger? {
     var present = conditions
     func note(_ condition: Conditions, _ isTrue: Bool) {

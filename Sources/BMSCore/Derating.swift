@@ -33,7 +33,7 @@ struct Derating: Sendable {
   static let rise = TimeSpan.seconds(60)
 
   @inline(__always)
-  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
+  mutating func evaluate(_ judged: borrowing Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
     guard parameters.derates else {
       charge = 1
       discharge = 1

@@ -73,13 +73,17 @@ public struct Explanation: Sendable, Hashable {
 
 /// Since when each has its value; written in a step.
 struct ValueTimes: Sendable {
-  var mode = Instant.origin
-  var state = Instant.origin
-  var contactor = Instant.origin
-  var precharge = Instant.origin
-  var relay = Instant.origin
-  var statusLED = Instant.origin
-  var channelLED = Instant.origin
+  var mode, state, contactor, precharge, relay, statusLED, channelLED: Instant
+
+  init(all instant: Instant = .origin) {
+    mode = instant
+    state = instant
+    contactor = instant
+    precharge = instant
+    relay = instant
+    statusLED = instant
+    channelLED = instant
+  }
 }
 
 extension BMS {

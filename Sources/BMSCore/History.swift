@@ -93,15 +93,13 @@ struct HistoryKeeper: Sendable {
   init(restoring snapshot: Snapshot?) { history = snapshot?.history ?? History() }
 
   @inline(__always)
-  mutating func step(
-    _ outputs: inout Outputs, synchronisation: SynchronisationRecord?, _ parameters: Parameters, elapsed: TimeSpan
-  ) {
+  mutating func step(_ outputs: inout Outputs, _ parameters: Parameters, elapsed: TimeSpan) {
     history.runningSeconds += elapsed.seconds
     integrate(min(elapsed, parameters.measurementStale))
     lastCurrent = outputs.current
     lastVoltage = outputs.voltage
     if let percent = outputs.stateOfCharge { countCycles(percent) }
-    noteDischarge(outputs.consumed, synchronisation)
+    noteDischarge(outputs.consumed, outputs.events.synchronised)
     let isRunning = outputs.state == .running
     if isRunning { noteExtremes(&outputs) }
     if wasRunning, outputs.state == .error { history.errorShutdowns += 1 }

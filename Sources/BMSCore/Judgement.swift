@@ -43,7 +43,9 @@ extension InputFault {
 }
 
 /// A step's inputs after judging.
-struct Judgement: Sendable {
+///
+/// Not copyable: it is 220 bytes that nearly every part of a step looks at, and each call copied them.
+struct Judgement: ~Copyable, Sendable {
   var voltage: Double?
   var current: Double?
   var lowestCell: PlacedValue?
@@ -60,6 +62,17 @@ struct Judgement: Sendable {
   var currentState = RoleState()
   var cellState = RoleState()
   var temperatureState = RoleState()
+
+  /// What is known of a role; of one that is not judged, that nothing is wrong.
+  func state(of role: InputRole) -> RoleState {
+    switch role {
+    case .batteryVoltage: voltageState
+    case .current: currentState
+    case .cells: cellState
+    case .temperature: temperatureState
+    case .stateOfCharge, .command, .setting, .contactor, .distributor: RoleState()
+    }
+  }
 
   init(_ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant) {
     let late = parameters.measurementLate
@@ -133,33 +146,17 @@ struct Judgement: Sendable {
   }
 
   /// The usual case: every cell is valid and the oldest is fresh. False when it is not so, and nothing is noted then.
-  ///
-  /// Sixteen cells in every step are most of what a step does: this walk takes a third of what ``judgeEach`` takes.
   @inline(__always)
   private mutating func judgeGood(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) -> Bool {
-    var oldest = Instant(nanoseconds: .max)
-    var newest = Instant(nanoseconds: .min)
-    var low = (value: Double.infinity, at: 0)
-    var high = (value: -Double.infinity, at: 0)
-    var sum = 0.0
-    let entries = cells.entries.span
-    for at in 0..<entries.count {
-      guard entries[at].validity == .valid else { return false }
-      let (value, taken) = (entries[at].value, entries[at].taken)
-      if taken < oldest { oldest = taken }
-      if taken > newest { newest = taken }
-      sum += value
-      if value < low.value { low = (value, at) }
-      if value > high.value { high = (value, at) }
-    }
-    let age = ageOf(oldest, at: now)
+    guard cellCount > 0, let all = cells.summary else { return false }
+    let age = ageOf(all.oldest, at: now)
     let fresh = min(parameters.cellLate, parameters.cellStale)
     // The newest may be from the future, which counts as never taken.
-    guard cellCount > 0, age < fresh, ageOf(newest, at: now) < fresh else { return false }
+    guard age < fresh, ageOf(all.newest, at: now) < fresh else { return false }
     cellState.age = max(cellState.age, age)
-    noteCell(PlacedValue(value: low.value, place: entries[low.at].place))
-    noteCell(PlacedValue(value: high.value, place: entries[high.at].place))
-    cellSum = sum
+    noteCell(all.lowest)
+    noteCell(all.highest)
+    cellSum = all.sum
     return true
   }
 
@@ -178,6 +175,7 @@ struct Judgement: Sendable {
     }
   }
 
+  @inline(__always)
   private mutating func noteCell(_ cell: PlacedValue) {
     if cell.value < lowestCell?.value ?? .infinity { lowestCell = cell }
     if cell.value > highestCell?.value ?? -.infinity { highestCell = cell }

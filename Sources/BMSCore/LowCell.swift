@@ -41,7 +41,7 @@ struct LowCell: Sendable {
   var graceLeft: TimeSpan { isPreAlarm ? LowCell.grace - preAlarmAge : LowCell.grace }
 
   @inline(__always)
-  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
+  mutating func evaluate(_ judged: borrowing Judgement, _ parameters: Parameters, elapsed: TimeSpan) {
     // The pre-alarm goes on while nobody can see the cells: silence ends nothing and stops no clock.
     if isPreAlarm { preAlarmAge = min(preAlarmAge + elapsed, LowCell.grace) }
     guard let cell = judged.lowestCell?.value else {

@@ -88,6 +88,7 @@ public struct Measurement: Sendable, Hashable {
 
 /// The age of a sample. A sample more than a second ahead of the clock is a fault of the caller's time base: it counts
 /// as never taken, because it would otherwise stay fresh for as long as it is wrong.
+@inline(__always)
 func ageOf(_ taken: Instant, at now: Instant) -> TimeSpan {
   let age = now - taken
   if age >= .zero { return age }

@@ -222,4 +222,37 @@ public struct Outputs: Sendable {
 
   /// Nothing known, nothing allowed.
   public init() {}
+
+  /// Begins a step: nothing known, nothing allowed, nothing happened. So what a step does not decide is never what an
+  /// earlier one did. The reasons stay, for since when they hold; every step says all five. What every step writes
+  /// without a condition (mode, contactor, indicators) and what it is compared with before that (alarms) stays too.
+  @inline(__always)
+  mutating func forget() {
+    chargeAllowed = false
+    dischargeAllowed = false
+    limits = .withdrawn
+    voltage = nil
+    current = nil
+    power = nil
+    temperature = nil
+    lowestCell = nil
+    highestCell = nil
+    lowestTemperature = nil
+    highestTemperature = nil
+    contactorClosed = nil
+    stateOfCharge = nil
+    stateOfChargeError = nil
+    consumed = nil
+    timeToGo = nil
+    events = StepEvents()
+  }
+
+  /// At the first step there is nothing that a reason could have held before.
+  mutating func dateReasons(_ now: Instant) {
+    chargeReason.since = now
+    dischargeReason.since = now
+    chargeVoltageReason.since = now
+    chargeCurrentReason.since = now
+    dischargeCurrentReason.since = now
+  }
 }

@@ -20,6 +20,7 @@ struct Protection: Sendable {
   var lowCell: Bool { cell.isActive }
 
   /// When time alone changes the next decision: the end of the 30 s must not wait for the next period.
+  @inline(__always)
   var timeToDecision: TimeSpan {
     cell.isPreAlarm && cell.graceLeft > .zero ? cell.graceLeft : .never
   }
@@ -34,7 +35,7 @@ struct Protection: Sendable {
     isReduced = snapshot?.isReduced ?? false
   }
 
-  mutating func evaluate(_ judged: Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
+  mutating func evaluate(_ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     cell.evaluate(judged, parameters, elapsed: elapsed)
     if let lowest = judged.lowestCell?.value {
       // The cell decides, not the alarm: reduced charging need not wait 30 s.
@@ -55,7 +56,7 @@ struct Protection: Sendable {
     evaluateHot(judged)
   }
 
-  private mutating func evaluateCold(_ judged: Judgement, _ parameters: Parameters, at now: Instant) {
+  private mutating func evaluateCold(_ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant) {
     guard let lowest = judged.lowestTemperature?.value else {
       warmSince = nil
       return
@@ -75,7 +76,7 @@ struct Protection: Sendable {
     }
   }
 
-  private mutating func evaluateHot(_ judged: Judgement) {
+  private mutating func evaluateHot(_ judged: borrowing Judgement) {
     guard let highest = judged.highestTemperature?.value else { return }
     let isComplete = judged.temperatureState.isUsable
     if highest >= Parameters.highTemperature {

@@ -20,7 +20,8 @@ struct SecondLine: Sendable {
   /// - Parameter isStopped: a protection, not the mode or the contactor itself, forbids discharge.
   @inline(__always)
   mutating func evaluate(
-    _ contacts: ContactFailure, _ judged: Judgement, _ protection: Protection, isDischargeStopped isStopped: Bool,
+    _ contacts: ContactFailure, _ judged: borrowing Judgement, _ protection: Protection,
+    isDischargeStopped isStopped: Bool,
     _ parameters: Parameters
   ) {
     if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,

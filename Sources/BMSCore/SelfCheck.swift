@@ -67,7 +67,7 @@ extension BMS {
 
   /// The hint that this step gives, if any.
   mutating func hintOfCapacity(
-    _ judged: Judgement, _ stateOfCharge: Double?, error: Double?, _ parameters: Parameters
+    _ judged: borrowing Judgement, _ stateOfCharge: Double?, error: Double?, _ parameters: Parameters
   ) -> CapacityHint? {
     guard let percent = stateOfCharge, let error, let current = judged.current, let cell = judged.lowestCell?.value,
       judged.cellState.isUsable, abs(current) <= parameters.capacity * BMS.hintRate
