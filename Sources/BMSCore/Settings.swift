@@ -70,6 +70,9 @@ public enum Setting: Int, CaseIterable, Sendable {
   case measurementStale
   /// OD-20.
   case limitsWithdrawn
+  /// R320: whether commands are taken over the remote control channel. Anybody may switch it off, only somebody on the
+  /// machine itself on again.
+  case remoteControl
 
   /// The row of this setting.
   public var definition: SettingDefinition {
@@ -140,6 +143,8 @@ public enum Setting: Int, CaseIterable, Sendable {
       .init("measurement_stale", .seconds, 2, 0.5...10, "OD-20")
     case .limitsWithdrawn:
       .init("limits_withdrawn", .seconds, 60, 10...60, "OD-20")
+    case .remoteControl:
+      .init("remote_control", .none, 1, 0...1, "R320", choices: [0, 1])
     }
   }
 

@@ -263,7 +263,7 @@ public struct BMSDevice: Sendable {
       statistics: node.statistics)
   }
 
-  /// Carries out what an operator asks for, or says why not.
+  /// Carries out what is asked of the core, or says why not.
   public mutating func perform(_ command: Command, at now: Instant) throws(CommandError) {
     try core.perform(command)
     nextStep = now

@@ -253,7 +253,8 @@ private struct DayMaker {
     case 4: add(at, .bmsTemperature(number(20...90)))
     case 5:
       var settings = plan.initialSettings
-      let setting = one(of: Setting.allCases.filter { $0 != .nominalVoltage && $0 != .model && $0 != .currentReversed })
+      let fixed: Set<Setting> = [.nominalVoltage, .model, .currentReversed, .remoteControl]
+      let setting = one(of: Setting.allCases.filter { !fixed.contains($0) })
       let row = setting.definition
       let value =
         row.choices.isEmpty

@@ -54,6 +54,7 @@ struct SettingsTableTests {
     Row(setting: .measurementLate, key: "measurement_late", standard: 0.5, range: 0.1...5),
     Row(setting: .measurementStale, key: "measurement_stale", standard: 2, range: 0.5...10),
     Row(setting: .limitsWithdrawn, key: "limits_withdrawn", standard: 60, range: 10...60),
+    Row(setting: .remoteControl, key: "remote_control", standard: 1, range: 0...1, choices: onOff),
   ]
 
   @Test("R325-R339, R341-R344: default, lowest and highest value of each, and the choices where there are few")

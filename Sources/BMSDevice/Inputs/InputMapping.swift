@@ -74,6 +74,7 @@ struct InputMapping: NodeApplication {
     expectedCells =
       configuration.cells?.expectedCells ?? settings.cellsInSeries * Int(settings[.batteriesInParallel])
     if inputs.cells.expectedCount > 0 { inputs.cells.expectedCount = expectedCells }
+    inputs.isControlEnabled = settings[.remoteControl] != 0
   }
 
   // MARK: Who is heard

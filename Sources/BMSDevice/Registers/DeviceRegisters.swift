@@ -199,12 +199,7 @@ extension BMSDevice {
   /// 0x0004 (R323): what the bus changed of the settings goes back to what the configuration says. History, names and
   /// the address stay.
   private mutating func restoreDefaults(from source: UInt8) -> RefusalCode? {
-    apply(configuredSettings)
-    if mapping.inputs.areSettingsLost {
-      mapping.inputs.areSettingsLost = false
-      mapping.changed = true
-      events.append(.settingsChanged(changedSettings))
-    }
+    restoreConfigured(isLocal: false)
     mapping.server.acknowledge(.restoreDefaults)
     events.append(.registerWritten(.restoreDefaults, source: source))
     return nil
