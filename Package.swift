@@ -24,6 +24,9 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    // Without its traits: what they add brings all of Foundation, 30 MB of it, into the program.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
@@ -45,6 +48,9 @@ let package = Package(
       name: "BMSDevice",
       dependencies: ["BMSCore", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"], swiftSettings: strict),
 
+    // What the control socket says, for the daemon and for who asks it.
+    .target(name: "ControlAPI", swiftSettings: strict),
+
     .target(
       name: "SimulatedDevices",
       dependencies: ["BatterySimulator", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan"],
@@ -63,13 +69,18 @@ let package = Package(
     .executableTarget(
       name: "vecand",
       dependencies: [
-        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "MonotonicTime", "NMEA2000",
-        "SocketCAN", "TOMLReading", "VECan",
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "ControlAPI", "MonotonicTime",
+        "NMEA2000", "SocketCAN", "TOMLReading", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ],
+      resources: [.embedInCode("Control/openapi.json")],
       swiftSettings: strict,
       linkerSettings: packed),
 
@@ -112,7 +123,7 @@ let package = Package(
     .testTarget(
       name: "VecandTests",
       dependencies: [
-        "BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "VECan", "vecand",
+        "BMSCore", "BMSDevice", "CANBus", "CANBusBMS", "ControlAPI", "MonotonicTime", "NMEA2000", "VECan", "vecand",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -58,14 +58,18 @@ struct Daemon {
       Report.error("\(error)")
       throw ExitCode.failure
     }
+    let desk = ControlDesk(mailbox: mailbox)
     let service = EngineService(
       device: device, stored: stored, store: store, changed: changed, settings: settings, restored: restored,
       keeper: keeper, logger: logger, transport: transport, batteryTransport: batteryTransport,
       statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(), interface: interface,
-      batteryBus: configuration.batteryBus, mailbox: mailbox)
+      batteryBus: configuration.batteryBus, mailbox: mailbox, desk: desk)
+    let control = ControlService(sockets: configuration.control.sockets, desk: desk, logger: logger)
     let group = ServiceGroup(
       configuration: .init(
+        // Shut down from the last to the first: who serves people may not keep the engine from withdrawing its limits.
         services: [
+          .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
           .init(service: ExplainService(mailbox: mailbox)),
           .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
         ],

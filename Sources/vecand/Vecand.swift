@@ -36,6 +36,12 @@ struct Vecand: AsyncParsableCommand {
       "Where address, instances and serial are kept. Wins over the file.", valueName: "directory"))
   var stateDirectory: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The Unix socket for questions and commands, with --demo too. Wins over the file; \"\" is none.",
+      valueName: "path"))
+  var controlSocket: String?
+
   @Option(help: ArgumentHelp("Check a configuration file, say what is wrong, and end.", valueName: "file"))
   var checkConfig: String?
 
@@ -58,6 +64,9 @@ struct Vecand: AsyncParsableCommand {
       throw ValidationError(
         "--speed is \(speed), expected 1 to \(Int(speeds.upperBound)), with --demo or on a virtual interface.")
     }
+    if let controlSocket, !controlSocket.isEmpty, let fault = ControlSocket.fault(ofPath: controlSocket) {
+      throw ValidationError("--control-socket \(controlSocket): \(fault).")
+    }
     if demo, interface != nil { throw ValidationError("--demo runs on a bus in memory: leave --interface out.") }
   }
 
@@ -67,7 +76,7 @@ struct Vecand: AsyncParsableCommand {
       return
     }
     if demo {
-      try await Demo(speed: speed ?? 1).run()
+      try await Demo(speed: speed ?? 1, controlSocket: controlSocket).run()
       return
     }
     let configuration = try loadConfiguration()
@@ -90,6 +99,7 @@ struct Vecand: AsyncParsableCommand {
     }
     if let interface { configuration.interface = interface }
     if let stateDirectory { configuration.stateDirectory = stateDirectory }
+    if let controlSocket { configuration.control.socket = controlSocket.isEmpty ? nil : controlSocket }
     try checkOptions(beside: configuration)
     return configuration
   }

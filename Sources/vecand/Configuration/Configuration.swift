@@ -1,5 +1,6 @@
 import BMSCore
 import BMSDevice
+import ControlAPI
 import NMEA2000
 import TOMLReading
 
@@ -14,11 +15,28 @@ struct Configuration {
   var batteryBus: BatteryBus?
   /// Where state is kept.
   var stateDirectory = "/var/lib/vecand"
+  /// The sockets for people and their tools.
+  var control = Control()
   /// The device: identity, settings, wiring, what it publishes.
   var device = DeviceConfiguration()
 }
 
 extension Configuration {
+  /// Who may ask and command, by which socket.
+  struct Control {
+    /// For owner and group: questions and commands; nil for none.
+    var socket: String? = ControlPath.socket
+    /// For everybody on this machine: questions; nil for none.
+    var readingSocket: String?
+
+    var sockets: [ControlSocket] {
+      var sockets: [ControlSocket] = []
+      if let socket { sockets.append(ControlSocket(path: socket, mode: 0o660, isReadOnly: false)) }
+      if let readingSocket { sockets.append(ControlSocket(path: readingSocket, mode: 0o666, isReadOnly: true)) }
+      return sockets
+    }
+  }
+
   /// An interface of its own for the 11-bit frames.
   struct BatteryBus {
     var interface: String
@@ -58,6 +76,7 @@ extension Configuration {
         if let directory = state.string("directory") { stateDirectory = directory }
         state.finish()
       }
+      if let control = top.section("control") { readControl(control) }
       top.finish()
       checkWiring(reader)
     }
@@ -81,6 +100,19 @@ extension Configuration {
       batteryBus?.bitrate = UInt32(rate) * 1000
     }
     bus.finish()
+  }
+
+  private mutating func readControl(_ section: TOMLSection) {
+    for (key, place) in [("socket", \Control.socket), ("reading_socket", \Control.readingSocket)] {
+      guard let path = section.string(key) else { continue }
+      // "" is none.
+      control[keyPath: place] = path.isEmpty ? nil : path
+      if !path.isEmpty, let fault = ControlSocket.fault(ofPath: path) { section.report(key, fault) }
+    }
+    if let socket = control.socket, socket == control.readingSocket {
+      section.report("reading_socket", "is the same as socket: choose another path, or leave it out")
+    }
+    section.finish()
   }
 
   private func readInterface(_ bus: TOMLSection, _ key: String) -> String? {

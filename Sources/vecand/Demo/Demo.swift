@@ -10,14 +10,25 @@ import ServiceLifecycle
 /// `vecand --demo`: the daemon's own engine and device on a bus in memory, and lines for a person to watch.
 struct Demo {
   let speed: Double
+  /// Nil for none.
+  let controlSocket: String?
 
   func run() async throws {
     var logger = Logger(label: "vecand") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
-    let service = DemoService(speed: speed)
+    let mailbox = try Mailbox()
+    let desk = ControlDesk(mailbox: mailbox)
+    let control = ControlService(
+      sockets: Configuration.Control(socket: controlSocket).sockets, desk: desk,
+      logger: Logger(label: "vecand") { JournalLogHandler(label: $0) })
     let group = ServiceGroup(
       configuration: .init(
-        services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
+        services: [
+          .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
+          .init(
+            service: DemoService(speed: speed, mailbox: mailbox, desk: desk),
+            successTerminationBehavior: .gracefullyShutdownGroup),
+        ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -25,10 +36,12 @@ struct Demo {
 
 private struct DemoService: Service {
   let speed: Double
+  let mailbox: Mailbox
+  let desk: ControlDesk
 
   func run() async throws {
-    let mailbox = try Mailbox()
-    let (reports, continuation) = AsyncStream.makeStream(of: EngineReport.self, bufferingPolicy: .bufferingNewest(1024))
+    let (reports, continuation) = AsyncStream.makeStream(of: TimedReport.self, bufferingPolicy: .bufferingNewest(1024))
+    let mailbox = mailbox
     let speed = speed
     let battery = SimpleBattery.Configuration()
     var device = DeviceConfiguration()
@@ -46,13 +59,14 @@ private struct DemoService: Service {
       let transport = bus.transport()
       let engine = Engine(
         transport: transport, device: BMSDevice(configuration: configuration, randomSeed: 1, at: transport.now),
-        mailbox: mailbox, statusInterval: TimeSpan(seconds: speed), report: { continuation.yield($0) })
+        mailbox: mailbox, statusInterval: TimeSpan(seconds: speed),
+        report: { continuation.yield(TimedReport(report: $0, instant: transport.now)) })
       engine.run()
       continuation.finish()
     }
     await withGracefulShutdownHandler {
       var log = DemoLog()
-      for await report in reports { log.note(report) }
+      for await timed in reports { desk.note(timed.report, log.note(timed.report), at: timed.instant) }
       log.summarise()
     } onGracefulShutdown: {
       mailbox.post(.shutDown)
@@ -69,7 +83,8 @@ struct DemoLog {
   private var alarms = 0
   private var events = EventText()
 
-  mutating func note(_ report: EngineReport) {
+  /// Prints a report, and returns its lines for who follows the events.
+  mutating func note(_ report: EngineReport) -> [EventLine] {
     switch report {
     case .status(let status, _):
       if first?.outputs.stateOfCharge == nil { first = status }
@@ -80,9 +95,12 @@ struct DemoLog {
       print(line(status))
     case .device(let event):
       if case .core(let core, _) = event { alarms += core.raised.reduce(0) { count, _ in count + 1 } }
-      for line in events.lines(for: event) { print("        \(line.text)") }
+      let lines = events.lines(for: event)
+      for line in lines { print("        \(line.text)") }
+      return lines
     case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended: break
     }
+    return []
   }
 
   func summarise() {

@@ -54,6 +54,7 @@ final class Engine {
   private var reportedForged: UInt64 = 0
   private var nextForgedReport = Instant.origin
   private var nextStatus = Instant.origin
+  private var trace = FrameTrace()
 
   init(
     transport: any CANTransport, batteryTransport: (any CANTransport)? = nil, device: BMSDevice,
@@ -90,20 +91,25 @@ final class Engine {
       isMoreThere = received.count == Self.batchSize
       if let batteryLine {
         // 29-bit frames are for the one bus and 11-bit frames for the other, whatever else is spoken there.
-        for frame in received where frame.frame.identifier?.isExtended == true { device.receive(frame, at: now) }
+        for frame in received where frame.frame.identifier?.isExtended == true { take(frame, at: now) }
         received.removeAll(keepingCapacity: true)
         now = max(now, batteryLine.transport.receive(into: &received, limit: Self.batchSize))
         if received.count == Self.batchSize { isMoreThere = true }
-        for frame in received where frame.frame.identifier?.isExtended == false { device.receive(frame, at: now) }
+        for frame in received where frame.frame.identifier?.isExtended == false { take(frame, at: now) }
       } else {
-        for frame in received { device.receive(frame, at: now) }
+        for frame in received { take(frame, at: now) }
       }
       noticeDrops(at: now)
       device.run(at: now)
       if let filters = device.takeFilters() { hear(filters) }
-      send()
+      send(at: now)
     } while isMoreThere
     reportEvents(at: now)
+  }
+
+  private func take(_ frame: ReceivedFrame, at now: Instant) {
+    trace.note(frame.frame, at: frame.instant, isSent: false)
+    device.receive(frame, at: now)
   }
 
   /// A request that the kernel dropped was never seen: nothing else could tell its sender.
@@ -135,21 +141,47 @@ final class Engine {
     transport.wait(until: deadline, wakeup: mailbox.wakeup.descriptor, beside: batteryLine?.transport)
   }
 
+  /// Waits while it leaves: what is asked now is answered, or the next wait would end at once.
+  private func pause(until deadline: Instant) {
+    if wait(until: deadline).contains(.wakeup) { _ = isToldToEnd() }
+  }
+
+  /// Does what the mailbox asks for; whether one of that is to end.
   private func isToldToEnd() -> Bool {
     var isToldToEnd = false
     for command in mailbox.take() {
       switch command {
       case .shutDown: isToldToEnd = true
       case .explain: report(.explanation(device.explanation(at: transport.now)))
+      case .report(let reply): reply.resolve { snapshot }
+      case .perform(let command, let isLocal, let reply): reply.resolve { perform(command, isLocal: isLocal) }
+      case .trace(let reply): reply.resolve { trace }
       }
     }
     return isToldToEnd
   }
 
+  private var snapshot: EngineSnapshot {
+    EngineSnapshot(
+      device: device.report(at: transport.now), link: transport.link, batteryLink: batteryLine?.transport.link,
+      losses: losses)
+  }
+
+  /// Why it was refused; nil when it was done. It is in force with the turn that follows.
+  private func perform(_ command: OperatorCommand, isLocal: Bool) -> OperatorRefusal? {
+    do throws(OperatorRefusal) {
+      try device.perform(command, isLocal: isLocal, at: transport.now)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   /// Moves whole messages from the device to the queue of their bus, and from the queues to the buses.
-  private func send() {
+  private func send(at now: Instant) {
     while let entry = device.outbox.popFirst() {
       message.append(.data(entry.frame))
+      trace.note(.data(entry.frame), at: now, isSent: true)
       guard entry.remaining == 0 else { continue }
       let urgency: TransmitQueue.Urgency = entry.urgency == .protective ? .protective : .ordinary
       if batteryLine == nil || entry.frame.identifier.isExtended {
@@ -204,8 +236,7 @@ final class Engine {
       nextForgedReport = now + Self.lossReportInterval
       report(.forgedErrorFrames(forged))
     }
-    var losses = Losses(transport.counters, line.queue)
-    if let batteryLine { losses.add(Losses(batteryLine.transport.counters, batteryLine.queue)) }
+    let losses = losses
     if losses != reportedLosses, now >= nextLossReport {
       reportedLosses = losses
       nextLossReport = now + Self.lossReportInterval
@@ -213,16 +244,24 @@ final class Engine {
     }
   }
 
+  private var losses: Losses {
+    var losses = Losses(line.transport.counters, line.queue)
+    if let batteryLine { losses.add(Losses(batteryLine.transport.counters, batteryLine.queue)) }
+    return losses
+  }
+
   /// Limits are withdrawn first and on the wire before the address is given up.
   private func leave() {
-    device.withdraw(at: transport.now)
-    send()
+    let begin = transport.now
+    device.withdraw(at: begin)
+    send(at: begin)
     flush()
     release()
-    device.leave(at: transport.now)
-    send()
+    let now = transport.now
+    device.leave(at: now)
+    send(at: now)
     flush()
-    reportEvents(at: transport.now)
+    reportEvents(at: now)
     if let snapshot = device.snapshot { report(.state(snapshot)) }
   }
 
@@ -230,7 +269,7 @@ final class Engine {
   private func release() {
     let end = transport.now + Self.releaseTime
     while !device.isReleased, transport.link.carriesFrames, transport.now < end {
-      _ = wait(until: min(device.nextDeadline, end))
+      pause(until: min(device.nextDeadline, end))
       turn()
     }
   }
@@ -238,7 +277,7 @@ final class Engine {
   private func flush() {
     let end = transport.now + Self.flushTime
     while !line.queue.isEmpty || batteryLine?.queue.isEmpty == false, transport.now < end {
-      _ = wait(until: min(nextRetry ?? end, end))
+      pause(until: min(nextRetry ?? end, end))
       offer()
     }
   }

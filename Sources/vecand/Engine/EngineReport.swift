@@ -4,6 +4,12 @@ import CANBus
 import MonotonicTime
 import NMEA2000
 
+/// A report with its moment on the engine's clock.
+struct TimedReport: Sendable {
+  var report: EngineReport
+  var instant: Instant
+}
+
 /// What the engine thread tells the asynchronous edges: immutable, and dropped rather than waited for.
 enum EngineReport: Sendable {
   /// Something happened in the device.

@@ -28,6 +28,8 @@ struct EngineService: Service {
   let batteryBus: Configuration.BatteryBus?
   /// The way to the engine's thread.
   let mailbox: Mailbox
+  /// Where people meet the engine.
+  let desk: ControlDesk
 
   /// So many reports may wait for a slow log; then the oldest are dropped, never the engine's time.
   static let reportCapacity = 1024
@@ -35,7 +37,7 @@ struct EngineService: Service {
   func run() async throws {
     let mailbox = mailbox
     let (reports, continuation) = AsyncStream.makeStream(
-      of: EngineReport.self, bufferingPolicy: .bufferingNewest(Self.reportCapacity))
+      of: TimedReport.self, bufferingPolicy: .bufferingNewest(Self.reportCapacity))
     let notifier = notifier
     nonisolated(unsafe) let transport = transport
     nonisolated(unsafe) let batteryTransport = batteryTransport
@@ -52,13 +54,17 @@ struct EngineService: Service {
           configuration: device, stored: stored, changed: changed, snapshot: restored.snapshot,
           unseenFor: restored.unseen, afterUpdate: restored.isUpdated, randomSeed: UInt64.random(in: .min ... .max),
           at: transport.now),
-        mailbox: mailbox, statusInterval: statusInterval, report: { continuation.yield($0) })
+        mailbox: mailbox, statusInterval: statusInterval,
+        report: { continuation.yield(TimedReport(report: $0, instant: transport.now)) })
       engine.run()
       continuation.finish()
     }
     await withGracefulShutdownHandler {
       var log = EventLog(logger: logger, fuseNames: device.fuseNames)
-      for await report in reports { handle(report, &log) }
+      for await timed in reports {
+        desk.note(timed.report, log.note(timed.report), at: timed.instant)
+        handle(timed.report)
+      }
     } onGracefulShutdown: {
       notifier.stopping()
       mailbox.post(.shutDown)
@@ -66,8 +72,7 @@ struct EngineService: Service {
     keeper.finish()
   }
 
-  private func handle(_ report: EngineReport, _ log: inout EventLog) {
-    log.note(report)
+  private func handle(_ report: EngineReport) {
     switch report {
     case .stored(let node):
       do {

@@ -48,7 +48,7 @@ struct EventText {
       [
         EventLine(
           level: .error,
-          text: "what was set over the bus contradicts the configuration, which is in force instead: \(error)")
+          text: "what was set at run time contradicts the configuration, which is in force instead: \(error)")
       ]
     case .outboxFull(let refused):
       [
@@ -64,9 +64,9 @@ struct EventText {
     var lines = changed.values.sorted { $0.key.rawValue < $1.key.rawValue }.map { setting, value in
       let row = setting.definition
       return EventLine(
-        level: .notice, text: "set over the bus: \(row.key) = \(value.text(3)) \(row.unit.rawValue)")
+        level: .notice, text: "set at run time: \(row.key) = \(value.text(3)) \(row.unit.rawValue)")
     }
-    if changed.fuseNames != nil { lines.append(EventLine(level: .notice, text: "set over the bus: names of fuses")) }
+    if changed.fuseNames != nil { lines.append(EventLine(level: .notice, text: "set at run time: names of fuses")) }
     if lines.isEmpty { lines.append(EventLine(level: .notice, text: "settings as configured")) }
     return lines
   }
@@ -129,33 +129,47 @@ struct EventText {
   }
 
   func line(for role: WiredRole, _ state: SenderState) -> EventLine {
+    let level: Logger.Level =
+      switch state {
+      case .unwired, .silent: .warning
+      case .notHeard, .heard: .notice
+      case .ambiguous: .error
+      }
+    let advice = if case .ambiguous = state { "; add unique_number to [\(role.key)]" } else { "" }
+    return EventLine(level: level, text: "\(role.key): \(text(of: state))\(advice)")
+  }
+
+  /// Who feeds a role, without its name.
+  func text(of state: SenderState) -> String {
     switch state {
-    case .unwired: EventLine(level: .warning, text: "\(role.key): no source is configured")
-    case .notHeard: EventLine(level: .notice, text: "\(role.key): waiting for its sender")
-    case .heard(.nameless): EventLine(level: .notice, text: "\(role.key): fed by 11-bit frames")
-    case .silent(.nameless): EventLine(level: .warning, text: "\(role.key): the 11-bit frames fell silent")
-    case .heard(let name): EventLine(level: .notice, text: "\(role.key): fed by NAME \(name)")
-    case .silent(let name): EventLine(level: .warning, text: "\(role.key): NAME \(name) fell silent")
-    case .ambiguous(let first, let second):
-      EventLine(
-        level: .error,
-        text: "\(role.key): NAME \(first) and NAME \(second) both fit and neither is used; add unique_number to "
-          + "[\(role.key)]")
+    case .unwired: "no source is configured"
+    case .notHeard: "waiting for its sender"
+    case .heard(.nameless): "fed by 11-bit frames"
+    case .silent(.nameless): "the 11-bit frames fell silent"
+    case .heard(let name): "fed by NAME \(name)"
+    case .silent(let name): "NAME \(name) fell silent"
+    case .ambiguous(let first, let second): "NAME \(first) and NAME \(second) both fit and neither is used"
     }
   }
 
   /// What is known of a switch. Who its module is, and that it fell silent, is told by the sender's line.
   func line(for role: WiredRole, _ state: SwitchState) -> EventLine? {
-    func error(_ text: String) -> EventLine { EventLine(level: .error, text: "\(role.key): \(text)") }
+    guard let text = text(of: state) else { return nil }
+    let follows = if case .follows = state { true } else { false }
+    return EventLine(level: follows ? .info : .error, text: "\(role.key): \(text)")
+  }
+
+  /// What is known of a switch, without its name; nil where the sender's state says it.
+  func text(of state: SwitchState) -> String? {
     switch state {
-    case .unwired, .notHeard, .commanded, .silent, .ambiguous: return nil
-    case .follows(let isOn): return EventLine(level: .info, text: "\(role.key): is \(isOn ? "on" : "off")")
-    case .refused: return error(WiringFault.refused.text)
-    case .notSupported: return error(WiringFault.notSupported.text)
-    case .unanswered: return error(WiringFault.unanswered.text)
-    case .notActing: return error(WiringFault.notActing.text)
-    case .actedUnasked: return error(WiringFault.actedUnasked.text)
-    case .faulty: return error(WiringFault.faulty.text)
+    case .unwired, .notHeard, .commanded, .silent, .ambiguous: nil
+    case .follows(let isOn): "is \(isOn ? "on" : "off")"
+    case .refused: WiringFault.refused.text
+    case .notSupported: WiringFault.notSupported.text
+    case .unanswered: WiringFault.unanswered.text
+    case .notActing: WiringFault.notActing.text
+    case .actedUnasked: WiringFault.actedUnasked.text
+    case .faulty: WiringFault.faulty.text
     }
   }
 }
@@ -172,32 +186,44 @@ struct EventLog {
     text.fuseNames = fuseNames
   }
 
-  mutating func note(_ report: EngineReport) {
+  /// Writes the lines of a report, and returns them for who follows the events.
+  @discardableResult
+  mutating func note(_ report: EngineReport) -> [EventLine] {
+    let lines = lines(for: report)
+    for line in lines { logger.log(level: line.level, "\(line.text)") }
+    return lines
+  }
+
+  private mutating func lines(for report: EngineReport) -> [EventLine] {
     switch report {
     case .device(let event):
       if case .settingsChanged(let changed) = event { text.fuseNames = changed.fuseNames ?? configuredFuseNames }
-      for line in text.lines(for: event) { logger.log(level: line.level, "\(line.text)") }
+      return text.lines(for: event)
     case .link(let event), .batteryLink(let event):
-      logger.log(level: event.state == .up ? .notice : .warning, "\(event.text)")
+      return [EventLine(level: event.state == .up ? .notice : .warning, text: event.text)]
     case .losses(let losses):
-      logger.warning(
-        """
-        frames lost since the start: \(losses.kernelDrops) dropped by the kernel, \(losses.canFDRefused) CAN FD \
-        refused, \(losses.malformed) malformed, \(losses.expired) not sent in time, \(losses.overflowed) messages found \
-        no room
-        """)
+      return [
+        EventLine(
+          level: .warning,
+          text: """
+            frames lost since the start: \(losses.kernelDrops) dropped by the kernel, \(losses.canFDRefused) CAN FD \
+            refused, \(losses.malformed) malformed, \(losses.expired) not sent in time, \(losses.overflowed) messages \
+            found no room
+            """)
+      ]
     case .forgedErrorFrames(let count):
-      logger.warning(
-        """
-        \(count) error frames since the start were written by a program on this machine and not believed; find it \
-        (candump -e -x shows them as TX) and stop it, or give it an interface of its own
-        """)
+      return [
+        EventLine(
+          level: .warning,
+          text: """
+            \(count) error frames since the start were written by a program on this machine and not believed; find it \
+            (candump -e -x shows them as TX) and stop it, or give it an interface of its own
+            """)
+      ]
     case .explanation(let explanation):
-      for line in ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now()) {
-        logger.log(level: line.level, "\(line.text)")
-      }
-    case .status, .stored, .state: break
-    case .ended: logger.notice("left the bus")
+      return ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now())
+    case .status, .stored, .state: return []
+    case .ended: return [EventLine(level: .notice, text: "left the bus")]
     }
   }
 }
