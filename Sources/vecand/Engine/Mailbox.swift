@@ -26,51 +26,39 @@ struct EngineSnapshot: Sendable {
   var losses: Losses
 }
 
-/// The way back of an answer. Whoever asks waits; the engine never does, and it does nothing for who no longer waits.
+/// The way back of an answer. Whoever asks may wait; the engine never does, and does nothing for who no longer waits.
 final class Reply<Answer: Sendable>: Sendable {
   private enum State {
-    case new
-    case waiting(CheckedContinuation<Answer?, Never>)
+    case waiting
     /// The engine is at it: it is too late to give up.
-    case taken(CheckedContinuation<Answer?, Never>)
+    case taken
     case over
   }
 
-  private let state = Mutex(State.new)
+  private let state = Mutex(State.waiting)
+  private let deliver: @Sendable (Answer?) -> Void
 
-  /// Waits for the answer; nil when it was given up. `post` sends the question, and says whether it was taken.
-  func answer(to post: () -> Bool) async -> Answer? {
-    await withCheckedContinuation { continuation in
-      state.withLock { $0 = .waiting(continuation) }
-      if !post() { giveUp() }
-    }
-  }
+  /// - Parameter deliver: is called once, with nil when the question was given up. It must not wait.
+  init(_ deliver: @escaping @Sendable (Answer?) -> Void) { self.deliver = deliver }
 
   /// Waits no longer, unless the engine is at it.
   func giveUp() {
-    let waiting = state.withLock { state -> CheckedContinuation<Answer?, Never>? in
-      guard case .waiting(let continuation) = state else { return nil }
-      state = .over
-      return continuation
-    }
-    waiting?.resume(returning: nil)
+    if move(from: .waiting, to: .over) { deliver(nil) }
   }
 
   /// On the engine's thread: answers with what `work` returns, unless nobody waits any more; then nothing is done.
   func resolve(_ work: () -> Answer) {
-    let isWanted = state.withLock { state in
-      guard case .waiting(let continuation) = state else { return false }
-      state = .taken(continuation)
+    guard move(from: .waiting, to: .taken) else { return }
+    let answer = work()
+    if move(from: .taken, to: .over) { deliver(answer) }
+  }
+
+  private func move(from old: State, to new: State) -> Bool {
+    state.withLock { state in
+      guard state == old else { return false }
+      state = new
       return true
     }
-    guard isWanted else { return }
-    let answer = work()
-    let waiting = state.withLock { state -> CheckedContinuation<Answer?, Never>? in
-      guard case .taken(let continuation) = state else { return nil }
-      state = .over
-      return continuation
-    }
-    waiting?.resume(returning: answer)
   }
 }
 
@@ -100,16 +88,21 @@ final class Mailbox: Sendable {
   func ask<Answer>(
     within limit: Duration, _ command: (Reply<Answer>) -> EngineCommand
   ) async -> Answer? {
-    let reply = Reply<Answer>()
-    let timer = Task {
-      try await Task.sleep(for: limit)
-      reply.giveUp()
+    var timer: Task<Void, any Error>?
+    let answer = await withCheckedContinuation { continuation in
+      let reply = Reply<Answer> { continuation.resume(returning: $0) }
+      timer = Task {
+        try await Task.sleep(for: limit)
+        reply.giveUp()
+      }
+      if !offer(command(reply)) { reply.giveUp() }
     }
-    defer { timer.cancel() }
-    return await reply.answer { offer(command(reply)) }
+    timer?.cancel()
+    return answer
   }
 
-  private func offer(_ command: EngineCommand) -> Bool {
+  /// Sends a question, if there is room for one more.
+  func offer(_ command: EngineCommand) -> Bool {
     let isTaken = commands.withLock { waiting in
       guard waiting.count < Self.capacity else { return false }
       waiting.append(command)
