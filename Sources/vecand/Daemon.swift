@@ -70,7 +70,7 @@ struct Daemon {
         // Shut down from the last to the first: who serves people may not keep the engine from withdrawing its limits.
         services: [
           .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
-          .init(service: ExplainService(mailbox: mailbox)),
+          .init(service: SignalService(mailbox: mailbox)),
           .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

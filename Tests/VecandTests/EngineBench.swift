@@ -56,9 +56,9 @@ final class EngineBench {
     }
   }
 
-  /// Runs the engine from the origin until `end`, when it is told to shut down.
-  func run(until end: Instant) {
-    at(end) { $0.mailbox.post(.shutDown) }
+  /// Runs the engine from the origin until `end`, when it is told to shut down or `command`.
+  func run(until end: Instant, then command: EngineCommand = .shutDown) {
+    at(end) { $0.mailbox.post(command) }
     // Kept in order for equal moments, which sort(by:) does not promise.
     script = script.enumerated().sorted { ($0.element.instant, $0.offset) < ($1.element.instant, $1.offset) }
       .map(\.element)

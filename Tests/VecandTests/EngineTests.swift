@@ -160,6 +160,26 @@ struct EngineTests {
     #expect(bench.reports.contains { if case .ended = $0 { true } else { false } })
   }
 
+  @Test("a hand-over withdraws no limit, gives up no address, and leaves the newest state to the successor (R24)")
+  func handOver() throws {
+    let bench = try EngineBench()
+    bench.run(until: seconds(5), then: .handOver)
+    #expect(try #require(bench.values(of: .chargeCurrentLimit).last?.number.value) > 0)
+    #expect(try #require(bench.values(of: .chargeVoltageLimit).last?.number.value) > 0)
+    #expect(bench.claims == [35])
+    let last = bench.reports.suffix(2)
+    #expect(last.contains { if case .state = $0 { true } else { false } })
+    #expect(last.contains { if case .handedOver = $0 { true } else { false } })
+  }
+
+  @Test("told to stop and to hand over at once, it stops: a stop on purpose leaves nothing on")
+  func stopBeforeHandOver() throws {
+    let bench = try EngineBench()
+    bench.at(seconds(5)) { $0.mailbox.post(.handOver) }
+    bench.run(until: seconds(5))
+    #expect(bench.values(of: .chargeCurrentLimit).last?.number == .value(0))
+  }
+
   @Test("after an interruption the same address is claimed again, and nothing from before it is sent")
   func interruption() throws {
     let bench = try EngineBench()

@@ -98,7 +98,7 @@ struct DemoLog {
       let lines = events.lines(for: event)
       for line in lines { print("        \(line.text)") }
       return lines
-    case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended: break
+    case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended, .handedOver: break
     }
     return []
   }

@@ -71,13 +71,29 @@ final class Engine {
     message.reserveCapacity(32)
   }
 
-  /// Runs until it is told to shut down.
+  /// How a run ends.
+  private enum Ending {
+    /// Limits withdrawn and everything opened.
+    case stop
+    /// Nothing changed.
+    case handOver
+  }
+
+  /// Runs until it is told to shut down or to hand over.
   func run() {
+    var ending: Ending?
     repeat {
       turn()
-    } while !wait(until: nextDeadline).contains(.wakeup) || !isToldToEnd()
-    leave()
-    report(.ended)
+      if wait(until: nextDeadline).contains(.wakeup) { ending = takeCommands() }
+    } while ending == nil
+    switch ending {
+    case .handOver:
+      handOver()
+      report(.handedOver)
+    case .stop, nil:
+      leave()
+      report(.ended)
+    }
   }
 
   /// A system call or two less in each turn is a good part of what an idle daemon costs: time is asked for once a batch.
@@ -143,22 +159,23 @@ final class Engine {
 
   /// Waits while it leaves: what is asked now is answered, or the next wait would end at once.
   private func pause(until deadline: Instant) {
-    if wait(until: deadline).contains(.wakeup) { _ = isToldToEnd() }
+    if wait(until: deadline).contains(.wakeup) { _ = takeCommands() }
   }
 
-  /// Does what the mailbox asks for; whether one of that is to end.
-  private func isToldToEnd() -> Bool {
-    var isToldToEnd = false
+  /// Nil when nobody asks it to end. A stop goes before a hand-over, which would leave something on.
+  private func takeCommands() -> Ending? {
+    var ending: Ending?
     for command in mailbox.take() {
       switch command {
-      case .shutDown: isToldToEnd = true
+      case .shutDown: ending = .stop
+      case .handOver: ending = ending ?? .handOver
       case .explain: report(.explanation(device.explanation(at: transport.now)))
       case .report(let reply): reply.resolve { snapshot }
       case .perform(let command, let isLocal, let reply): reply.resolve { perform(command, isLocal: isLocal) }
       case .trace(let reply): reply.resolve { trace }
       }
     }
-    return isToldToEnd
+    return ending
   }
 
   private var snapshot: EngineSnapshot {
@@ -262,6 +279,14 @@ final class Engine {
     send(at: now)
     flush()
     reportEvents(at: now)
+    if let snapshot = device.snapshot { report(.state(snapshot)) }
+  }
+
+  /// The last decision is on the wire and its state with the successor, which has 120 s to come (R25). Others hear nothing:
+  /// the address, the limits and every switch stay as they are.
+  private func handOver() {
+    turn()
+    flush()
     if let snapshot = device.snapshot { report(.state(snapshot)) }
   }
 

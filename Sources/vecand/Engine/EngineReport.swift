@@ -32,4 +32,6 @@ enum EngineReport: Sendable {
   case explanation(DeviceExplanation)
   /// The engine has left the bus and ended.
   case ended
+  /// The engine has ended and left everything as it is, for a successor.
+  case handedOver
 }

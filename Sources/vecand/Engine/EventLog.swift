@@ -224,6 +224,12 @@ struct EventLog {
       return ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now())
     case .status, .stored, .state: return []
     case .ended: return [EventLine(level: .notice, text: "left the bus")]
+    case .handedOver:
+      return [
+        EventLine(
+          level: .notice,
+          text: "handed over: limits and outputs stay as they are, a successor has 120 s to take them over")
+      ]
     }
   }
 }

@@ -7,6 +7,8 @@ import Synchronization
 enum EngineCommand: Sendable {
   /// Withdraw limits, leave the bus, end.
   case shutDown
+  /// End with all as it is, for a successor that takes it over (R24).
+  case handOver
   /// Say why everything is as it is.
   case explain
   /// Tell all there is to tell.
