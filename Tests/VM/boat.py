@@ -1,0 +1,110 @@
+"""The boat in the machine: vecand on can0, and on can1 the simulated battery system and a log of the bus."""
+
+from __future__ import annotations
+
+import json
+
+from machine import Failed, Machine
+
+# Fixed, so that a reset finds it where it was.
+SCENARIO = """
+title = "a bench"
+start = "10:00"
+duration = "2d"
+
+[bank]
+capacity_ah = 200
+soc_percent = 60
+
+[[charger]]
+name = "solar"
+rating_a = 40
+
+[[load]]
+name = "boat"
+power_w = 60
+"""
+ADDRESS = 35
+
+
+def configure(vm: Machine) -> None:
+    """The shipped wiring of the simulated system, on can0 and with the state of a service."""
+    vm.run(
+        "sed -e 's/^interface = .*/interface = \"can0\"/' -e 's#^directory = .*#directory = \"/var/lib/vecand\"#'"
+        " /usr/share/doc/vecand/examples/simulator.toml >/etc/vecand/vecand.toml"
+        " && vecand --check-config /etc/vecand/vecand.toml"
+    )
+    vm.run(f"cat >/etc/scenario.toml <<'SCENARIO'\n{SCENARIO}\nSCENARIO")
+
+
+def start_plant(vm: Machine) -> None:
+    """Devices on can1; what is typed to them goes through a pipe."""
+    vm.run(
+        "rm -f /run/plant.in && mkfifo /run/plant.in && systemd-run -q --unit=plant"
+        " bash -c 'exec vecanctl simulate --interface can1 --json --status 0.5 --scenario /etc/scenario.toml"
+        " <>/run/plant.in >/run/plant.jsonl'"
+    )
+
+
+def start_recording(vm: Machine) -> None:
+    vm.run("systemd-run -q --unit=record bash -c 'exec candump -L can1 >/run/candump.log'")
+    vm.wait("grep -q can1 /proc/net/can/rcvlist_all", 10, "candump listens")
+
+
+def plant_lines(vm: Machine) -> list[dict]:
+    lines = []
+    for line in vm.run("cat /run/plant.jsonl").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            # The line that is being written.
+            continue
+    return lines
+
+
+def mark(vm: Machine) -> int:
+    return len(plant_lines(vm))
+
+
+def contactor(line: dict) -> bool:
+    return line["contactor"] == 1
+
+
+def told(vm: Machine, since: int = 0) -> list[str]:
+    """What happened in the plant: contacts that moved, commands that came."""
+    return [f"{line.get('source', '')}: {line['text']}" for line in plant_lines(vm)[since:] if "contactor" not in line]
+
+
+def assert_stays_closed(vm: Machine, since: int) -> None:
+    """Not one status line of the plant, two a second, has the contactor open."""
+    lines = [line for line in plant_lines(vm)[since:] if "contactor" in line]
+    assert lines, "the plant says nothing"
+    opened = [line for line in lines if not contactor(line)]
+    assert not opened, f"{opened[0]}\n{told(vm, since)}"
+
+
+def wait_contactor(vm: Machine, closed: bool, seconds: float) -> None:
+    vm.wait(f"tail -n 3 /run/plant.jsonl | grep -q '\"contactor\":{int(closed)}[.,}}]'", seconds,
+            f"the contactor is {'closed' if closed else 'open'}")  # fmt: skip
+
+
+def pid(vm: Machine) -> int:
+    return int(vm.run("systemctl show -p MainPID --value vecand"))
+
+
+def wait_new_process(vm: Machine, before: int, seconds: float) -> None:
+    vm.wait(
+        "[ \"$(systemctl show -p ActiveState --value vecand)\" = active ]"
+        f" && [ \"$(systemctl show -p MainPID --value vecand)\" != {before} ]", seconds, "vecand is back")  # fmt: skip
+
+
+def state(vm: Machine) -> dict:
+    """What vecand has stored; its checksum must be right."""
+    status, text = vm.try_run("cat /var/lib/vecand/state.json")
+    if status != 0:
+        raise Failed(f"no state: {text}")
+    header, body = text.splitlines()
+    import zlib
+
+    assert json.loads(header)["crc32"] == zlib.crc32(body.encode()), "the checksum of the state"
+    return json.loads(body)

@@ -1,0 +1,81 @@
+"""Hard resets under load: what was stored opens, is whole, and nothing closes that was open.
+
+The disk keeps what the kernel had handed to it; a disk that loses what it had confirmed is not emulated."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+
+import boat
+from boat import ADDRESS
+from machine import Machine
+
+RESETS = int(os.environ.get("VM_RESETS", "2"))
+# Written each ten seconds (StateSchedule), and what a write takes on this machine.
+COUNTING = 10.0
+WRITE = 2.0
+ON, STANDBY = 3, 252
+
+
+def prepare(vm: Machine) -> None:
+    """Keeps what vecand finds at its start, and something to do for the disk."""
+    vm.run(
+        "mkdir -p /etc/systemd/system/vecand.service.d && cat >/etc/systemd/system/vecand.service.d/test.conf <<'UNIT'\n"
+        "[Service]\n"
+        "ExecStartPre=+/bin/sh -c '[ -e /run/left ] || cp -r /var/lib/vecand /run/left'\n"
+        "UNIT\n"
+        "systemctl daemon-reload"
+    )
+
+
+def begin(vm: Machine) -> None:
+    vm.wait("systemctl is-active vecand", 60, "vecand is up after a boot")
+    boat.start_plant(vm)
+    vm.run(
+        "systemd-run -q --unit=load bash -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=64k count=64 conv=fsync"
+        " 2>/dev/null; done'"
+    )
+
+
+def set_mode(vm: Machine, mode: int) -> None:
+    vm.run(f"vecanctl register write --interface can1 --device {ADDRESS} device-mode {mode}", 30)
+
+
+def test_hard_resets_lose_no_setting_ten_seconds_of_counting_and_close_nothing(vm: Machine):
+    prepare(vm)
+    chance = random.Random(6)
+    begin_here = vm.try_run("systemctl is-active plant")[1] != "active\n"
+    if begin_here:
+        begin(vm)
+    for number in range(RESETS):
+        capacity, mode = 150 + number % 100, (ON, STANDBY)[number % 2]
+        vm.run(f"vecanctl register write --interface can1 --device {ADDRESS} battery-capacity {capacity}", 30)
+        set_mode(vm, mode)
+        boat.wait_contactor(vm, mode == ON, 60)
+        vm.wait(f"grep -q '\"battery_capacity\" : {capacity}' /var/lib/vecand/settings.json", 10)
+        # At any moment of the ten seconds between two writes.
+        moment = chance.uniform(0, COUNTING)
+        uptime, counted = json.loads(vm.run(
+            f"sleep {moment:.2f}; echo \"[$(cut -d' ' -f1 /proc/uptime), 0]\""))
+        vm.reset()
+
+        vm.wait("systemctl is-active vecand", 60, "vecand is up after a reset")
+        left = json.loads(vm.run("sed -n 2p /run/left/state.json"))
+        settings = json.loads(vm.run("cat /run/left/settings.json"))["settings"]
+        journal = vm.run("journalctl -b -u vecand --no-pager -o cat")
+        where = f"reset {number}, {moment:.2f} s after a decision"
+        assert "damaged" not in journal and "E-B119" not in journal, f"{where}: {journal}"
+        assert " restored" in journal, f"{where}: {journal}"
+        assert settings["battery_capacity"] == capacity, f"{where}: {settings}"
+        lost = uptime - left["moment"]["sinceBoot"]
+        assert lost < COUNTING + WRITE, f"{where}: the newest state is {lost:.1f} s older than the reset"
+        assert left["snapshot"]["isContactorClosed"] is (mode == ON), where
+        begin(vm)
+        if mode == STANDBY:
+            # Standby stays Standby: with data of battery and cells there, nothing is closed.
+            vm.wait("systemctl show -p StatusText --value vecand | grep -q 'V, '", 30, "the battery is heard")
+            vm.run("sleep 10")
+            closing = [line for line in boat.told(vm) if "commanded on" in line and ("contactor" in line or "pre" in line)]
+            assert not closing, f"{where}: {closing}"

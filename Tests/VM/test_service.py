@@ -1,0 +1,153 @@
+"""The package and the service on a machine with systemd and CAN controllers."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import boat
+from boat import ADDRESS
+from machine import Machine
+
+
+def test_the_package_installs_and_starts_nothing_by_itself(vm: Machine, packages):
+    vm.run(f"dpkg -i /exchange/{packages[0].name}", 120)
+    assert vm.run("vecand --version") == packages[0].name.split("_")[1].split("-")[0] + "\n"
+    assert vm.try_run("systemctl is-active vecand")[1] == "inactive\n"
+    assert vm.try_run("systemctl is-enabled vecand")[1] == "disabled\n"
+    assert vm.run("id -gn vecand; stat -c '%U %a' /etc/vecand/vecand.toml") == "vecand\nroot 644\n"
+    vm.run("vecand --check-config /etc/vecand/vecand.toml")
+    boat.configure(vm)
+
+
+def test_the_shipped_network_file_sets_250_kbit_and_the_restart(vm: Machine):
+    examples = "/usr/share/doc/vecand/examples"
+    vm.run(
+        f"cp {examples}/80-vecan.network /etc/systemd/network/"
+        f" && sed 's/can0/can1/' {examples}/80-vecan.network >/etc/systemd/network/81-other.network && networkctl reload"
+    )
+    for name in ("can0", "can1"):
+        link = vm.wait(f"ip -d link show {name} | grep -A9 'state UP'", 20, f"{name} is up")
+        assert "bitrate 250000" in link and "restart-ms 100" in link and "state ERROR-ACTIVE" in link, link
+
+
+def test_it_claims_an_address_that_the_other_controller_sees(vm: Machine):
+    boat.start_recording(vm)
+    begin = time.monotonic()
+    vm.run("systemctl enable --now vecand", 60)
+    assert time.monotonic() - begin < 20, "systemctl start returns when the address is claimed"
+    # 60928 to everybody, priority 6 (nmea2000.md 1.4).
+    vm.wait(f"grep -qi 'can1 18EEFF{ADDRESS:02X}#' /run/candump.log", 5, "the claim on can1")
+    listed = vm.run("vecanctl devices --interface can1 --json", 30)
+    assert f'"address":{ADDRESS}' in listed.replace(" ", ""), listed
+    assert vm.run("systemctl show -p StatusText --value vecand").startswith(f"address {ADDRESS}, ")
+
+
+def test_it_has_no_rights_and_an_exposure_of_at_most_1_5(vm: Machine):
+    report = vm.run("systemd-analyze security --no-pager vecand | tail -1")
+    assert float(re.search(r"vecand.service: ([\d.]+)", report)[1]) <= 1.5, report
+    status = vm.run(f"grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/{boat.pid(vm)}/status")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    assert fields["Uid"].split()[0] != "0"
+    assert int(fields["CapEff"], 16) == 0 and int(fields["CapBnd"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
+
+
+def test_it_closes_the_contactor_of_a_simulated_boat(vm: Machine):
+    boat.start_plant(vm)
+    boat.wait_contactor(vm, True, 40)
+    vm.wait("systemctl show -p StatusText --value vecand | grep -q 'charge allowed, discharge allowed'", 20)
+    commands = [line for line in boat.told(vm) if "commanded on" in line]
+    precharge = next(index for index, line in enumerate(commands) if "precharge" in line)
+    assert precharge < next(index for index, line in enumerate(commands) if "contactor" in line), commands
+
+
+def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
+    vm.run(f"vecanctl register write --interface can1 --device {ADDRESS} battery-capacity 210", 30)
+    vm.wait("grep -q 210 /var/lib/vecand/settings.json", 10)
+    old, since = boat.pid(vm), boat.mark(vm)
+    counted = boat.state(vm)["snapshot"]
+    output = vm.run(f"dpkg -i /exchange/{packages[1].name}", 120)
+    assert boat.pid(vm) != old, output
+    assert vm.run("systemctl is-active vecand; systemctl is-enabled vecand") == "active\nenabled\n"
+    journal = vm.run("journalctl -b -u vecand --no-pager -o cat")
+    assert "handed over" in journal and "it was left by version" in journal, journal
+    assert "restored, contactor closed" in journal, journal
+    time.sleep(8)  # longer than the self-test and pre-charge of a start would take
+    boat.assert_stays_closed(vm, since)
+    moved = [line for line in boat.told(vm, since) if re.search("(contactor|precharge|atc|atd) commanded", line)]
+    assert not moved, moved
+    after = boat.state(vm)
+    assert after["snapshot"]["isContactorClosed"] is True
+    assert abs(after["snapshot"]["consumed"] - counted["consumed"]) < 0.2, "no more than what flowed meanwhile, Ah"
+    assert "210" in vm.run(f"vecanctl register read --interface can1 --device {ADDRESS} battery-capacity", 30)
+
+
+def test_a_new_version_that_rejects_the_configuration_leaves_the_old_one_running(vm: Machine, packages):
+    old, since = boat.pid(vm), boat.mark(vm)
+    vm.run("cp /etc/vecand/vecand.toml /root && echo 'unknown = 1' >>/etc/vecand/vecand.toml")
+    status, output = vm.try_run(f"dpkg -i --force-confold /exchange/{packages[1].name}", 120)
+    assert status != 0 and "unknown" in output and "dpkg --configure vecand" in output, output
+    assert boat.pid(vm) == old
+    boat.assert_stays_closed(vm, since)
+    vm.run("cp /root/vecand.toml /etc/vecand/vecand.toml && dpkg --configure vecand", 60)
+    assert boat.pid(vm) != old
+    boat.assert_stays_closed(vm, since)
+
+
+def test_a_new_version_that_does_not_start_is_replaced_by_the_one_before(vm: Machine, packages):
+    old, since = boat.pid(vm), boat.mark(vm)
+    version = vm.run("vecand --version")
+    # The same package with a program that checks the configuration and then never becomes ready.
+    vm.run(
+        f"cd /root && dpkg-deb -R /exchange/{packages[1].name} broken && mv broken/usr/bin/vecand broken/usr/bin/real"
+        " && printf '#!/bin/sh\\ncase $1 in --config) exec sleep 1000 ;; *) exec /usr/bin/real \"$@\" ;; esac\\n'"
+        " >broken/usr/bin/vecand && chmod 755 broken/usr/bin/vecand"
+        " && sed -i 's/^Version: .*/Version: 9-1/' broken/DEBIAN/control && dpkg-deb -Znone -b broken broken.deb", 60)
+    status, output = vm.try_run("dpkg -i --force-confold /root/broken.deb", 150)
+    assert status != 0 and "back to the version before" in output, output
+    boat.wait_new_process(vm, old, 30)
+    assert vm.run("vecand --version") == version
+    time.sleep(8)
+    boat.assert_stays_closed(vm, since)
+    vm.run(f"rm -rf /root/broken*; dpkg -i --force-confold --force-downgrade /exchange/{packages[1].name}", 120)
+    boat.assert_stays_closed(vm, since)
+
+
+def test_a_killed_daemon_comes_back_and_the_contactor_stays_closed(vm: Machine):
+    since = boat.mark(vm)
+    for _ in range(3):
+        before = boat.pid(vm)
+        vm.run("systemctl kill --kill-who=main -s SIGKILL vecand")
+        boat.wait_new_process(vm, before, 20)
+    time.sleep(8)
+    boat.assert_stays_closed(vm, since)
+
+
+def test_a_stopped_engine_is_killed_by_the_watchdog_and_comes_back(vm: Machine):
+    before, since = boat.pid(vm), boat.mark(vm)
+    begin = time.monotonic()
+    vm.run(f"kill -STOP {before}")
+    # 10 s of watchdog, 2 s for SIGABRT, 1 s until the restart.
+    boat.wait_new_process(vm, before, 40)
+    assert time.monotonic() - begin > 8, "not before the watchdog's time"
+    assert "Watchdog timeout" in vm.run("journalctl -b -u vecand --no-pager -o cat")
+    time.sleep(5)
+    boat.assert_stays_closed(vm, since)
+
+
+def test_a_controller_that_is_unbound_is_named_and_comes_back_by_itself(vm: Machine):
+    before = boat.pid(vm)
+    device = vm.run("basename $(readlink -f /sys/class/net/can0/device)").strip()
+    since = vm.run("date +%s.%N").strip()
+    vm.run(f"echo {device} >/sys/bus/pci/drivers/kvaser_pci/unbind")
+    vm.wait("systemctl show -p StatusText --value vecand | grep -q 'the link is'", 10, "it says that the link is gone")
+    said = vm.run("systemctl show -p StatusText --value vecand") + vm.run(
+        f"journalctl -b -u vecand --no-pager -o cat --since @{since}")
+    assert "can0" in said or "gone" in said or "absent" in said, said
+    vm.run(f": >/run/candump.log; echo {device} >/sys/bus/pci/drivers/kvaser_pci/bind")
+    # systemd-networkd sets the bitrate anew, nobody tells vecand.
+    vm.wait("ip -d link show can0 | grep -q 'bitrate 250000'", 20, "can0 is back")
+    vm.wait(f"grep -qi 'can1 18EEFF{ADDRESS:02X}#' /run/candump.log", 10, "the claim after it")
+    vm.wait(f"systemctl show -p StatusText --value vecand | grep -q '^address {ADDRESS},'", 5)
+    assert boat.pid(vm) == before, "the same process"
