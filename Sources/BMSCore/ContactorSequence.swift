@@ -86,8 +86,8 @@ extension ContactFeedback {
 }
 
 struct ContactorSequence: Sendable {
-  /// What a step of the sequence decides on. Not copyable, so that the calls of a step do not copy it.
-  struct View: ~Copyable, Sendable {
+  /// What a step of the sequence decides on.
+  struct View: Sendable {
     /// Mode, data and protections agree that the contactor may be closed.
     var isWanted = false
     /// The group agrees (the join condition); true for a BMS alone.
@@ -197,7 +197,7 @@ struct ContactorSequence: Sendable {
     tried = nil
   }
 
-  mutating func step(_ view: borrowing View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
+  mutating func step(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     guard !isSupervisor else { return }
     // The first command of a run: a contact that a crash left closed is given its time to open.
     if commanded == nil { commanded = now }
@@ -254,7 +254,7 @@ struct ContactorSequence: Sendable {
 
   // MARK: The steps
 
-  private mutating func takeOver(_ view: borrowing View, _ parameters: Parameters, at now: Instant) {
+  private mutating func takeOver(_ view: View, _ parameters: Parameters, at now: Instant) {
     let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
     switch feedbacks {
     case (.closed, .closed):
@@ -270,7 +270,7 @@ struct ContactorSequence: Sendable {
     }
   }
 
-  private mutating func selfTest(_ view: borrowing View, _ parameters: Parameters, at now: Instant) {
+  private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
     func isOpen(_ feedback: Feedback) -> Bool { feedback.state == .open || feedback.state == .unassigned }
     let areOpen = isOpen(view.feedback) && (wiring.contactors != .two || isOpen(view.secondFeedback))
     if areOpen, view.battery != nil, view.system != nil {
@@ -295,8 +295,7 @@ struct ContactorSequence: Sendable {
     enter(.precharge, at: now)
   }
 
-  private mutating func precharge(_ view: borrowing View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan)
-  {
+  private mutating func precharge(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     let circuit = wiring.precharge
     guard age < circuit.timeout else { return give(.prechargeTimeout, at: now) }
     if conducting == nil {
@@ -360,7 +359,7 @@ struct ContactorSequence: Sendable {
 
   /// R73, R77: each contactor follows its command within the feedback time, in every phase.
   @inline(__always)
-  private mutating func contactFault(_ view: borrowing View, _ elapsed: TimeSpan) -> ContactorFault? {
+  private mutating func contactFault(_ view: View, _ elapsed: TimeSpan) -> ContactorFault? {
     guard phase != .failed else { return nil }
     func isWrong(_ feedback: Feedback) -> Bool {
       // What was reported before the contact could have moved says nothing about the command.
@@ -380,7 +379,7 @@ struct ContactorSequence: Sendable {
 
   /// Whether the contacts did as commanded: by feedback from after the command where there is one. Without feedback
   /// opening cannot be seen, and closing shows in both sides being at one voltage.
-  private func isVerified(_ view: borrowing View) -> Bool {
+  private func isVerified(_ view: View) -> Bool {
     let wanted: Feedback.State = closes ? .closed : .open
     func isThere(_ feedback: Feedback) -> Bool? {
       switch feedback.state {
@@ -406,14 +405,14 @@ struct ContactorSequence: Sendable {
   private var dropHold = TimeSpan.seconds(2)
 
   @inline(__always)
-  private mutating func noteDrop(_ view: borrowing View, _ parameters: Parameters, _ elapsed: TimeSpan) {
+  private mutating func noteDrop(_ view: View, _ parameters: Parameters, _ elapsed: TimeSpan) {
     dropHold = parameters.measurementStale
     guard let battery = view.battery, let system = view.system else { return }
     let isDrop = quantised(abs(battery - system)) > ContactorSequence.contactDrop
     dropFor = isDrop ? dropFor.map { $0 + elapsed } ?? .zero : nil
   }
 
-  private func isCalm(_ view: borrowing View, _ parameters: Parameters) -> Bool {
+  private func isCalm(_ view: View, _ parameters: Parameters) -> Bool {
     guard age < ContactorSequence.lead + ContactorSequence.lowCurrentWait, let current = view.current else {
       return true
     }
