@@ -22,7 +22,7 @@ struct ExampleTests {
     let device = try Self.example("monitor-and-module").device
     #expect(device.wiring.contactors == .one)
     #expect(device.indicators[.contactorFeedback] != nil && device.systemVoltage != nil)
-    #expect(Set(device.switches.keys) == [.contactor, .precharge, .atc, .atd])
+    #expect(Set(device.switches.keys) == [.contactor, .precharge, .allowToCharge, .allowToDischarge])
     #expect(device.switches[.contactor]?.refresh == .seconds(1))
   }
 
