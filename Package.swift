@@ -87,8 +87,12 @@ let package = Package(
     .executableTarget(
       name: "vecanctl",
       dependencies: [
-        "BatterySimulator", "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "Scenario", "SimulatedDevices",
-        "SocketCAN", "VECan", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "ControlAPI", "MonotonicTime", "NMEA2000",
+        "Scenario", "SimulatedDevices", "SocketCAN", "VECan",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict,
       linkerSettings: packed),
@@ -129,7 +133,7 @@ let package = Package(
     .testTarget(
       name: "VecanctlTests",
       dependencies: [
-        "CANBus", "CANBusBMS", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan", "vecanctl",
+        "CANBus", "CANBusBMS", "ControlAPI", "MonotonicTime", "NMEA2000", "SocketCAN", "VECan", "vecanctl",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

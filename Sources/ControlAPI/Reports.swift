@@ -98,12 +98,14 @@ public struct SettingReport: Codable, Sendable, Equatable {
   public var choices: [Double]
   /// Whether only whole numbers are taken.
   public var isWhole: Bool
+  /// Whether it means something for these batteries; those of a pre-alarm do not where they have none (R89).
+  public var isShown: Bool
   /// Where the numbers come from: "R335".
   public var source: String
 
   public init(
     key: String, unit: String, value: Double, setBy: SettingOrigin, configured: Double, standard: Double,
-    lowest: Double, highest: Double, choices: [Double], isWhole: Bool, source: String
+    lowest: Double, highest: Double, choices: [Double], isWhole: Bool, isShown: Bool, source: String
   ) {
     self.key = key
     self.unit = unit
@@ -115,6 +117,7 @@ public struct SettingReport: Codable, Sendable, Equatable {
     self.highest = highest
     self.choices = choices
     self.isWhole = isWhole
+    self.isShown = isShown
     self.source = source
   }
 }

@@ -65,6 +65,16 @@ public struct TimeSpan: Hashable, Comparable, Sendable {
   @inlinable
   public var hours: Double { Double(nanoseconds) / 3.6e12 }
 
+  /// The length for people: "12 s", "3 min 12 s", "5 h 3 min", "2 d 5 h". A negative one is "0 s".
+  public var age: String {
+    let seconds = max(0, nanoseconds / 1_000_000_000)
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400)
+    if days > 0 { return "\(days) d \(hours % 24) h" }
+    if hours > 0 { return "\(hours) h \(minutes % 60) min" }
+    if minutes > 0 { return "\(minutes) min \(seconds % 60) s" }
+    return "\(seconds) s"
+  }
+
   /// Whether `left` is shorter than `right`.
   @inlinable
   public static func < (left: TimeSpan, right: TimeSpan) -> Bool { left.nanoseconds < right.nanoseconds }

@@ -37,7 +37,7 @@ struct ExplanationText {
   func lines(for all: DeviceExplanation, clock: WallClockReading) -> [EventLine] {
     func line(_ text: String) -> EventLine { EventLine(level: .notice, text: "why: \(text)") }
     func since(_ instant: Instant) -> String {
-      "since \(clock.time(all.instant - instant)) (\(Self.age(all.instant - instant)))"
+      "since \(clock.time(all.instant - instant)) (\((all.instant - instant).age))"
     }
     var lines: [EventLine] = []
     for alarm in all.alarms {
@@ -61,16 +61,6 @@ struct ExplanationText {
   /// "systemVoltage" is a name in the program; "system voltage" is one for people.
   private static func words(_ name: String) -> String {
     name.reduce(into: "") { words, letter in words += letter.isUppercase ? " \(letter.lowercased())" : "\(letter)" }
-  }
-
-  /// "12 s", "3 min 12 s", "5 h 3 min", "2 d 5 h".
-  static func age(_ span: TimeSpan) -> String {
-    let seconds = max(0, Int(span.seconds))
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400)
-    if days > 0 { return "\(days) d \(hours % 24) h" }
-    if hours > 0 { return "\(hours) h \(minutes % 60) min" }
-    if minutes > 0 { return "\(minutes) min \(seconds % 60) s" }
-    return "\(seconds) s"
   }
 }
 

@@ -1,0 +1,63 @@
+import ArgumentParser
+import ControlAPI
+import FoundationEssentials
+import NIOHTTP1
+
+/// Where the daemon is, and how its answer is printed.
+struct DaemonOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The daemon's control socket.", valueName: "path"))
+  var controlSocket = ControlPath.socket
+
+  @Flag(help: "Print the daemon's answer as JSON, one object in a line.")
+  var json = false
+
+  var client: ControlClient { ControlClient(socket: controlSocket) }
+
+  /// Carries a command out, and says what is in force now.
+  func perform(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws {
+    let answer = try await client.ask(method, path, body: try body.map { try ControlJSON.encode($0) })
+    try Self.write(json ? answer.line : Plain.safe(try answer.decoded(Done.self).done) + "\n")
+  }
+
+  /// Prints; that the reader has closed the output is its own business.
+  static func write(_ text: String) throws {
+    do throws(FileError) {
+      try OutputFile.standardOutput.write(text)
+    } catch .readerIsGone {
+      throw ExitCode.success
+    } catch {
+      throw Failure(error.description)
+    }
+  }
+}
+
+/// A command that asks one question and prints the answer.
+protocol ReportCommand: AsyncParsableCommand {
+  associatedtype Report: Decodable, Sendable
+  var daemon: DaemonOptions { get }
+  /// What is asked.
+  var path: String { get }
+  /// The answer for people.
+  func text(_ report: Report, _ palette: Palette) throws -> String
+}
+
+extension ReportCommand {
+  func run() async throws {
+    let answer = try await daemon.client.ask(.GET, path)
+    try DaemonOptions.write(daemon.json ? answer.line : text(answer.decoded(Report.self), .standardOutput))
+  }
+}
+
+extension Data {
+  /// The body as a line.
+  var line: String { String(decoding: self, as: UTF8.self) + "\n" }
+
+  /// The body as what it says.
+  func decoded<Report: Decodable>(_ type: Report.Type) throws -> Report {
+    do {
+      return try ControlJSON.decode(type, from: self)
+    } catch {
+      throw Failure("vecand's answer is not understood: another version than this vecanctl? \(error)")
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import ControlAPI
+import Glibc
+import Testing
+
+@testable import vecanctl
+
+@Suite("What vecanctl prints of the daemon's answers")
+struct DaemonTextTests {
+  private static var running: StatusReport {
+    var status = StatusReport()
+    status.isAllRight = true
+    (status.state, status.chargePhase, status.version, status.uptimeSeconds) = ("running", "resting", "1.2.3", 3723)
+    (status.voltageVolts, status.currentAmperes, status.powerWatts) = (13.312, -12.45, -165.7)
+    status.stateOfCharge = StateOfChargeReport(percent: 61.25, isTrusted: true, errorPercent: 3.4, ageSeconds: 180_000)
+    (status.consumedAmpereHours, status.timeToGoSeconds) = (-77.5, 30_000)
+    status.lowestCell = CellReport(volts: 3.3124, place: "battery 1 cell 2")
+    status.highestCell = CellReport(volts: 3.334, place: nil)
+    (status.limits.isChargeAllowed, status.limits.isDischargeAllowed) = (true, true)
+    (status.limits.chargeVoltageVolts, status.limits.chargeCurrentAmperes) = (13.5, 200)
+    (status.limits.dischargeCurrentAmperes, status.limits.chargeReason) = (600, "allowed")
+    status.contacts.isContactorCommanded = true
+    status.contacts.isContactorClosed = true
+    (status.link, status.address) = ("up", 35)
+    status.roles = [RoleReport(role: "inputs.monitor", isAllRight: true, text: "fed by NAME c0508c0022200001")]
+    return status
+  }
+
+  private static func lines(_ status: StatusReport, _ palette: Palette = .plain) -> [String] {
+    StatusText(palette: palette).text(status).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  @Test("a running battery: one line for each thing, no line longer than 80 columns, at most 24 lines")
+  func running() {
+    let lines = Self.lines(Self.running)
+    #expect(lines[0] == "All right, running, resting")
+    #expect(
+      lines.contains("Battery       13.31 V   -12.4 A   -166 W")
+        || lines.contains("Battery       13.31 V   -12.5 A   -166 W"))
+    #expect(lines.contains("Charge        61.3 % ± 3 %, full 2 d 2 h ago, -77.5 Ah, 8 h 20 min to go"))
+    #expect(lines.contains("Cells         3.312 V (battery 1 cell 2) to 3.334 V"))
+    #expect(lines.contains("Charging      allowed   CVL 13.50 V   CCL 200.0 A"))
+    #expect(lines.contains("Discharging   allowed   DCL 600.0 A"))
+    #expect(lines.contains("Contactor     closed, commanded closed"))
+    #expect(lines.contains("Alarms        none"))
+    #expect(lines.contains("Bus           up, address 35, 1 of 1 roles in order"))
+    #expect(lines.contains("vecand        1.2.3, running for 1 h 2 min"))
+    #expect(lines.allSatisfy { $0.count <= 80 } && lines.count <= 24)
+  }
+
+  @Test("what is not known is a dash and never a zero; what is wrong stands in the first lines and with its advice")
+  func unknown() {
+    var status = StatusReport()
+    status.problems = ["charge forbidden: no cell voltages"]
+    status.alarms = [
+      AlarmReport(
+        code: "V-B21", gxNumber: 32, severity: "error", message: "Cell voltages lost",
+        cause: "battery 2 cell 3 is silent",
+        effect: "charge and discharge forbidden", clearedWhen: "they are heard", advice: "Check the cable.",
+        sinceSeconds: 192, count: 1)
+    ]
+    status.roles = [RoleReport(role: "inputs.cells", isAllRight: false, text: "silent for 12 s")]
+    status.isControlEnabled = false
+    let lines = Self.lines(status)
+    #expect(lines[0].hasPrefix("NOT all right"))
+    #expect(lines[1] == "  charge forbidden: no cell voltages")
+    #expect(lines.contains("Battery       - V   - A"))
+    #expect(lines.contains("Charging      forbidden   CVL - V   CCL - A"))
+    #expect(lines.contains("Discharging   forbidden   DCL - A"))
+    #expect(lines.contains { $0.hasPrefix("Charge        unknown") })
+    #expect(lines.contains("V-B21         Cell voltages lost: battery 2 cell 3 is silent, since 3 min 12 s"))
+    #expect(lines.contains("              Check the cable."))
+    #expect(lines.contains("              inputs.cells: silent for 12 s"))
+    #expect(lines.contains { $0.contains("remote control is off") })
+    #expect(!lines.contains { $0.contains(" 0 A") || $0.contains(" 0.0 A") || $0.contains(" 0.00 V") })
+  }
+
+  @Test("no byte of the bus steers the terminal, and colour is only where it is asked for")
+  func safety() {
+    var status = Self.running
+    status.problems = ["fuse \u{1B}]0;title\u{7} blown"]
+    status.isAllRight = false
+    #expect(Self.lines(status)[1] == "  fuse ?]0;title? blown")
+    #expect(!Self.lines(status).joined().contains("\u{1B}"))
+    #expect(Self.lines(status, Palette(isOn: true))[0].contains("\u{1B}[1;31mNOT all right\u{1B}[0m"))
+  }
+
+  @Test("a reason that decides several limits is told once")
+  func reasons() {
+    var status = Self.running
+    status.limits.isChargeAllowed = false
+    status.limits.chargeReason = "battery 2 cell 3 at 3.76 V, until every cell is below 3.6 V"
+    status.limits.chargeCurrentReason = status.limits.chargeReason
+    let told = Self.lines(status).filter { $0.contains("3.76 V") }
+    #expect(told == ["              battery 2 cell 3 at 3.76 V, until every cell is below 3.6 V"])
+  }
+
+  @Test("a redrawn screen begins at the top, and each line and the screen are cleared to their end")
+  func redrawn() {
+    #expect(Watch.redrawn("a\nb\n") == "\u{1B}[Ha\u{1B}[K\nb\u{1B}[K\n\u{1B}[J")
+  }
+
+  @Test("explanations: all in one column, one by its name, and a wrong name is answered with the right ones")
+  func explanations() throws {
+    let report = ExplanationsReport(explanations: [
+      ExplanationReport(
+        output: "charge-current", name: "CCL", value: "0 A", text: "CCL 0 A: high cell", rule: "highCell", input: nil,
+        alarm: nil, sinceSeconds: 4),
+      ExplanationReport(
+        output: "mode", name: "mode", value: "On", text: "mode On", rule: "allowed", input: nil, alarm: nil,
+        sinceSeconds: 61),
+    ])
+    var command = try #require(try Explain.parse([]) as Explain?)
+    #expect(
+      try command.text(report, .plain)
+        == "charge-current  CCL 0 A: high cell, since 4 s\nmode            mode On, since 1 min 1 s\n")
+    command = try Explain.parse(["mode"])
+    #expect(try command.text(report, .plain) == "mode  mode On, since 1 min 1 s\n")
+    command = try Explain.parse(["moed"])
+    #expect(throws: Failure.self) { try command.text(report, .plain) }
+  }
+
+  @Test("settings: a star where a value is not the default, the range or the choices, and who set it")
+  func settings() throws {
+    let report = SettingsReport(settings: [
+      SettingReport(
+        key: "discharge_floor", unit: "%", value: 20, setBy: .changed, configured: 10, standard: 10, lowest: 0,
+        highest: 99, choices: [], isWhole: false, isShown: true, source: "R338"),
+      SettingReport(
+        key: "model", unit: "", value: 500, setBy: .standard, configured: 500, standard: 500, lowest: 500,
+        highest: 1000,
+        choices: [500, 1000], isWhole: false, isShown: true, source: "R5"),
+    ])
+    let lines = try SettingsCommand.parse([]).text(report, .plain).split(separator: "\n")
+    #expect(lines[0] == "discharge_floor  *20 %             0...99        changed")
+    #expect(lines[1] == "model             500              500, 1000     default")
+  }
+
+  @Test("set takes a key with a value, a key with --reset, or --reset-all; anything else is a mistake of usage")
+  func setArguments() throws {
+    let right = [
+      ["discharge_floor", "20"], ["discharge_floor", "--reset"], ["--reset-all"], ["tail_current", "4.5"],
+    ]
+    for arguments in right { #expect(throws: Never.self) { try SetCommand.parse(arguments) } }
+    let wrong = [
+      [], ["discharge_floor"], ["discharge_floor", "20", "--reset"], ["discharge_floor", "--reset-all"], ["--reset"],
+      ["a/../b", "1"], ["discharge_floor", "nan"], ["discharge_floor", "much"],
+    ]
+    for arguments in wrong { #expect(throws: (any Error).self, "\(arguments)") { try SetCommand.parse(arguments) } }
+    for arguments in [[], ["101"], ["-1"], ["50", "--synchronise"]] {
+      #expect(throws: (any Error).self, "\(arguments)") { try StateOfChargeCommand.parse(arguments) }
+    }
+    #expect(try StateOfChargeCommand.parse(["100"]).percent == 100)
+    #expect(try ModeCommand.parse(["standby"]).mode == .standby)
+    #expect(throws: (any Error).self) { try ModeCommand.parse(["sleep"]) }
+  }
+
+  @Test("why nobody answers is said with what to do")
+  func failures() {
+    #expect(ControlClient.words(ENOENT, "/x").contains("systemctl status vecand"))
+    #expect(ControlClient.words(EACCES, "/x").contains("usermod -aG vecand"))
+    #expect(ControlClient.words(EMFILE, "/x").hasPrefix("/x: "))
+  }
+
+  @Test("a socket that is not there is told within a moment, with its path")
+  func missing() async {
+    await #expect {
+      _ = try await ControlClient(socket: "/nonexistent/control.sock").ask(.GET, ControlPath.status)
+    } throws: { "\($0)".contains("/nonexistent/control.sock: no such socket") }
+  }
+}
