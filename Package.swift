@@ -33,6 +33,7 @@ let package = Package(
     // Libraries of the system.
     .systemLibrary(name: "CSocketCAN", pkgConfig: "libsocketcan", providers: [.apt(["libsocketcan-dev"])]),
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
     // No system call, no dependency.
     .target(name: "MonotonicTime", swiftSettings: strict),
@@ -69,7 +70,8 @@ let package = Package(
     .executableTarget(
       name: "vecand",
       dependencies: [
-        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSystemd", "ControlAPI", "MonotonicTime",
+        "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSQLite", "CSystemd", "ControlAPI",
+        "MonotonicTime",
         "NMEA2000", "SocketCAN", "TOMLReading", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),

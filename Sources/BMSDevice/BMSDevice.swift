@@ -282,6 +282,7 @@ public struct BMSDevice: Sendable {
       changed.values[setting] = core.settings[setting]
     }
     if core.fuseNames != configuredFuseNames { changed.fuseNames = core.fuseNames }
+    changed.areLost = mapping.inputs.areSettingsLost
     return changed
   }
 

@@ -24,46 +24,25 @@ struct Daemon {
     for remark in configuration.remarks { logger.warning("\(remark)") }
     let transport = try open(interface, logger)
     let batteryTransport = try configuration.batteryBus.map { try open($0.interface, logger) }
-    let store = NodeStore(directory: configuration.stateDirectory)
-    var stored = StoredNode()
-    do {
-      stored = try store.load() ?? StoredNode()
-    } catch {
-      logger.warning("\(error); starting with the configured address and instances")
-    }
-    let settings = SettingsStore(directory: configuration.stateDirectory)
-    var changed = ChangedSettings()
-    do {
-      changed = try settings.load()
-      if changed != ChangedSettings() {
-        for line in EventText().lines(for: changed) { logger.log(level: line.level, "\(line.text)") }
-      }
-    } catch {
-      changed.areLost = true
-      logger.critical(
-        "\(error): charge and discharge stay forbidden (E-B119); restore the file, or delete it and start again")
-    }
-    let states = StateStore(directory: configuration.stateDirectory)
-    let restored = RestoredState(from: states, at: .now())
+    let store = StateStore(directory: configuration.stateDirectory)
+    let restored = RestoredState(from: store, at: .now())
     for line in restored.lines { logger.log(level: line.level, "\(line.text)") }
-    if restored.isLost { changed.areLost = true }
     var device = configuration.device
     if device.identity.uniqueNumber == nil { device.identity.uniqueNumber = MachineIdentity.uniqueNumber() }
     let keeper: StateKeeper
     let mailbox: Mailbox
     do {
       mailbox = try Mailbox()
-      keeper = try StateKeeper(store: states, logger: logger)
+      keeper = try StateKeeper(store: store, restored: restored, logger: logger)
     } catch {
       Report.error("\(error)")
       throw ExitCode.failure
     }
     let desk = ControlDesk(mailbox: mailbox)
     let service = EngineService(
-      device: device, stored: stored, store: store, changed: changed, settings: settings, restored: restored,
-      keeper: keeper, logger: logger, transport: transport, batteryTransport: batteryTransport,
-      statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(), interface: interface,
-      batteryBus: configuration.batteryBus, mailbox: mailbox, desk: desk)
+      device: device, restored: restored, keeper: keeper, logger: logger, transport: transport,
+      batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(),
+      interface: interface, batteryBus: configuration.batteryBus, mailbox: mailbox, desk: desk)
     let control = ControlService(sockets: configuration.control.sockets, desk: desk, logger: logger)
     let group = ServiceGroup(
       configuration: .init(

@@ -33,7 +33,7 @@ struct Vecand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where address, instances and serial are kept. Wins over the file.", valueName: "directory"))
+      "Where state.db is kept, which is what survives a restart. Wins over the file.", valueName: "directory"))
   var stateDirectory: String?
 
   @Option(

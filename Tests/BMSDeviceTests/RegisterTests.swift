@@ -289,7 +289,11 @@ struct RegisterTests {
     bench.advance(.seconds(5))
     #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
     #expect(bench.read(0x2101) == "6699012177000000")  // error 119
+    // What is set meanwhile is not taken for what was stored.
+    _ = bench.write(0x1000, 100)
+    #expect(bench.device.changedSettings.areLost)
     _ = bench.write(0x0004, 0)
+    #expect(bench.device.changedSettings == ChangedSettings())
     bench.advance(.seconds(2))
     #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
   }

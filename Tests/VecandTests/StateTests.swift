@@ -1,7 +1,10 @@
 import BMSCore
 import BMSDevice
+import CANBus
 import Foundation
+import Logging
 import MonotonicTime
+import NMEA2000
 import Testing
 
 @testable import vecand
@@ -10,44 +13,77 @@ import Testing
 private final class Folder {
   let path = NSTemporaryDirectory() + "vecand-\(UUID().uuidString)"
   var store: StateStore { StateStore(directory: path) }
+  var file: String { "\(path)/state.db" }
 
-  func text() throws -> String { try TextFile.read(store.path) }
-  func write(_ text: String) throws { try TextFile.replace(store.path, with: text) }
+  func bytes() throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: file))) }
+  func write(_ bytes: some Sequence<UInt8>, to name: String = "state.db") throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+  }
+  func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
+/// Numbers that come again with the same seed.
+private struct Seeded: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state ^ state >> 29
+  }
+}
+
+private let boot = "11111111-2222-3333-4444-555555555555"
+
+private func moment(boot: String = boot, _ seconds: Double, wall: Double = 1_800_000_000, kept: Bool = true) -> Moment {
+  Moment(boot: boot, sinceBoot: seconds, wall: wall, isWallTimeKept: kept)
+}
+
+/// A state with everything in it: two settings, fuse names, a node, a battery half empty.
+private func values(consumed: Double = 49.5) -> StoredValues {
+  var snapshot = Snapshot()
+  snapshot.isStateOfChargeKnown = true
+  snapshot.isStateOfChargeTrusted = true
+  snapshot.missing = 50
+  snapshot.consumed = -consumed
+  snapshot.isContactorClosed = true
+  var names = FuseNames()
+  _ = names.set("Windlass", of: 3)
+  return StoredValues(
+    settings: ChangedSettings(values: [.batteryCapacity: 280, .dischargeFloor: 15], fuseNames: names),
+    node: StoredNode(address: 36, deviceInstance: 2, heartbeatInterval: .seconds(30), installationDescription1: "Bow"),
+    core: StoredState(snapshot: snapshot, moment: moment(1000), program: Version.text))
+}
+
+private func event(_ number: Int, kind: StoredEvent.Kind = .raised, wall: Double = 1_800_000_000) -> StoredEvent {
+  StoredEvent(
+    kind: kind, code: "V-B01", text: "High cell voltage \(number)", value: 3.76,
+    moment: moment(Double(number), wall: wall))
+}
+
 @Suite("The state that a restart finds")
 struct StateTests {
-  private static let boot = "11111111-2222-3333-4444-555555555555"
-
-  private func moment(
-    boot: String = boot, _ seconds: Double, wall: Double = 1_800_000_000, kept: Bool = true
-  ) -> Moment {
-    Moment(boot: boot, sinceBoot: seconds, wall: wall, isWallTimeKept: kept)
-  }
-
-  private var state: StoredState {
-    var snapshot = Snapshot()
-    snapshot.isStateOfChargeKnown = true
-    snapshot.isStateOfChargeTrusted = true
-    snapshot.missing = 50
-    snapshot.consumed = -49.5
-    snapshot.isContactorClosed = true
-    return StoredState(snapshot: snapshot, moment: moment(1000), program: Version.text)
+  /// A folder with a closed database of ``values(consumed:)`` and three events.
+  private func stored() throws -> Folder {
+    let folder = Folder()
+    #expect(try folder.store.write(values(), (1...3).map { event($0) }) == .init(events: 3))
+    return folder
   }
 
   @Test("what is written is read; no file is a first start and not a loss")
   func roundTrip() throws {
     let folder = Folder()
     let first = RestoredState(from: folder.store, at: moment(0))
-    #expect(first.snapshot == nil && !first.isLost)
-    try folder.store.save(state)
-    #expect(try folder.store.load() == state)
+    #expect(first.snapshot == nil && !first.settings.areLost)
+    #expect(!FileManager.default.fileExists(atPath: folder.file))
+    #expect(try folder.store.write(values(), []) == .init(events: 0))
+    #expect(try folder.names() == ["state.db"])
+    #expect(try folder.store.open() == values())
     let restored = RestoredState(from: folder.store, at: moment(1012.5))
-    #expect(restored.snapshot == state.snapshot)
+    #expect(restored.snapshot == values().core.snapshot)
+    #expect(restored.settings == values().settings && restored.node == values().node)
     #expect(restored.unseen == TimeSpan(seconds: 12.5))
-    #expect(!restored.isUpdated && !restored.isLost)
+    #expect(!restored.isUpdated && !restored.settings.areLost)
   }
 
   @Test("within a boot the kernel's count decides, whatever wall time does")
@@ -68,62 +104,430 @@ struct StateTests {
     #expect(moment(boot: "", 20, wall: 0).elapsed(since: moment(boot: "", 10)) == nil)
   }
 
-  @Test("R29: every flipped bit, a cut, a foreign layout and rubbish are a loss, never a default and never a crash")
-  func damaged() throws {
-    let folder = Folder()
-    try folder.store.save(state)
-    let whole = Array(try folder.text().utf8)
-    func expectLoss(_ bytes: [UInt8], _ what: String) throws {
-      try folder.write(String(decoding: bytes, as: UTF8.self))
-      let restored = RestoredState(from: folder.store, at: moment(1001))
-      #expect(restored.isLost && restored.snapshot == nil, "\(what)")
-      #expect(restored.lines.last?.text.contains("E-B119") == true)
-    }
-    for index in whole.indices {
-      var bytes = whole
-      bytes[index] ^= 1
-      try expectLoss(bytes, "bit of byte \(index)")
-    }
-    for length in stride(from: 0, to: whole.count, by: 97) {
-      try expectLoss(Array(whole[..<length]), "\(length) bytes")
-    }
-    try expectLoss(Array("{\"format\":2,\"crc32\":0}\n{}\n".utf8), "layout 2")
-  }
+  // MARK: R29: what is damaged
 
-  @Test("a snapshot of a newer program is a loss, and says which layout it is")
-  func newer() throws {
-    let folder = Folder()
-    var newer = state
-    newer.snapshot.version = Snapshot.currentVersion + 1
-    try folder.store.save(newer)
+  /// Whether it is refused; if it is not, it must be what was written.
+  private func isRefused(_ folder: Folder, _ what: String) throws -> Bool {
     let restored = RestoredState(from: folder.store, at: moment(1001))
-    #expect(restored.isLost)
-    #expect(restored.lines.last?.text.contains("layout \(Snapshot.currentVersion + 1)") == true)
+    guard restored.settings.areLost else {
+      #expect(restored.snapshot == values().core.snapshot, "\(what)")
+      #expect(restored.settings == values().settings && restored.node == values().node, "\(what)")
+      return false
+    }
+    #expect(restored.snapshot == nil && restored.node == StoredNode(), "\(what)")
+    let line = try #require(restored.lines.last)
+    #expect(line.level == .critical && line.text.contains("E-B119") && line.text.contains(folder.file), "\(what)")
+    return true
   }
 
-  @Test("a decision is written after a second, counters after ten, and what is written not again")
-  func schedule() {
-    var schedule = StateSchedule()
+  @Test("R29: a cut at any length is a loss, an empty file too, and the file stays as it is")
+  func cut() throws {
+    let folder = try stored()
+    let whole = try folder.bytes()
+    #expect(try !isRefused(folder, "whole"))
+    for length in Array(stride(from: 0, to: whole.count, by: 499)) + [1, 16, 100, 4095, 4096, whole.count - 4096] {
+      try folder.write(whole[..<length])
+      #expect(try isRefused(folder, "\(length) of \(whole.count) bytes"))
+      #expect(try folder.bytes() == Array(whole[..<length]), "\(length) bytes were touched")
+    }
+  }
+
+  @Test("R29: a flipped bit is a loss or does no harm, never another value and never a crash")
+  func flipped() throws {
+    let folder = try stored()
+    let whole = try folder.bytes()
+    var random = Seeded(state: 119)
+    var refused = 0
+    for _ in 0..<400 {
+      let bit = Int.random(in: 0..<whole.count * 8, using: &random)
+      var bytes = whole
+      bytes[bit / 8] ^= 1 << (bit % 8)
+      try folder.write(bytes)
+      if try isRefused(folder, "bit \(bit)") { refused += 1 }
+    }
+    // The rest is room that nothing stands in.
+    #expect(refused > 20)
+    // And where the core stands, every seventh byte.
+    let text = Array(try StoredRecord.core.text(of: values()).utf8)
+    let place = try #require(whole.indices.first { whole[$0...].starts(with: text) })
+    for index in stride(from: 0, to: text.count, by: 7) {
+      var bytes = whole
+      bytes[place + index] ^= 1 << UInt8(index % 8)
+      try folder.write(bytes)
+      #expect(try isRefused(folder, "byte \(index) of the core"))
+    }
+  }
+
+  @Test("R29: rubbish, a database of something else and a directory in its place are losses")
+  func foreign() throws {
+    let folder = try stored()
+    try folder.write(Array("{\"format\":1}\n".utf8))
+    #expect(try isRefused(folder, "text"))
+    try FileManager.default.removeItem(atPath: folder.file)
+    try folder.write([])
+    try SQLiteConnection(path: folder.file).execute("CREATE TABLE record (name TEXT, value TEXT, crc32 INTEGER)")
+    #expect(try isRefused(folder, "another program's"))
+    try FileManager.default.removeItem(atPath: folder.file)
+    try FileManager.default.createDirectory(atPath: folder.file, withIntermediateDirectories: true)
+    #expect(try isRefused(folder, "a directory"))
+  }
+
+  @Test("a record that is missing, of a setting that is not known, or under another's name is a loss")
+  func records() throws {
+    for statement in [
+      "DELETE FROM record WHERE name = 'settings'", "DELETE FROM record WHERE name = 'node'",
+      "UPDATE record SET name = 'other' WHERE name = 'node'", "UPDATE record SET crc32 = crc32 + 1 WHERE name = 'core'",
+      "UPDATE record SET value = replace(value, 'battery_capacity', 'battery_capacita')",
+    ] {
+      let folder = try stored()
+      try SQLiteConnection(path: folder.file).execute(statement)
+      #expect(try isRefused(folder, statement))
+    }
+  }
+
+  @Test("a newer version's layout, or its core's, is refused whole and says which, and is not written")
+  func newer() throws {
+    let folder = try stored()
+    try SQLiteConnection(path: folder.file).execute("PRAGMA user_version = 2")
+    let before = try folder.bytes()
+    let restored = RestoredState(from: folder.store, at: moment(1001))
+    #expect(restored.settings.areLost)
+    #expect(restored.lines.last?.text.contains("newer version: its layout is 2") == true)
+    #expect(try folder.bytes() == before)
+
+    let other = Folder()
+    var core = values()
+    core.core.snapshot.version = Snapshot.currentVersion + 1
+    _ = try other.store.write(core, [])
+    let text = RestoredState(from: other.store, at: moment(1001)).lines.last?.text
+    #expect(text?.contains("newer version: its core is of layout \(Snapshot.currentVersion + 1)") == true)
+  }
+
+  @Test("what was refused is kept beside the new one that a reset begins, with its journal, and is readable there")
+  func kept() throws {
+    let folder = try stored()
+    var damaged = try folder.bytes()
+    damaged[20] ^= 0xFF
+    try folder.write(damaged)
+    try folder.write(Array("journal".utf8), to: "state.db-journal")
+    for number in 1...2 {
+      let store = folder.store
+      #expect(throws: StateDefect.self) { try store.open() }
+      let written = try store.write(values(consumed: 10), [])
+      #expect(written.remark?.contains("state.db.kept-\(number)") == true)
+      #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: "\(folder.file).kept-\(number)"))) == damaged)
+      #expect(FileManager.default.fileExists(atPath: "\(folder.file).kept-1-journal"))
+      #expect(try store.write(values(consumed: 11), []).remark == nil)
+      try folder.write(damaged)
+    }
+  }
+
+  @Test("a second program finds it in use, and takes nothing away from the first")
+  func inUse() throws {
+    let folder = try stored()
+    let first = folder.store
+    #expect(try first.open() == values())
+    let second = folder.store
+    #expect(throws: StateDefect(.inUse, "another program has it open")) { try second.open() }
+    #expect(throws: StateDefect(.inUse, "another program has it open")) { try second.write(values(consumed: 1), []) }
+    #expect(try first.write(values(consumed: 20), []) == .init(events: 0))
+    #expect(try folder.names().filter { $0.contains("kept") } == [])
+  }
+
+  @Test("a file that is deleted under the program is written anew; one that took its place is not touched")
+  func moved() throws {
+    let folder = try stored()
+    let store = folder.store
+    #expect(try store.open() != nil)
+    try FileManager.default.removeItem(atPath: folder.file)
+    #expect(try store.write(values(consumed: 30), []).remark?.contains("was deleted") == true)
+    #expect(try store.write(values(consumed: 31), []).remark == nil)
+    let other = try stored()
+    try FileManager.default.removeItem(atPath: folder.file)
+    try FileManager.default.copyItem(atPath: other.file, toPath: folder.file)
+    let before = try folder.bytes()
+    #expect {
+      try store.write(values(consumed: 32), [])
+    } throws: {
+      ($0 as? StateDefect)?.why.contains("another file took its place") == true
+    }
+    #expect(try folder.bytes() == before)
+  }
+
+  // MARK: A disk that takes nothing
+
+  @Test("a full disk takes the state in place and no events, says so, and takes them when there is room")
+  func full() throws {
+    let folder = try stored()
+    let many = (1...100).map { event($0) }
+    let pages = try folder.bytes().count / 4096
+    do {
+      let full = StateStore(directory: folder.path, mostPages: pages)
+      _ = try full.open()
+      #expect(try full.write(values(consumed: 12), many) == .init(events: 0))
+      #expect(try full.write(values(consumed: 13), []) == .init(events: 0))
+      #expect(try full.events(since: 0, limit: 1000).events.count == 3)
+    }
+    let store = folder.store
+    #expect(try store.open() == values(consumed: 13))
+    #expect(try store.write(values(consumed: 14), many) == .init(events: 100))
+    #expect(try store.events(since: 0, limit: 1000).events.count == 103)
+  }
+
+  @Test("a directory that cannot be made says where and why, and what to do")
+  func unwritable() throws {
+    let store = StateStore(directory: "/proc/vecand")
+    #expect(try store.open() == nil)
+    #expect {
+      try store.write(values(), [])
+    } throws: {
+      guard let defect = $0 as? StateDefect else { return false }
+      return defect.kind == .unwritable
+        && defect.text(of: store.path).contains("/proc/vecand/state.db can't be written")
+    }
+  }
+
+  @Test("a directory that is no directory is no first start")
+  func noDirectory() throws {
+    let folder = try stored()
+    let store = StateStore(directory: folder.file)
+    #expect(throws: StateDefect.self) { try store.open() }
+  }
+
+  // MARK: Events
+
+  @Test("events come back in their order, after the number that is given, at most as many as asked for")
+  func events() throws {
+    let folder = try stored()
+    let store = folder.store
+    _ = try store.open()
+    let all = try store.events(since: 0, limit: 10)
+    #expect(all.events.map(\.id) == [1, 2, 3] && all.last == 3 && all.damaged == 0)
+    var first = event(1)
+    first.id = 1
+    #expect(all.events.first == first)
+    #expect(try store.events(since: 1, limit: 1).events.map(\.id) == [2])
+    #expect(try store.events(since: 3, limit: 10) == StoredEvents(last: 3))
+    #expect(try store.write(values(), [event(4)]).events == 1)
+    #expect(try store.events(since: 3, limit: 10).events.map(\.text) == ["High cell voltage 4"])
+  }
+
+  @Test("a damaged event is left out and counted; it is no reason to forbid anything")
+  func damagedEvent() throws {
+    let folder = try stored()
+    try SQLiteConnection(path: folder.file).execute("UPDATE event SET text = 'Low cell voltage' WHERE id = 2")
+    let store = folder.store
+    #expect(try store.open() == values())
+    let answer = try store.events(since: 0, limit: 10)
+    #expect(answer.events.map(\.id) == [1, 3] && answer.damaged == 1 && answer.last == 3)
+  }
+
+  @Test("4000 events are kept, 4001 are not; the file stays below 2 MiB and grows no more")
+  func retention() throws {
+    let folder = Folder()
+    let store = folder.store
+    let long = String(repeating: "x", count: StoredEvent.longestText)
+    _ = try store.write(values(), [])
+    func add(_ count: Int) throws {
+      let events = (0..<count).map { number in
+        var event = event(number)
+        event.text = long
+        return event
+      }
+      #expect(try store.write(values(), events).events == count)
+    }
+    func oldest() throws -> Int64? { try store.events(since: 0, limit: 1).events.first?.id }
+    for _ in 0..<8 { try add(500) }
+    #expect(try oldest() == 1)
+    try add(1)
+    #expect(try oldest() == 2)
+    #expect(try store.events(since: 3999, limit: 9).events.map(\.id) == [4000, 4001])
+    try add(499)
+    let before = try folder.bytes().count
+    for _ in 0..<4 { try add(500) }
+    #expect(try oldest() == 2501)
+    let size = try folder.bytes().count
+    #expect(size < before + 65_536 && size < 2_097_152, "\(before), then \(size) bytes")
+  }
+
+  @Test("events older than 400 days go, a day younger they stay; a clock that nobody keeps removes none")
+  func age() throws {
+    let folder = Folder()
+    let store = folder.store
+    let now = 1_800_000_000.0
+    let old = [401.0, 399.0].enumerated().map { event($0.offset, wall: now - $0.element * 86_400) }
+    _ = try store.write(values(), old)
+    var unkept = event(2, wall: now + 1e9)
+    unkept.moment.isWallTimeKept = false
+    _ = try store.write(values(), [unkept])
+    #expect(try store.events(since: 0, limit: 9).events.map(\.id) == [1, 2, 3])
+    _ = try store.write(values(), [event(3, wall: now)])
+    #expect(try store.events(since: 0, limit: 9).events.map(\.id) == [2, 3, 4])
+  }
+
+  @Test("alarms, decisions and links become events with code, text and value; a long text is cut at a character")
+  func reports() {
+    let alarms = EngineReport.device(.raised([(.lowCell, nil)]))
+    let raised = StoredEvent.events(of: alarms, fuseNames: FuseNames())
+    #expect(raised.map(\.kind) == [.raised] && raised.map(\.code) == ["A-B01"])
+    #expect(raised.map(\.text) == ["Low cell voltage"])
+    let link = EngineReport.link(LinkEvent(.down, at: .origin, text: String(repeating: "é", count: 200)))
+    let events = StoredEvent.events(of: link, fuseNames: FuseNames())
+    #expect(events.map(\.code) == ["down"] && events.map(\.text.utf8.count) == [240])
+    #expect(StoredEvent.events(of: .ended, fuseNames: FuseNames()).isEmpty)
+  }
+
+  // MARK: Killed
+
+  /// 20 times, or as often as VECAND_KILLS says.
+  @Test("a writer that is killed at any moment loses nothing that was acknowledged, and leaves no half of a write")
+  func killed() async throws {
+    let folder = Folder()
+    try FileManager.default.createDirectory(atPath: folder.path, withIntermediateDirectories: true)
+    setenv(KilledWriter.variable, folder.path, 1)
+    var last = 0
+    for _ in 0..<(Int(ProcessInfo.processInfo.environment["VECAND_KILLS"] ?? "") ?? 20) {
+      await #expect(processExitsWith: .signal(SIGKILL)) { try KilledWriter.run() }
+      let acknowledged = try KilledWriter.acknowledged(in: folder.path)
+      let store = folder.store
+      guard let found = try store.open() else {
+        #expect(acknowledged == 0)
+        continue
+      }
+      let number = Int(found.settings.values[.batteryCapacity] ?? 0)
+      #expect(acknowledged...acknowledged + 1 ~= number, "\(number) found, \(acknowledged) acknowledged")
+      // Setting, count and event are of one transaction.
+      #expect(found.core.snapshot.consumed == -Double(number))
+      let events = try store.events(since: Int64(max(0, number - 100)), limit: 200)
+      #expect(events.damaged == 0 && events.events.last?.id == Int64(number))
+      #expect(number >= last)
+      last = number
+    }
+    #expect(last > 20, "\(last) writes")
+  }
+
+  // MARK: When
+
+  private func content(_ snapshot: Snapshot) -> StateSchedule.Content {
+    StateSchedule.Content(settings: ChangedSettings(), node: StoredNode(), snapshot: snapshot)
+  }
+
+  @Test("a decision, a setting, the node and an alarm are written after a second, counters after ten")
+  func schedule() throws {
+    var schedule = StateSchedule(RestoredState(from: Folder().store, at: moment(0)))
     let start = Instant.origin + .seconds(100)
     #expect(schedule.due() == nil)
     var snapshot = Snapshot()
     schedule.offer(snapshot)
     #expect(schedule.due() == .origin)
-    schedule.tried(snapshot, isWritten: true, at: start)
-    #expect(schedule.due() == nil)
+    schedule.tried((content(snapshot), stored: 0, of: 0), at: start)
+    #expect(schedule.due() == nil && schedule.isSettled)
     snapshot.consumed = -1
     snapshot.missing = 1
     schedule.offer(snapshot)
-    #expect(schedule.due() == start + .seconds(10))
+    #expect(schedule.due() == start + .seconds(10) && schedule.isSettled)
+    var urgent = schedule
     snapshot.isContactorClosed = true
-    schedule.offer(snapshot)
-    #expect(schedule.due() == start + .seconds(1))
-    schedule.tried(snapshot, isWritten: false, at: start + .seconds(1))
-    #expect(schedule.due() == start + .seconds(2))
+    urgent.offer(snapshot)
+    #expect(urgent.due() == start + .seconds(1) && !urgent.isSettled)
+    urgent.tried(nil, at: start + .seconds(1))
+    #expect(urgent.due() == start + .seconds(2))
+    urgent = schedule
+    urgent.offer(ChangedSettings(values: [.batteryCapacity: 100]))
+    #expect(urgent.due() == start + .seconds(1) && !urgent.isSettled)
+    urgent = schedule
+    urgent.offer(StoredNode(address: 40))
+    #expect(urgent.due() == start + .seconds(1) && !urgent.isSettled)
+    urgent = schedule
+    urgent.offer(event(1, kind: .decided))
+    #expect(urgent.due() == start + .seconds(10))
+    urgent.offer(event(1, kind: .raised))
+    #expect(urgent.due() == start + .seconds(1) && urgent.isSettled)
+    // What a full disk did not take is tried again with the next state.
+    urgent.tried((content(schedule.content?.snapshot ?? Snapshot()), stored: 0, of: 2), at: start + .seconds(1))
+    #expect(urgent.isFull && urgent.due() == start + .seconds(11))
+  }
+
+  @Test("R29: nothing is written while what was stored is lost, whatever is set, until the settings are reset")
+  func lost() {
+    var restored = RestoredState(from: Folder().store, at: moment(0))
+    restored.settings.areLost = true
+    var schedule = StateSchedule(restored)
+    schedule.offer(Snapshot())
+    schedule.offer(StoredNode(address: 40))
+    schedule.offer(event(1))
+    var changed = ChangedSettings(values: [.batteryCapacity: 100])
+    changed.areLost = true
+    schedule.offer(changed)
+    #expect(schedule.due() == nil && schedule.content == nil)
+    schedule.offer(ChangedSettings())
+    #expect(schedule.due() == .origin && schedule.content?.node.address == 40)
+  }
+
+  @Test("512 events wait for a disk that takes none; then the oldest go, and no other is taken for written")
+  func waiting() {
+    var schedule = StateSchedule(RestoredState(from: Folder().store, at: moment(0)))
+    schedule.offer(Snapshot())
+    for number in 1...512 { schedule.offer(event(number)) }
+    let taken = schedule.take()
+    #expect(taken?.events.count == 512)
+    schedule.offer(event(513))
+    #expect(schedule.events.count == 512 && schedule.events.first?.text == "High cell voltage 2")
+    schedule.tried((content(Snapshot()), stored: 512, of: 512), at: .origin)
+    #expect(schedule.events.map(\.text) == ["High cell voltage 513"])
+  }
+
+  @Test("what is settled is on the disk, and events are asked of the thread that owns it")
+  func keeper() async throws {
+    let folder = Folder()
+    let restored = RestoredState(from: folder.store, at: .now())
+    let path = folder.path
+    let keeper = try StateKeeper(
+      store: StateStore(directory: path), restored: restored, logger: Logger(label: "test"))
+    keeper.start()
+    await #expect(throws: StateDefect.self) { try await keeper.settle() }
+    keeper.offer([event(1)])
+    keeper.note(.state(values().core.snapshot))
+    keeper.note(.stored(values().node))
+    keeper.note(.device(.settingsChanged(values().settings)))
+    try await keeper.settle()
+    #expect(try await keeper.events(since: 0, limit: 10).events.map(\.id) == [1])
+    keeper.finish()
+    await #expect(throws: StateDefect(.unwritable, "vecand ends")) { try await keeper.settle() }
   }
 
   @Test("the checksum is the one that everybody calculates")
   func checksum() {
     #expect(CRC32.of("123456789".utf8) == 0xCBF4_3926)
+  }
+}
+
+/// Writes as fast as it can, and acknowledges each write in a file, until it is killed in the midst of it.
+private enum KilledWriter {
+  static let variable = "VECAND_KILLED_WRITER"
+
+  static func run() throws {
+    guard let folder = ProcessInfo.processInfo.environment[variable] else { return }
+    let store = StateStore(directory: folder)
+    var number = Int(try store.open()?.settings.values[.batteryCapacity] ?? 0)
+    let file = open("\(folder)/acknowledged", O_WRONLY | O_CREAT, 0o600)
+    let microseconds = UInt32.random(in: 0...60_000)
+    EngineThread.start(named: "killer") {
+      usleep(microseconds)
+      kill(getpid(), SIGKILL)
+    }
+    while true {
+      number += 1
+      var next = values(consumed: Double(number))
+      next.core.snapshot.missing = Double(number)
+      next.settings.values[.batteryCapacity] = Double(number)
+      _ = try store.write(next, [event(number)])
+      pwrite(file, &number, 8, 0)
+    }
+  }
+
+  static func acknowledged(in folder: String) throws -> Int {
+    guard let bytes = FileManager.default.contents(atPath: "\(folder)/acknowledged"), bytes.count == 8 else { return 0 }
+    return bytes.withUnsafeBytes { $0.loadUnaligned(as: Int.self) }
   }
 }

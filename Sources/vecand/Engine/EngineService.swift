@@ -8,10 +8,6 @@ import ServiceLifecycle
 /// Runs the engine's thread, and on the asynchronous side of it the log, the store and the service manager.
 struct EngineService: Service {
   let device: DeviceConfiguration
-  let stored: StoredNode
-  let store: NodeStore
-  let changed: ChangedSettings
-  let settings: SettingsStore
   let restored: RestoredState
   let keeper: StateKeeper
   let logger: Logger
@@ -42,20 +38,23 @@ struct EngineService: Service {
     nonisolated(unsafe) let transport = transport
     nonisolated(unsafe) let batteryTransport = batteryTransport
     let device = device
-    let stored = stored
-    let changed = changed
     let restored = restored
+    let keeper = keeper
     keeper.start()
     let statusInterval = statusInterval
     EngineThread.start(named: "vecand-engine") {
       let engine = Engine(
         transport: transport, batteryTransport: batteryTransport,
         device: BMSDevice(
-          configuration: device, stored: stored, changed: changed, snapshot: restored.snapshot,
+          configuration: device, stored: restored.node, changed: restored.settings, snapshot: restored.snapshot,
           unseenFor: restored.unseen, afterUpdate: restored.isUpdated, randomSeed: UInt64.random(in: .min ... .max),
           at: transport.now),
         mailbox: mailbox, statusInterval: statusInterval,
-        report: { continuation.yield(TimedReport(report: $0, instant: transport.now)) })
+        report: { report in
+          // What is to be stored does not wait behind a slow log, which may have some of it dropped.
+          keeper.note(report)
+          continuation.yield(TimedReport(report: report, instant: transport.now))
+        })
       engine.run()
       continuation.finish()
     }
@@ -63,6 +62,7 @@ struct EngineService: Service {
       var log = EventLog(logger: logger, fuseNames: device.fuseNames)
       for await timed in reports {
         desk.note(timed.report, log.note(timed.report), at: timed.instant)
+        keeper.offer(StoredEvent.events(of: timed.report, fuseNames: log.fuseNames))
         handle(timed.report)
       }
     } onGracefulShutdown: {
@@ -74,19 +74,6 @@ struct EngineService: Service {
 
   private func handle(_ report: EngineReport) {
     switch report {
-    case .stored(let node):
-      do {
-        try store.save(node)
-      } catch {
-        logger.error("\(error); address and instances will not survive a restart")
-      }
-    case .device(.settingsChanged(let changed)):
-      do {
-        try settings.save(changed)
-      } catch {
-        logger.error("\(error); settings that were changed over the bus will not survive a restart")
-      }
-    case .state(let snapshot): keeper.offer(snapshot)
     case .status(let status, let link): notifier.status(status, link)
     case .link(let event) where event.state == .up:
       check(interface, InterfaceCheck.bitrate)

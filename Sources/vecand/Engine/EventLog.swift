@@ -179,6 +179,8 @@ struct EventLog {
   let logger: Logger
   private let configuredFuseNames: FuseNames
   private var text = EventText()
+  /// The names of the fuses now.
+  var fuseNames: FuseNames { text.fuseNames }
 
   init(logger: Logger, fuseNames: FuseNames = FuseNames()) {
     self.logger = logger

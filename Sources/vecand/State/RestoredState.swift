@@ -1,38 +1,44 @@
 import BMSCore
 import BMSDevice
 import MonotonicTime
+import NMEA2000
 
 /// What this run takes over from the one before.
 struct RestoredState {
+  /// What differs from the configuration; lost when there was a state and it cannot be used (R29).
+  var settings = ChangedSettings()
+  /// What the bus changed of the node.
+  var node = StoredNode()
   /// The core's state; nil on a first start and when it is lost.
   var snapshot: Snapshot?
   /// How long nobody counted; nil when nobody knows.
   var unseen: TimeSpan?
   /// Another version of the program left it.
   var isUpdated = false
-  /// There was a state and it cannot be used (R29).
-  var isLost = false
   /// What there is to say about it.
   var lines: [EventLine] = []
 
   /// Reads the state; `now` is the moment of the reading.
   init(from store: StateStore, at now: Moment) {
-    do {
-      guard let state = try store.load() else {
+    do throws(StateDefect) {
+      guard let values = try store.open() else {
         lines.append(EventLine(level: .notice, text: "no state is stored: this is a first start"))
         return
       }
-      snapshot = state.snapshot
-      unseen = now.elapsed(since: state.moment)
-      isUpdated = state.program != Version.text
-      lines.append(EventLine(level: .notice, text: Self.sentence(state, unseen, isUpdated)))
+      settings = values.settings
+      node = values.node
+      snapshot = values.core.snapshot
+      unseen = now.elapsed(since: values.core.moment)
+      isUpdated = values.core.program != Version.text
+      lines.append(EventLine(level: .notice, text: Self.sentence(values.core, unseen, isUpdated)))
+      if settings != ChangedSettings() { lines += EventText().lines(for: settings) }
     } catch {
-      isLost = true
+      settings.areLost = true
       lines.append(
         EventLine(
           level: .critical,
-          text: "\(error): charge and discharge stay forbidden (E-B119); restore the file, or delete it and start again"
-        ))
+          text: "\(error.text(of: store.path)). Charge and discharge stay forbidden (E-B119) until then, or until the "
+            + "settings are reset, which keeps the file and begins a new one"))
     }
   }
 

@@ -3,34 +3,92 @@ import BMSDevice
 import Glibc
 import Logging
 import MonotonicTime
+import NMEA2000
 import SocketCAN
 import Synchronization
 
-/// When the state is written: at once when a decision changed, each ten seconds when only counters did, and never more
-/// often than once a second. A power cut costs at most ten seconds of counting.
-///
-/// About 9,000 writes of 2 kB a day: with the file system's own blocks some 0.3 GB a day, or 100 GB a year on the card.
+/// What is to be written, and when: at once when a setting, the node or a decision changed or an alarm came or went, each
+/// ten seconds when only counters did, and never more often than once a second. A power cut costs at most ten seconds of
+/// counting.
 struct StateSchedule {
   static let shortest = TimeSpan.seconds(1)
   static let interval = TimeSpan.seconds(10)
+  /// So many events may wait for a disk that takes none; the oldest are dropped for newer ones.
+  static let mostWaiting = 512
 
-  private(set) var newest: Snapshot?
-  private var written: Snapshot?
+  /// What a write takes.
+  struct Content: Equatable {
+    var settings: ChangedSettings
+    var node: StoredNode
+    var snapshot: Snapshot
+  }
+
+  private var settings: ChangedSettings
+  private var node: StoredNode
+  private var snapshot: Snapshot?
+  private(set) var events: [StoredEvent] = []
+  private var written: Content?
   private var lastTry: Instant?
+  /// The disk takes the content and no events.
+  private(set) var isFull = false
+  /// So many of the events that a write was given were dropped while it went on.
+  private var dropped = 0
 
-  mutating func offer(_ snapshot: Snapshot) { newest = snapshot }
+  /// What was restored is written already.
+  init(_ restored: RestoredState) {
+    settings = restored.settings
+    node = restored.node
+    written = restored.snapshot.map { Content(settings: restored.settings, node: restored.node, snapshot: $0) }
+  }
 
-  /// When the newest is to be written; nil when it is.
+  mutating func offer(_ snapshot: Snapshot) { self.snapshot = snapshot }
+  mutating func offer(_ node: StoredNode) { self.node = node }
+  mutating func offer(_ settings: ChangedSettings) { self.settings = settings }
+
+  mutating func offer(_ event: StoredEvent) {
+    events.append(event)
+    guard events.count > Self.mostWaiting else { return }
+    events.removeFirst()
+    dropped += 1
+  }
+
+  /// The newest of everything; nil before the first step, and while what was stored is lost: a new state would hide that
+  /// at the next start (R29).
+  var content: Content? {
+    guard !settings.areLost, let snapshot else { return nil }
+    return Content(settings: settings, node: node, snapshot: snapshot)
+  }
+
+  /// When it is to be written; nil when it is.
   func due() -> Instant? {
-    guard let newest, newest != written else { return nil }
+    guard let content, content != written || !events.isEmpty else { return nil }
     guard let lastTry else { return .origin }
-    let isUrgent = written.map { $0.decisions != newest.decisions } ?? true
     return lastTry + (isUrgent ? Self.shortest : Self.interval)
   }
 
-  mutating func tried(_ snapshot: Snapshot, isWritten: Bool, at now: Instant) {
+  private var isUrgent: Bool { !isSettled || !isFull && events.contains { $0.kind != .decided } }
+
+  /// Whether nothing of the content waits but what only counts.
+  var isSettled: Bool {
+    guard let content else { return false }
+    guard let written else { return false }
+    return content.settings == written.settings && content.node == written.node
+      && content.snapshot.decisions == written.snapshot.decisions
+  }
+
+  /// What a write is to store; ``tried(_:at:)`` takes what became of it.
+  mutating func take() -> (content: Content, events: [StoredEvent])? {
+    dropped = 0
+    return content.map { ($0, events) }
+  }
+
+  /// A write ended; nil when it failed, else what it stored, and how many of how many events.
+  mutating func tried(_ result: (content: Content, stored: Int, of: Int)?, at now: Instant) {
     lastTry = now
-    if isWritten { written = snapshot }
+    guard let result else { return }
+    written = result.content
+    isFull = result.stored < result.of
+    events.removeFirst(max(0, result.stored - dropped))
   }
 }
 
@@ -62,48 +120,101 @@ extension Snapshot {
 /// nor the watchdog.
 final class StateKeeper: Sendable {
   private struct Work {
-    var schedule = StateSchedule()
+    var schedule: StateSchedule
     var isEnding = false
+    var hasEnded = false
+    var questions: [@Sendable (StateStore) -> Void] = []
+    /// Who waits for what was offered to be on the disk.
+    var waiting: [CheckedContinuation<StateDefect?, Never>] = []
   }
 
-  private let store: StateStore
+  /// Handed over to the keeper's thread, which is the only one to use it from then on.
+  private nonisolated(unsafe) let store: StateStore
   private let logger: Logger
-  private let work = Mutex(Work())
+  private let work: Mutex<Work>
   private let wakeup: Wakeup
   private let ended: Wakeup
 
+  private static let hasEnded = StateDefect(.unwritable, "vecand ends")
+
   /// - Throws: ``SocketCANError`` when the process has no descriptor left.
-  init(store: StateStore, logger: Logger) throws(SocketCANError) {
+  init(store: sending StateStore, restored: RestoredState, logger: Logger) throws(SocketCANError) {
     self.store = store
     self.logger = logger
+    work = Mutex(Work(schedule: StateSchedule(restored)))
     wakeup = try Wakeup()
     ended = try Wakeup()
   }
 
   func start() { EngineThread.start(named: "vecand-state") { self.run() } }
 
-  /// The newest state; the ones before that were not written are forgotten.
-  func offer(_ snapshot: Snapshot) {
-    work.withLock { $0.schedule.offer(snapshot) }
-    wakeup.signal()
+  // MARK: From other threads, none of which waits for the disk
+
+  /// Takes from the engine's reports what is to be stored: the newest of it; what was not written before is forgotten.
+  func note(_ report: EngineReport) {
+    switch report {
+    case .state(let snapshot): change { $0.schedule.offer(snapshot) }
+    case .stored(let node): change { $0.schedule.offer(node) }
+    case .device(.settingsChanged(let settings)): change { $0.schedule.offer(settings) }
+    default: break
+    }
+  }
+
+  func offer(_ events: [StoredEvent]) {
+    guard !events.isEmpty else { return }
+    change { work in events.forEach { work.schedule.offer($0) } }
+  }
+
+  /// Waits until the settings, the node and the decisions that were offered are on the disk; why they are not, if they are
+  /// not. What is told as done is told after this.
+  func settle() async throws(StateDefect) {
+    let defect: StateDefect? = await withCheckedContinuation { continuation in
+      change { work in
+        guard !work.hasEnded else { return continuation.resume(returning: Self.hasEnded) }
+        work.waiting.append(continuation)
+      }
+    }
+    if let defect { throw defect }
+  }
+
+  /// The events after a number, the oldest first; 0 begins with the oldest that is kept. What happened in the last ten
+  /// seconds may not be among them yet.
+  func events(since id: Int64, limit: Int) async throws(StateDefect) -> StoredEvents {
+    let answer: Result<StoredEvents, StateDefect> = await withCheckedContinuation { continuation in
+      change { work in
+        guard !work.hasEnded else { return continuation.resume(returning: .failure(Self.hasEnded)) }
+        work.questions.append { store in
+          continuation.resume(returning: Result { () throws(StateDefect) in try store.events(since: id, limit: limit) })
+        }
+      }
+    }
+    return try answer.get()
   }
 
   /// Writes what is not written yet and ends; waits for that, but not for ever for a card that is stuck.
   func finish() {
-    work.withLock { $0.isEnding = true }
-    wakeup.signal()
+    change { $0.isEnding = true }
     Self.wait(ended, milliseconds: 5000)
   }
 
+  private func change(_ change: (inout Work) -> Void) {
+    work.withLock { change(&$0) }
+    wakeup.signal()
+  }
+
+  // MARK: On its own thread
+
   private func run() {
-    var isFailing = false
+    var trouble: String?
     while true {
-      let (snapshot, due, isEnding) = work.withLock { ($0.schedule.newest, $0.schedule.due(), $0.isEnding) }
-      let now = SystemClock.now()
-      if let snapshot, let due, due <= now || isEnding {
-        isFailing = write(snapshot, wasFailing: isFailing)
-        work.withLock { $0.schedule.tried(snapshot, isWritten: !isFailing, at: now) }
+      let (questions, isEnding) = work.withLock { work in
+        defer { work.questions = [] }
+        work.hasEnded = work.isEnding
+        return (work.questions, work.isEnding)
       }
+      questions.forEach { $0(store) }
+      if let due = work.withLock({ $0.schedule.due() }), due <= SystemClock.now() || isEnding { write(&trouble) }
+      answerSettled(isEnding: isEnding)
       if isEnding { break }
       let wait = work.withLock { $0.schedule.due() }.map { max(0, ($0 - SystemClock.now()).seconds) }
       Self.wait(wakeup, milliseconds: wait.map { Int32($0 * 1000) + 1 } ?? -1)
@@ -112,19 +223,44 @@ final class StateKeeper: Sendable {
     ended.signal()
   }
 
-  /// Whether it failed. Told when it begins and when it ends, not each second.
-  private func write(_ snapshot: Snapshot, wasFailing: Bool) -> Bool {
-    do {
-      try store.save(StoredState(snapshot: snapshot, moment: .now(), program: Version.text))
-      if wasFailing { logger.notice("\(store.path) is written again") }
-      return false
-    } catch {
-      if !wasFailing {
-        logger.error(
-          "\(error); state of charge, mode and protections will not survive a restart as long as this lasts")
+  /// `trouble` is what was told last, and nil while all is well: it is told when it changes, not each second.
+  private func write(_ trouble: inout String?) {
+    guard let (content, events) = work.withLock({ $0.schedule.take() }) else { return }
+    let now = SystemClock.now()
+    var news: String?
+    do throws(StateDefect) {
+      let written = try store.write(
+        StoredValues(
+          settings: content.settings, node: content.node,
+          core: StoredState(snapshot: content.snapshot, moment: .now(), program: Version.text)), events)
+      work.withLock { $0.schedule.tried((content, stored: written.events, of: events.count), at: now) }
+      if let remark = written.remark { logger.warning("\(remark)") }
+      if written.events < events.count {
+        news = "\(store.path) takes no more events, for the disk is full; make room. The state is still written"
       }
-      return true
+    } catch {
+      let waiting = work.withLock { work in
+        work.schedule.tried(nil, at: now)
+        defer { work.waiting = [] }
+        return work.waiting
+      }
+      waiting.forEach { $0.resume(returning: error) }
+      news = "\(error.text(of: store.path)). What changes now does not survive a restart"
     }
+    guard news != trouble else { return }
+    trouble = news
+    if let news { logger.error("\(news)") } else { logger.notice("\(store.path) is written again") }
+  }
+
+  private func answerSettled(isEnding: Bool) {
+    let (waiting, defect) = work.withLock { work -> ([CheckedContinuation<StateDefect?, Never>], StateDefect?) in
+      let isRefused = work.schedule.content == nil
+      guard isEnding || isRefused || work.schedule.isSettled else { return ([], nil) }
+      defer { work.waiting = [] }
+      let defect = StateDefect(.unwritable, "nothing is stored before there is a state, and while it is lost")
+      return (work.waiting, work.schedule.isSettled ? nil : defect)
+    }
+    waiting.forEach { $0.resume(returning: defect) }
   }
 
   private static func wait(_ wakeup: Wakeup, milliseconds: Int32) {
