@@ -71,8 +71,7 @@ let package = Package(
       name: "vecand",
       dependencies: [
         "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "CSQLite", "CSystemd", "ControlAPI",
-        "MonotonicTime",
-        "NMEA2000", "SocketCAN", "TOMLReading", "VECan",
+        "MonotonicTime", "NMEA2000", "SocketCAN", "TOMLReading", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
