@@ -26,7 +26,7 @@ extension EngineBench {
   fileprivate func command(
     _ command: OperatorCommand, isLocal: Bool = false, at instant: Instant, _ answers: Answers<OperatorRefusal?>
   ) {
-    at(instant) { #expect($0.mailbox.offer(.perform(command, isLocal: isLocal, answers.reply()))) }
+    at(instant) { #expect($0.mailbox.offer(.perform(command, isLocal: isLocal, words: "\(command)", answers.reply()))) }
   }
 
   /// Looks at everything at a moment of the run.
@@ -176,7 +176,7 @@ struct ControlCommandTests {
     let looks = Answers<EngineSnapshot>()
     let reply = answers.reply()
     bench.at(seconds(2)) { bench in
-      #expect(bench.mailbox.offer(.perform(.set(.chargedVoltage, to: 14.1), isLocal: true, reply)))
+      #expect(bench.mailbox.offer(.perform(.set(.chargedVoltage, to: 14.1), isLocal: true, words: "late", reply)))
       reply.giveUp()
     }
     bench.look(at: seconds(3), looks)

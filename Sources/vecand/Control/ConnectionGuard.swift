@@ -1,4 +1,5 @@
 import ControlAPI
+import Glibc
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -184,7 +185,34 @@ final class ConnectionGuard: ChannelDuplexHandler {
       \(body)
       """
     deadline?.cancel()
+    // What it goes on sending stays in its own kernel's queue.
+    try? context.channel.syncOptions?.setOption(.autoRead, value: false)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
     deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewell) { context.close(promise: nil) }
+  }
+}
+
+/// Tells when a connection could not be taken, above all because the process has no descriptor left. The next try is a
+/// second later; until then clients wait in the kernel's queue.
+final class AcceptWatch: ChannelInboundHandler {
+  typealias InboundIn = Channel
+
+  /// At most so often.
+  private static let noticeInterval = TimeAmount.seconds(60)
+
+  private let logger: Logger
+  private var nextNotice = NIODeadline.uptimeNanoseconds(0)
+
+  init(logger: Logger) { self.logger = logger }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let now = NIODeadline.now()
+    if now >= nextNotice {
+      nextNotice = now + Self.noticeInterval
+      let code = (error as? IOError)?.errnoCode
+      let why = code == EMFILE || code == ENFILE ? "no descriptor is left: " : ""
+      logger.error("control socket: a connection could not be taken, \(why)\(error); the BMS runs on")
+    }
+    context.fireErrorCaught(error)
   }
 }

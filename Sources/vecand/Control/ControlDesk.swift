@@ -105,8 +105,11 @@ final class ControlDesk: Sendable {
     case noAnswer
   }
 
-  func perform(_ command: OperatorCommand, isLocal: Bool) async -> Outcome {
-    let answer = await mailbox.ask(within: Self.patience) { .perform(command, isLocal: isLocal, $0) }
+  /// - Parameter words: who asks for what, for the log.
+  func perform(_ command: OperatorCommand, isLocal: Bool, words: String) async -> Outcome {
+    let answer = await mailbox.ask(within: Self.patience) {
+      .perform(command, isLocal: isLocal, words: words, $0)
+    }
     // What was told before is no longer true.
     kept.withLock { $0.picture = nil }
     guard let answer else { return .noAnswer }

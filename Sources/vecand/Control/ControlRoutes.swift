@@ -95,7 +95,7 @@ struct ControlRoutes: Sendable {
     }
 
     // What a path does not do is told with what it does.
-    let all: [HTTPRequest.Method] = [.get, .head, .put, .post, .delete, .patch, .options, .trace, .connect]
+    let all: [HTTPRequest.Method] = [.get, .head, .put, .post, .delete, .patch, .options, .trace, .connect, .query]
     for (path, known) in methods {
       let allowed = known.map(\.rawValue).sorted().joined(separator: ", ")
       for method in all where !known.contains(method) {
@@ -153,13 +153,10 @@ struct ControlRoutes: Sendable {
       throw HTTPError(.forbidden, message: "this socket is for reading; commands go to the control socket")
     }
     let peer = try await context.peer()
-    switch await desk.perform(command, isLocal: peer.isAdministrator) {
-    case .done:
-      logger.notice("control socket, user \(peer.user): \(text)")
-      return try .json(Done(done: text))
-    case .refused(let refusal):
-      logger.notice("control socket, user \(peer.user): \(text): \(refusal)")
-      throw HTTPError(refusal.status, message: "\(refusal)")
+    let words = "control socket, user \(peer.user): \(text)"
+    switch await desk.perform(command, isLocal: peer.isAdministrator, words: words) {
+    case .done: return try .json(Done(done: text))
+    case .refused(let refusal): throw HTTPError(refusal.status, message: "\(refusal)")
     case .noAnswer: throw Self.noAnswer
     }
   }

@@ -79,7 +79,10 @@ struct ControlService: Service {
       configuration: .init(
         address: .unixDomainSocket(path: socket.path), backlog: 128,
         availableConnectionsDelegate: MaximumAvailableConnections(limits.all, logger: quiet)),
-      onServerRunning: { _ in
+      onServerRunning: { channel in
+        channel.eventLoop.execute {
+          try? channel.pipeline.syncOperations.addHandler(AcceptWatch(logger: log), position: .first)
+        }
         if let failure = socket.admit() { log.error("\(failure)") }
         log.notice("\(socket.isReadOnly ? "reading" : "control") socket \(socket.path)")
       },

@@ -98,6 +98,10 @@ struct DemoLog {
       let lines = events.lines(for: event)
       for line in lines { print("        \(line.text)") }
       return lines
+    case .commanded(let words, let refusal):
+      let line = events.line(for: words, refusal)
+      print("        \(line.text)")
+      return [line]
     case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended, .handedOver: break
     }
     return []

@@ -171,7 +171,12 @@ final class Engine {
       case .handOver: ending = ending ?? .handOver
       case .explain: report(.explanation(device.explanation(at: transport.now)))
       case .report(let reply): reply.resolve { snapshot }
-      case .perform(let command, let isLocal, let reply): reply.resolve { perform(command, isLocal: isLocal) }
+      case .perform(let command, let isLocal, let words, let reply):
+        reply.resolve {
+          let refusal = perform(command, isLocal: isLocal)
+          report(.commanded(words, refusal))
+          return refusal
+        }
       case .trace(let reply): reply.resolve { trace }
       }
     }

@@ -28,6 +28,8 @@ enum EngineReport: Sendable {
   case state(Snapshot)
   /// How things are, about once a second.
   case status(DeviceStatus, LinkState)
+  /// An operator asked for something: who and what, and why it was refused, if it was.
+  case commanded(String, OperatorRefusal?)
   /// Why everything is as it is, because somebody asked.
   case explanation(DeviceExplanation)
   /// The engine has left the bus and ended.

@@ -59,6 +59,11 @@ struct EventText {
     }
   }
 
+  /// What an operator asked for, and what became of it.
+  func line(for words: String, _ refusal: OperatorRefusal?) -> EventLine {
+    EventLine(level: .notice, text: "\(words)\(refusal.map { ": \($0)" } ?? "")")
+  }
+
   /// Whoever reads the configuration file must be able to find out why another value is in force.
   func lines(for changed: ChangedSettings) -> [EventLine] {
     var lines = changed.values.sorted { $0.key.rawValue < $1.key.rawValue }.map { setting, value in
@@ -222,6 +227,7 @@ struct EventLog {
             (candump -e -x shows them as TX) and stop it, or give it an interface of its own
             """)
       ]
+    case .commanded(let words, let refusal): return [text.line(for: words, refusal)]
     case .explanation(let explanation):
       return ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now())
     case .status, .stored, .state: return []

@@ -13,8 +13,8 @@ enum EngineCommand: Sendable {
   case explain
   /// Tell all there is to tell.
   case report(Reply<EngineSnapshot>)
-  /// Do what an operator asks for; `isLocal` as in ``BMSDevice/perform(_:isLocal:at:)``.
-  case perform(OperatorCommand, isLocal: Bool, Reply<OperatorRefusal?>)
+  /// Do what an operator asks for; `isLocal` as in ``BMSDevice/perform(_:isLocal:at:)``, `words` for the log: who and what.
+  case perform(OperatorCommand, isLocal: Bool, words: String, Reply<OperatorRefusal?>)
   /// Hand over the last minutes of frames.
   case trace(Reply<FrameTrace>)
 }

@@ -1,0 +1,197 @@
+"""The control socket under siege: whatever its clients do, a limit is on the wire in time and nothing grows."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+import peers
+from peers import CCL
+from test_limits import AT_ONCE, cells, is_zero, within
+
+CONNECTIONS = 1000
+SLOW_CLIENTS = 20
+GARBAGE = 1 << 20  # bytes
+
+
+def connect(path, timeout=10.0):
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    connection.connect(str(path))
+    return connection
+
+
+def ask(path, method, target, body=None):
+    """One request on a connection of its own; status and JSON."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = connect(path)
+    try:
+        connection.request(method, target, None if body is None else json.dumps(body))
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+class Siege:
+    """Clients that connect and go, clients that send a byte now and then, and one that sends garbage."""
+
+    def __init__(self, path):
+        self._path = path
+        self._stop = threading.Event()
+        self.connected = 0
+        self.garbage_sent = 0
+        self._threads = [threading.Thread(target=work) for work in (self._crowd, self._slow, self._garbage)]
+        for thread in self._threads:
+            thread.start()
+
+    def _crowd(self):
+        """A thousand connections as fast as they are taken, each held until the kernel's queue is full."""
+        held = []
+        while not self._stop.is_set() and self.connected < CONNECTIONS:
+            try:
+                connection = connect(self._path, 0.05)
+            except OSError:  # the queue is full: room comes as the daemon refuses others
+                for old in held[: len(held) // 2]:
+                    old.close()
+                del held[: len(held) // 2]
+                continue
+            connection.setblocking(False)
+            try:
+                connection.send(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+            except OSError:
+                pass
+            held.append(connection)
+            self.connected += 1
+        for connection in held:
+            connection.close()
+
+    def _slow(self):
+        held = []
+        while not self._stop.is_set():
+            if len(held) < SLOW_CLIENTS:
+                try:
+                    held.append(connect(self._path, 0.05))
+                except OSError:
+                    pass
+            for connection in list(held):
+                try:
+                    connection.send(b"X")
+                except OSError:
+                    held.remove(connection)
+            self._stop.wait(0.02)
+        for connection in held:
+            connection.close()
+
+    def _garbage(self):
+        garbage = os.urandom(GARBAGE)
+        while not self._stop.is_set() and self.garbage_sent < GARBAGE:
+            try:
+                connection = connect(self._path, 0.05)
+            except OSError:
+                continue
+            try:
+                # What is refused is sent again on the next connection, until all of it was.
+                self.garbage_sent += connection.send(garbage[self.garbage_sent :])
+            except OSError:
+                pass
+            connection.close()
+
+    def is_over(self):
+        return self.connected >= CONNECTIONS and self.garbage_sent >= GARBAGE
+
+    def stop(self):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+@pytest.mark.flood
+def test_a_siege_delays_no_limit_and_leaves_nothing_behind(fed_vecand, battery, recorder, temporary, evidence):
+    path = temporary / "control.sock"
+    assert ask(path, "GET", "/v1/status")[0] == 200
+    descriptors = len(os.listdir(f"/proc/{fed_vecand.process.pid}/fd"))
+    resident = fed_vecand.resident_bytes()
+    siege = Siege(path)
+    delays = []
+    try:
+        deadline = time.monotonic() + 60
+        while not siege.is_over() or len(delays) < 5:
+            assert time.monotonic() < deadline, f"{siege.connected} connections, {siege.garbage_sent} bytes"
+            mark, cause = cells(battery, recorder, 3.40, 3.76)
+            effect = fed_vecand.wait_register(CCL, is_zero, 2, mark, "0")
+            delays.append(effect.time - cause.time)
+            mark, _ = cells(battery, recorder, 3.40, 3.59)
+            fed_vecand.wait_register(CCL, peers.positive, 5, mark, "given back")
+    finally:
+        siege.stop()
+        (evidence / "siege.txt").write_text(
+            f"{siege.connected} connections, {siege.garbage_sent} bytes of garbage\n"
+            f"high cell to CCL 0 in ms: {' '.join(f'{1000 * delay:.1f}' for delay in delays)}\n"
+            f"resident before and after: {resident} {fed_vecand.resident_bytes()}\n"
+        )
+    assert max(delays) <= AT_ONCE, f"ms: {[round(1000 * delay, 1) for delay in delays]}"
+    # It answers again as soon as it is left alone, and has let go of what it held.
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            if ask(path, "GET", "/v1/status")[0] == 200 and (
+                len(os.listdir(f"/proc/{fed_vecand.process.pid}/fd")) <= descriptors + 2
+            ):
+                break
+        except (OSError, http.client.HTTPException):
+            pass
+        assert time.monotonic() < deadline, "it does not recover"
+        time.sleep(0.2)
+    assert fed_vecand.resident_bytes() - resident < 8 << 20
+
+
+def test_a_command_over_the_socket_is_seen_on_the_bus_and_outlives_a_restart(fed_vecand, recorder, temporary):
+    path = temporary / "control.sock"
+    mark = recorder.mark()
+    assert ask(path, "PUT", "/v1/settings/maximum_charge_current", {"value": 50})[0] == 200
+    fed_vecand.wait_register(CCL, lambda v: v == 500, 5, mark, "50 A")
+    status, answer = ask(path, "PUT", "/v1/settings/maximum_charge_current", {"value": 1001})
+    assert status == 422 and "1 to 1000" in answer["error"]
+    fed_vecand.stop()
+    fed_vecand.start()
+    fed_vecand.wait_running()
+    row = ask(path, "GET", "/v1/settings/maximum_charge_current")[1]
+    assert (row["value"], row["set_by"], row["configured"]) == (50, "changed", 1000)
+
+
+def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, battery, recorder, temporary):
+    """A process that may open no more: clients wait, the bus does not."""
+    path = temporary / "control.sock"
+    assert ask(path, "GET", "/v1/status")[0] == 200
+    used = len(os.listdir(f"/proc/{fed_vecand.process.pid}/fd"))
+    import resource
+
+    resource.prlimit(fed_vecand.process.pid, resource.RLIMIT_NOFILE, (used + 2, 1024))
+    held = []
+    for _ in range(8):
+        connection = connect(path)
+        connection.setblocking(False)
+        connection.send(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+        held.append(connection)
+    fed_vecand.wait_said("no descriptor is left", 10)
+    mark, cause = cells(battery, recorder, 3.40, 3.76)
+    within(AT_ONCE, cause, fed_vecand.wait_register(CCL, is_zero, 2, mark, "0"))
+    for connection in held:
+        connection.close()
+    resource.prlimit(fed_vecand.process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            if ask(path, "GET", "/v1/status")[0] == 200:
+                break
+        except (OSError, http.client.HTTPException):
+            pass
+        assert time.monotonic() < deadline, "it does not recover"
+        time.sleep(0.2)
