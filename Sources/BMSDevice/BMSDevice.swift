@@ -28,8 +28,8 @@ public struct BMSDevice: Sendable {
   var outputs = Outputs()
   let identity: DeviceIdentity
   let started: Instant
-  let configuredSettings: Settings
-  let configuredFuseNames: FuseNames
+  var configuredSettings: Settings
+  var configuredFuseNames: FuseNames
   let parts: WiredParts
   private let hasDistributors: Bool
   private let usesBatteryFrames: Bool

@@ -99,7 +99,7 @@ public struct ChangedSettings: Sendable, Equatable {
 }
 
 /// Who the device is on the bus.
-public struct DeviceIdentity: Sendable {
+public struct DeviceIdentity: Hashable, Sendable {
   /// 21 bits, stable for the life of the installation; nil when the owner has to find one.
   public var uniqueNumber: UInt32?
   /// 11 bits. The default is a code that NMEA has not given away: vecand has none of its own and does not borrow one.
@@ -131,7 +131,7 @@ public struct DeviceIdentity: Sendable {
 }
 
 /// The battery monitor: who sends 127508 and 127506, and with which data instance.
-public struct MonitorWiring: Sendable {
+public struct MonitorWiring: Hashable, Sendable {
   /// The messages that carry voltage, current, temperature and state of charge.
   public enum Place: String, Hashable, Sendable, CaseIterable {
     /// 127508 and 127506.
@@ -158,7 +158,7 @@ public struct MonitorWiring: Sendable {
 }
 
 /// The cells: who sends the registers 0x0385 (extremes) or 0x0381 (each cell).
-public struct CellWiring: Sendable {
+public struct CellWiring: Hashable, Sendable {
   /// The messages that carry cell voltages.
   public enum Place: String, Hashable, Sendable, CaseIterable {
     /// Registers 0x0385, 0x0386 and 0x0381.

@@ -10,6 +10,8 @@ import SocketCAN
 /// The daemon on a real interface: everything around the engine.
 struct Daemon {
   let configuration: Configuration
+  /// Reads the configuration again; nil where it came from no file.
+  var reload: (@Sendable () throws -> Configuration)?
   /// How many times as fast the clock runs; 1 on any interface that is not virtual.
   var speed = 1.0
   let logLevel: Logger.Level
@@ -44,12 +46,15 @@ struct Daemon {
       batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(),
       interface: interface, batteryBus: configuration.batteryBus, mailbox: mailbox, desk: desk)
     let control = ControlService(sockets: configuration.control.sockets, desk: desk, logger: logger)
+    let reload = ReloadService(
+      read: reload ?? { throw NoConfigurationFile() }, configuration: configuration, mailbox: mailbox, logger: logger)
     let group = ServiceGroup(
       configuration: .init(
         // Shut down from the last to the first: who serves people may not keep the engine from withdrawing its limits.
         services: [
           .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
           .init(service: SignalService(mailbox: mailbox)),
+          .init(service: reload),
           .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -81,4 +86,9 @@ struct Daemon {
       throw ExitCode.failure
     }
   }
+}
+
+/// There is nothing to read again.
+struct NoConfigurationFile: Error, CustomStringConvertible {
+  var description: String { "vecand was started without a file; give one with --config" }
 }

@@ -79,52 +79,66 @@ struct Vecand: AsyncParsableCommand {
       try await Demo(speed: speed ?? 1, controlSocket: controlSocket).run()
       return
     }
-    let configuration = try loadConfiguration()
-    try await Daemon(configuration: configuration, speed: speed ?? 1, logLevel: logLevel).run()
+    let file = config ?? (TextFile.exists(Configuration.standardFile) ? Configuration.standardFile : nil)
+    let overridden = overridden
+    let readAgain: @Sendable () throws -> Configuration = {
+      try overridden(file.map { try Vecand.read($0) } ?? Configuration())
+    }
+    let configuration: Configuration
+    do {
+      configuration = try readAgain()
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
+    let daemon = Daemon(
+      configuration: configuration, reload: file == nil ? nil : readAgain, speed: speed ?? 1, logLevel: logLevel)
+    try await daemon.run()
   }
 
   private func check(_ file: String) throws {
-    let configuration = try read(file)
+    let configuration: Configuration
+    do {
+      configuration = try Self.read(file)
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
     let interface = configuration.interface.map { "interface \($0)" } ?? "no interface: give one with --interface"
     print("\(file): all right; \(interface)")
     for remark in configuration.remarks { print("\(file): note: \(remark)") }
   }
 
-  private func loadConfiguration() throws -> Configuration {
-    var configuration = Configuration()
-    if let config {
-      configuration = try read(config)
-    } else if TextFile.exists(Configuration.standardFile) {
-      configuration = try read(Configuration.standardFile)
-    }
-    if let interface { configuration.interface = interface }
-    if let stateDirectory { configuration.stateDirectory = stateDirectory }
-    if let controlSocket { configuration.control.socket = controlSocket.isEmpty ? nil : controlSocket }
-    try checkOptions(beside: configuration)
-    return configuration
-  }
-
-  /// What the options make of a file that is right by itself.
-  private func checkOptions(beside configuration: Configuration) throws {
-    guard let second = configuration.batteryBus?.interface else { return }
-    if interface == second {
-      Report.error(
-        "--interface \(second) is also bus.battery_interface: the 11-bit frames have a bus of their own, or none")
-      throw ExitCode.failure
-    }
-    if let speed, speed != 1 {
-      Report.error("--speed goes with one interface: leave bus.battery_interface = \"\(second)\" out of a simulation")
-      throw ExitCode.failure
+  /// What a file says, with the options over it; they must fit each other.
+  private var overridden: @Sendable (Configuration) throws -> Configuration {
+    { [interface, stateDirectory, controlSocket, speed] file in
+      var configuration = file
+      if let interface { configuration.interface = interface }
+      if let stateDirectory { configuration.stateDirectory = stateDirectory }
+      if let controlSocket { configuration.control.socket = controlSocket.isEmpty ? nil : controlSocket }
+      guard let second = configuration.batteryBus?.interface else { return configuration }
+      if interface == second {
+        throw OptionError(
+          description:
+            "--interface \(second) is also bus.battery_interface: the 11-bit frames have a bus of their own, "
+            + "or none")
+      }
+      if let speed, speed != 1 {
+        throw OptionError(
+          description:
+            "--speed goes with one interface: leave bus.battery_interface = \"\(second)\" out of a simulation")
+      }
+      return configuration
     }
   }
 
-  private func read(_ file: String) throws -> Configuration {
-    do {
-      return try Configuration(text: TextFile.read(file), file: file)
-    } catch {
-      Report.error("\(error)")
-      throw ExitCode.failure
-    }
+  private static func read(_ file: String) throws -> Configuration {
+    try Configuration(text: TextFile.read(file), file: file)
+  }
+
+  /// Options that contradict a file which is right by itself.
+  private struct OptionError: Error, CustomStringConvertible {
+    var description: String
   }
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
+import signal
 import socket
 import threading
 import time
@@ -18,6 +20,7 @@ from test_limits import AT_ONCE, cells, is_zero, within
 CONNECTIONS = 1000
 SLOW_CLIENTS = 20
 GARBAGE = 1 << 20  # bytes
+CELLS = 20  # high cells while it lasts
 
 
 def connect(path, timeout=10.0):
@@ -40,7 +43,7 @@ def ask(path, method, target, body=None):
 
 
 class Siege:
-    """Clients that connect and go, clients that send a byte now and then, and one that sends garbage."""
+    """Until it is stopped: clients that connect and go, clients that send a byte now and then, and one that sends garbage."""
 
     def __init__(self, path):
         self._path = path
@@ -54,7 +57,7 @@ class Siege:
     def _crowd(self):
         """A thousand connections as fast as they are taken, each held until the kernel's queue is full."""
         held = []
-        while not self._stop.is_set() and self.connected < CONNECTIONS:
+        while not self._stop.is_set():
             try:
                 connection = connect(self._path, 0.05)
             except OSError:  # the queue is full: room comes as the daemon refuses others
@@ -91,19 +94,19 @@ class Siege:
 
     def _garbage(self):
         garbage = os.urandom(GARBAGE)
-        while not self._stop.is_set() and self.garbage_sent < GARBAGE:
+        while not self._stop.is_set():
             try:
                 connection = connect(self._path, 0.05)
             except OSError:
                 continue
             try:
-                # What is refused is sent again on the next connection, until all of it was.
-                self.garbage_sent += connection.send(garbage[self.garbage_sent :])
+                # What is refused is sent again on the next connection.
+                self.garbage_sent += connection.send(garbage[self.garbage_sent % GARBAGE :])
             except OSError:
                 pass
             connection.close()
 
-    def is_over(self):
+    def is_done(self):
         return self.connected >= CONNECTIONS and self.garbage_sent >= GARBAGE
 
     def stop(self):
@@ -122,7 +125,7 @@ def test_a_siege_delays_no_limit_and_leaves_nothing_behind(fed_vecand, battery, 
     delays = []
     try:
         deadline = time.monotonic() + 60
-        while not siege.is_over() or len(delays) < 5:
+        while not siege.is_done() or len(delays) < CELLS:
             assert time.monotonic() < deadline, f"{siege.connected} connections, {siege.garbage_sent} bytes"
             mark, cause = cells(battery, recorder, 3.40, 3.76)
             effect = fed_vecand.wait_register(CCL, is_zero, 2, mark, "0")
@@ -171,8 +174,6 @@ def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, batter
     path = temporary / "control.sock"
     assert ask(path, "GET", "/v1/status")[0] == 200
     used = len(os.listdir(f"/proc/{fed_vecand.process.pid}/fd"))
-    import resource
-
     resource.prlimit(fed_vecand.process.pid, resource.RLIMIT_NOFILE, (used + 2, 1024))
     held = []
     for _ in range(8):
@@ -195,3 +196,18 @@ def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, batter
             pass
         assert time.monotonic() < deadline, "it does not recover"
         time.sleep(0.2)
+
+
+def test_sighup_reads_the_configuration_again_and_keeps_the_old_one_on_an_error(fed_vecand, recorder, temporary):
+    path = temporary / "control.sock"
+    text = fed_vecand.configuration.read_text()
+    mark = recorder.mark()
+    fed_vecand.configuration.write_text(text.replace("[battery]", "[battery]\nmaximum_charge_current = 1001"))
+    fed_vecand.signal(signal.SIGHUP)
+    fed_vecand.wait_said("the old one stays in force", 10)
+    fed_vecand.configuration.write_text(text.replace("[battery]", "[battery]\nmaximum_charge_current = 40"))
+    fed_vecand.signal(signal.SIGHUP)
+    fed_vecand.wait_said("SIGHUP: maximum_charge_current = 40 A (was 1000)", 10)
+    fed_vecand.wait_register(CCL, lambda v: v == 400, 5, mark, "40 A")
+    row = ask(path, "GET", "/v1/settings/maximum_charge_current")[1]
+    assert (row["value"], row["set_by"]) == (40, "configuration")

@@ -100,4 +100,23 @@ extension BMSDevice {
       events.append(.settingsChanged(changedSettings))
     }
   }
+
+  /// Takes settings and fuse names of a configuration that was read again into force. What was changed at run time still
+  /// counts before it; where both contradict each other nothing changes.
+  public mutating func reconfigure(
+    _ configured: Settings, _ names: FuseNames, at now: Instant
+  ) throws(SettingError) {
+    let changed = changedSettings
+    var settings = configured
+    try settings.set(changed.values.sorted { $0.key.rawValue < $1.key.rawValue })
+    configuredSettings = configured
+    configuredFuseNames = names
+    apply(settings)
+    if changed.fuseNames == nil, names != core.fuseNames {
+      core.apply(names)
+      mapping.changed = true
+    }
+    // What the file now says too is no longer a change of its own.
+    if changedSettings != changed { events.append(.settingsChanged(changedSettings)) }
+  }
 }

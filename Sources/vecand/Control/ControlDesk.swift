@@ -134,6 +134,13 @@ final class ControlDesk: Sendable {
     }
   }
 
+  /// Waits for the engine's first word.
+  func waitForEngine() async {
+    guard let (news, number) = follow() else { return }
+    for await _ in news { break }
+    _ = unfollow(number)
+  }
+
   /// Ends following; whether it had not been dropped already.
   func unfollow(_ number: Int) -> Bool {
     let follower = kept.withLock { $0.followers.removeValue(forKey: number) }

@@ -27,6 +27,8 @@ struct ControlService: Service {
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     let limits = ConnectionLimits(descriptors: Int(clamping: limit.rlim_cur), sockets: sockets.count)
     await cancelWhenGracefulShutdown {
+      // The address claim comes first: on a small machine a server that starts beside it costs it time.
+      await desk.waitForEngine()
       await withTaskGroup { tasks in
         for socket in sockets {
           tasks.addTask(executorPreference: executor) { await serve(socket, group, limits) }

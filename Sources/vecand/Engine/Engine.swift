@@ -1,3 +1,4 @@
+import BMSCore
 import BMSDevice
 import CANBus
 import Glibc
@@ -177,6 +178,7 @@ final class Engine {
           report(.commanded(words, refusal))
           return refusal
         }
+      case .reconfigure(let settings, let names, let reply): reply.resolve { reconfigure(settings, names) }
       case .trace(let reply): reply.resolve { trace }
       }
     }
@@ -193,6 +195,16 @@ final class Engine {
   private func perform(_ command: OperatorCommand, isLocal: Bool) -> OperatorRefusal? {
     do throws(OperatorRefusal) {
       try device.perform(command, isLocal: isLocal, at: transport.now)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// Why it was refused; nil when it was done.
+  private func reconfigure(_ settings: Settings, _ names: FuseNames) -> SettingError? {
+    do throws(SettingError) {
+      try device.reconfigure(settings, names, at: transport.now)
       return nil
     } catch {
       return error

@@ -1,3 +1,4 @@
+import BMSCore
 import BMSDevice
 import CANBus
 import SocketCAN
@@ -15,6 +16,8 @@ enum EngineCommand: Sendable {
   case report(Reply<EngineSnapshot>)
   /// Do what an operator asks for; `isLocal` as in ``BMSDevice/perform(_:isLocal:at:)``, `words` for the log: who and what.
   case perform(OperatorCommand, isLocal: Bool, words: String, Reply<OperatorRefusal?>)
+  /// Take these settings and fuse names of the configuration into force.
+  case reconfigure(Settings, FuseNames, Reply<SettingError?>)
   /// Hand over the last minutes of frames.
   case trace(Reply<FrameTrace>)
 }
