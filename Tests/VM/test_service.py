@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 import boat
 from boat import ADDRESS
 from machine import Machine
 
 
 def test_the_package_installs_and_starts_nothing_by_itself(vm: Machine, packages):
-    vm.run(f"dpkg -i /exchange/{packages[0].name}", 120)
+    vm.run(f"dpkg -i --force-unsafe-io /exchange/{packages[0].name}", 120)
     assert vm.run("vecand --version") == packages[0].name.split("_")[1].split("-")[0] + "\n"
     assert vm.try_run("systemctl is-active vecand")[1] == "inactive\n"
     assert vm.try_run("systemctl is-enabled vecand")[1] == "disabled\n"
@@ -32,6 +34,7 @@ def test_the_shipped_network_file_sets_250_kbit_and_the_restart(vm: Machine):
 
 
 def test_it_claims_an_address_that_the_other_controller_sees(vm: Machine):
+    boat.give_bit_times(vm)
     boat.start_recording(vm)
     begin = time.monotonic()
     vm.run("systemctl enable --now vecand", 60)
@@ -50,6 +53,7 @@ def test_it_has_no_rights_and_an_exposure_of_at_most_1_5(vm: Machine):
     fields = dict(line.split(":", 1) for line in status.splitlines())
     assert fields["Uid"].split()[0] != "0"
     assert int(fields["CapEff"], 16) == 0 and int(fields["CapBnd"], 16) == 0
+    assert "Failed to set" not in vm.run("journalctl -b -u vecand --no-pager -o cat"), "nothing that it does is refused"
     assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
 
 
@@ -66,27 +70,34 @@ def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
     vm.run(f"vecanctl register write --interface can1 --device {ADDRESS} battery-capacity 210", 30)
     vm.wait("grep -q 210 /var/lib/vecand/settings.json", 10)
     old, since = boat.pid(vm), boat.mark(vm)
-    counted = boat.state(vm)["snapshot"]
-    output = vm.run(f"dpkg -i /exchange/{packages[1].name}", 120)
+    counted, begin = boat.state(vm)["snapshot"], time.monotonic()
+    output = vm.run(f"dpkg -i --force-unsafe-io /exchange/{packages[1].name}", 120)
     assert boat.pid(vm) != old, output
     assert vm.run("systemctl is-active vecand; systemctl is-enabled vecand") == "active\nenabled\n"
     journal = vm.run("journalctl -b -u vecand --no-pager -o cat")
     assert "handed over" in journal and "it was left by version" in journal, journal
     assert "restored, contactor closed" in journal, journal
-    time.sleep(8)  # longer than the self-test and pre-charge of a start would take
+    time.sleep(5)  # longer than the self-test and pre-charge of a start would take
     boat.assert_stays_closed(vm, since)
-    moved = [line for line in boat.told(vm, since) if re.search("(contactor|precharge|atc|atd) commanded", line)]
+    moved = [line for line in boat.told(vm, since) if re.search("(contactor|precharge) commanded", line)]
     assert not moved, moved
+    # R24 wants ATC and ATD as they were, too. The successor forbids until it has heard every cell once, for 2 s at most.
+    forbidden = [line for line in boat.plant_lines(vm)[since:] if "contactor" in line and not (line["atc"] and line["atd"])]
+    assert len(forbidden) <= 4, f"two lines a second: {forbidden}"
     after = boat.state(vm)
     assert after["snapshot"]["isContactorClosed"] is True
-    assert abs(after["snapshot"]["consumed"] - counted["consumed"]) < 0.2, "no more than what flowed meanwhile, Ah"
+    # The sun charges with 35 to 40 A. Ampere-hours since the state before, of which 10 s were not stored then.
+    flowed = after["snapshot"]["consumed"] - counted["consumed"]
+    assert 0 < flowed <= 40 * (time.monotonic() - begin + 12) / 3600, flowed
+    left = float(re.findall(r"state of ([\d.]+) s ago restored", journal)[-1])
+    assert left < 10, "the hand-over wrote what was counted until then"
     assert "210" in vm.run(f"vecanctl register read --interface can1 --device {ADDRESS} battery-capacity", 30)
 
 
 def test_a_new_version_that_rejects_the_configuration_leaves_the_old_one_running(vm: Machine, packages):
     old, since = boat.pid(vm), boat.mark(vm)
     vm.run("cp /etc/vecand/vecand.toml /root && echo 'unknown = 1' >>/etc/vecand/vecand.toml")
-    status, output = vm.try_run(f"dpkg -i --force-confold /exchange/{packages[1].name}", 120)
+    status, output = vm.try_run(f"dpkg -i --force-unsafe-io --force-confold /exchange/{packages[1].name}", 120)
     assert status != 0 and "unknown" in output and "dpkg --configure vecand" in output, output
     assert boat.pid(vm) == old
     boat.assert_stays_closed(vm, since)
@@ -95,6 +106,7 @@ def test_a_new_version_that_rejects_the_configuration_leaves_the_old_one_running
     boat.assert_stays_closed(vm, since)
 
 
+@pytest.mark.skipif(not boat.IS_LONG, reason="takes three minutes: Tests/VM/run --long")
 def test_a_new_version_that_does_not_start_is_replaced_by_the_one_before(vm: Machine, packages):
     old, since = boat.pid(vm), boat.mark(vm)
     version = vm.run("vecand --version")
@@ -104,23 +116,23 @@ def test_a_new_version_that_does_not_start_is_replaced_by_the_one_before(vm: Mac
         " && printf '#!/bin/sh\\ncase $1 in --config) exec sleep 1000 ;; *) exec /usr/bin/real \"$@\" ;; esac\\n'"
         " >broken/usr/bin/vecand && chmod 755 broken/usr/bin/vecand"
         " && sed -i 's/^Version: .*/Version: 9-1/' broken/DEBIAN/control && dpkg-deb -Znone -b broken broken.deb", 60)
-    status, output = vm.try_run("dpkg -i --force-confold /root/broken.deb", 150)
+    status, output = vm.try_run("dpkg -i --force-unsafe-io --force-confold /root/broken.deb", 150)
     assert status != 0 and "back to the version before" in output, output
     boat.wait_new_process(vm, old, 30)
     assert vm.run("vecand --version") == version
-    time.sleep(8)
+    time.sleep(5)
     boat.assert_stays_closed(vm, since)
-    vm.run(f"rm -rf /root/broken*; dpkg -i --force-confold --force-downgrade /exchange/{packages[1].name}", 120)
+    vm.run(f"rm -rf /root/broken*; dpkg -i --force-unsafe-io --force-confold --force-downgrade /exchange/{packages[1].name}", 120)
     boat.assert_stays_closed(vm, since)
 
 
 def test_a_killed_daemon_comes_back_and_the_contactor_stays_closed(vm: Machine):
     since = boat.mark(vm)
-    for _ in range(3):
+    for _ in range(20 if boat.IS_LONG else 1):
         before = boat.pid(vm)
         vm.run("systemctl kill --kill-who=main -s SIGKILL vecand")
         boat.wait_new_process(vm, before, 20)
-    time.sleep(8)
+    time.sleep(5)
     boat.assert_stays_closed(vm, since)
 
 
@@ -148,6 +160,44 @@ def test_a_controller_that_is_unbound_is_named_and_comes_back_by_itself(vm: Mach
     vm.run(f": >/run/candump.log; echo {device} >/sys/bus/pci/drivers/kvaser_pci/bind")
     # systemd-networkd sets the bitrate anew, nobody tells vecand.
     vm.wait("ip -d link show can0 | grep -q 'bitrate 250000'", 20, "can0 is back")
+    boat.give_bit_times(vm)
     vm.wait(f"grep -qi 'can1 18EEFF{ADDRESS:02X}#' /run/candump.log", 10, "the claim after it")
     vm.wait(f"systemctl show -p StatusText --value vecand | grep -q '^address {ADDRESS},'", 5)
     assert boat.pid(vm) == before, "the same process"
+
+
+def test_error_passive_and_bus_off_are_named_and_the_bus_is_joined_again(vm: Machine):
+    """QEMU's SJA1000 completes every frame, whether anybody hears it or not, and has no error counters: a peer that is
+    down, a peer at another bitrate and a write to its counters all leave it error active, and a restart of what is not
+    bus-off is refused. So the states come from the other end of a line: slcan is a CAN interface of the same kernel, with
+    the same states and the same messages about them, and its adapter says what state it is in."""
+    refused, said = vm.try_run("ip link set can0 type can restart")
+    assert refused != 0, said
+    vm.run(
+        "mkfifo /run/adapter && systemd-run -q --unit=adapter"
+        " socat 'PIPE:/run/adapter!!OPEN:/dev/null' PTY,link=/run/tty,rawer")
+    vm.wait("test -e /run/tty", 10)
+    vm.run("systemd-run -q --unit=line slcand -F -o -s5 $(readlink /run/tty) can9")
+    vm.wait("ip link show can9", 10)
+    vm.run(
+        "ip link set can9 up; mkdir -p /run/passive; printf '[bus]\\ninterface = \"can9\"\\n' >/run/passive/vecand.toml;"
+        " systemd-run -q --unit=passive vecand --config /run/passive/vecand.toml --state-directory /run/passive")
+    journal = "journalctl -b -u passive --no-pager -o cat"
+    vm.wait(f"{journal} | grep -q 'claimed address'", 20, "a claim on can9")
+
+    def adapter_is(state: str, said: str, link: str) -> None:
+        # s, the state, then the receive and transmit error counters.
+        vm.run(f"printf 's{state}\\r' >/run/adapter")
+        vm.wait(f"ip -d link show can9 | grep -q 'state {link}'", 5, f"the kernel has it {link}")
+        vm.wait(f"{journal} | tail -n +$(cat /run/passive/read) | grep -q '{said}'", 10, said)
+        vm.run(f"{journal} | wc -l >/run/passive/read")
+
+    vm.run("echo 1 >/run/passive/read")
+    adapter_is("p128000", "can9: the controller is error passive", "ERROR-PASSIVE")
+    adapter_is("a000000", "can9: the link is up", "ERROR-ACTIVE")
+    adapter_is("b000256", "can9: the controller is bus-off", "BUS-OFF")
+    # The driver has no restart of its own: down and up is what an operator does then.
+    vm.run("ip link set can9 down; ip link set can9 up")
+    vm.wait(f"{journal} | tail -n +$(cat /run/passive/read) | grep -q 'claimed address'", 20, "the claim after bus-off")
+    assert vm.run("systemctl show -p NRestarts --value passive") == "0\n", "the same process all the time"
+    vm.run("systemctl stop passive line adapter")
