@@ -42,11 +42,15 @@ def configure(vm: Machine) -> None:
 
 
 def start_plant(vm: Machine) -> None:
-    """Devices on can1; what is typed to them goes through a pipe."""
+    """Devices on can1, from now on and at each boot: neighbours on a bus speak before a BMS that boots."""
     vm.run(
-        "rm -f /run/plant.in && mkfifo /run/plant.in && systemd-run -q --unit=plant"
-        " bash -c 'exec vecanctl simulate --interface can1 --json --status 0.5 --scenario /etc/scenario.toml"
-        " <>/run/plant.in >/run/plant.jsonl'"
+        "cat >/etc/systemd/system/plant.service <<'UNIT'\n"
+        "[Unit]\nDescription=The rest of the boat\nBefore=vecand.service\n"
+        "[Service]\nExecStartPre=mkfifo /run/plant.in\n"
+        "ExecStart=bash -c 'exec vecanctl simulate --interface can1 --json --status 0.5 --scenario /etc/scenario.toml"
+        " <>/run/plant.in >/run/plant.jsonl'\n"
+        "[Install]\nWantedBy=multi-user.target\nUNIT\n"
+        "systemctl daemon-reload && systemctl enable -q --now plant"
     )
 
 
@@ -60,6 +64,11 @@ def give_bit_times(vm: Machine) -> None:
 def start_recording(vm: Machine) -> None:
     vm.run("systemd-run -q --unit=record bash -c 'exec candump -L can1 >/run/candump.log'")
     vm.wait("grep -q can1 /proc/net/can/rcvlist_all", 10, "candump listens")
+
+
+def write_register(vm: Machine, register: str, value: int) -> None:
+    """As a GX device does: until it is answered."""
+    vm.wait(f"vecanctl register write --interface can1 --device {ADDRESS} {register} {value}", 30)
 
 
 def plant_lines(vm: Machine) -> list[dict]:

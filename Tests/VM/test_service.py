@@ -67,7 +67,7 @@ def test_it_closes_the_contactor_of_a_simulated_boat(vm: Machine):
 
 
 def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
-    vm.run(f"vecanctl register write --interface can1 --device {ADDRESS} battery-capacity 210", 30)
+    boat.write_register(vm, "battery-capacity", 210)
     vm.wait("grep -q 210 /var/lib/vecand/settings.json", 10)
     old, since = boat.pid(vm), boat.mark(vm)
     counted, begin = boat.state(vm)["snapshot"], time.monotonic()
@@ -175,7 +175,7 @@ def test_error_passive_and_bus_off_are_named_and_the_bus_is_joined_again(vm: Mac
     assert refused != 0, said
     vm.run(
         "mkfifo /run/adapter && systemd-run -q --unit=adapter"
-        " socat 'PIPE:/run/adapter!!OPEN:/dev/null' PTY,link=/run/tty,rawer")
+        " bash -c 'exec socat - PTY,link=/run/tty,rawer <>/run/adapter >/dev/null'")
     vm.wait("test -e /run/tty", 10)
     vm.run("systemd-run -q --unit=line slcand -F -o -s5 $(readlink /run/tty) can9")
     vm.wait("ip link show can9", 10)
