@@ -204,6 +204,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
   case batteryLost
   /// The battery says that its cells are apart.
   case batteryImbalance
+  /// What a restart must find cannot be stored.
+  case stateNotStored
 
   /// The row of this alarm.
   public var definition: AlarmDefinition {
@@ -530,6 +532,13 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
         clearedWhen: "the battery says no more so",
         advice: "Charge it full and leave it so for some hours; if it stays, see the battery's own display.",
         ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R348, 0x35A")
+    case .stateNotStored:
+      .init(
+        code: "V-B49", gxNumber: nil, severity: .warning, message: "State or events not stored",
+        raisedWhen: "what a restart must find, or the event log, cannot be written", effect: "none",
+        clearedWhen: "it is written again",
+        advice: "Look into the log for the reason. Make room on the disk, or replace the card.",
+        ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R29, our row")
     }
   }
 }

@@ -703,6 +703,7 @@ public struct BMS: Sendable {
     set(.busbarHot, isBusbarHot)
     set(.settingsLost, inputs.areSettingsLost)
     set(.calibrationLost, inputs.isCalibrationLost)
+    set(.stateNotStored, inputs.isStateNotStored)
     set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
     set(.cellsContradictPack, plausibility.contradiction != nil)
     set(.cellsStuck, plausibility.isCellStuck)
@@ -802,6 +803,7 @@ public struct BMS: Sendable {
       case .badContact: Reason(.contactDrop, .contactor, value: contactDrop, endsAt: ContactorSequence.contactDrop)
       case .busbarHot: Reason(.busbarHot, .contactor)
       case .settingsLost, .calibrationLost: Reason(.settingsLost, .setting)
+      case .stateNotStored: Reason(.stateNotStored, .setting)
       case .highBMSTemperature:
         Reason(.highTemperature, .temperature, endsAt: Parameters.highBMSTemperatureResume)
       case .feedbackLost: Reason(.feedbackLost, .contactor, fault: .stale)

@@ -310,6 +310,8 @@ public struct Inputs: Sendable {
   public var hasControlClient = false
   /// The stored settings were damaged: nothing is allowed on guessed ones (R29).
   public var areSettingsLost = false
+  /// What a restart must find cannot be written.
+  public var isStateNotStored = false
   /// The stored calibration was damaged (R30).
   public var isCalibrationLost = false
   /// The program is being updated (R28).

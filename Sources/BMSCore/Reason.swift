@@ -119,6 +119,8 @@ public enum Rule: UInt8, Sendable, Hashable {
   case reducedAfterLowCell
   /// CCL or DCL along the table near a cell's end.
   case nearCellEnd
+  /// What a restart must find cannot be written (R29).
+  case stateNotStored
 }
 
 /// Why an output is what it is.

@@ -14,6 +14,7 @@ extension Reason: CustomStringConvertible {
     case .sidesReversed: "battery side\(at("V")), less than half of the system side, with the contactor open"
     case .batteriesDiffer: "the batteries report other than the settings, until they agree"
     case .settingsLost: "the stored settings are damaged, until they are reset"
+    case .stateNotStored: "state or event log cannot be written, until there is room or another disk"
     case .standby: "in standby, until switched on"
     case .offByRemote: "off, until the remote input is closed"
     case .offByCommand: "off, until switched on"

@@ -152,6 +152,13 @@ public struct BMSDevice: Sendable {
   /// Frames for the device were lost before it could take them. Measurements come again; who asked is told to ask again.
   public mutating func noteLostFrames() { mapping.server.noteLostFrames() }
 
+  /// Whether what a restart must find is stored, or cannot be.
+  public mutating func setStateStored(_ isStored: Bool) {
+    guard mapping.inputs.isStateNotStored == isStored else { return }
+    mapping.inputs.isStateNotStored = !isStored
+    mapping.changed = true
+  }
+
   /// Decides and sends what is due. To be called after each batch of frames and at ``nextDeadline``.
   public mutating func run(at now: Instant) {
     node.tick(at: now)

@@ -34,8 +34,9 @@ struct Daemon {
     let keeper: StateKeeper
     let mailbox: Mailbox
     do {
-      mailbox = try Mailbox()
-      keeper = try StateKeeper(store: store, restored: restored, logger: logger)
+      let commands = try Mailbox()
+      mailbox = commands
+      keeper = try StateKeeper(store: store, restored: restored, logger: logger) { commands.post(.stateStored($0)) }
     } catch {
       Report.error("\(error)")
       throw ExitCode.failure

@@ -97,6 +97,7 @@ struct AlarmTableTests {
     Row(.batteryLost, "V-B25", 32, .error, 2, relay: true),
     Row(.batteryImbalance, "V-B52", nil, .warning, 1, relay: false),
     Row(.distributorDuplicate, "V-D05", nil, .warning, 1, relay: false),
+    Row(.stateNotStored, "V-B49", nil, .warning, 1, relay: false),
   ]
 
   func check(_ row: Row) {

@@ -255,5 +255,12 @@ struct ProtectionTests {
     rig.inputs.areSettingsLost = false
     rig.inputs.isCalibrationLost = true
     #expect(rig.step().chargeAllowed && rig.out.alarms == [.calibrationLost])
+    rig.inputs.isCalibrationLost = false
+    rig.inputs.isStateNotStored = true
+    #expect(rig.step().chargeAllowed && rig.out.dischargeAllowed && rig.out.alarms == [.stateNotStored])
+    let cause = rig.bms.record(of: .stateNotStored).cause
+    #expect(cause.map { "\($0)" } == "state or event log cannot be written, until there is room or another disk")
+    rig.inputs.isStateNotStored = false
+    #expect(rig.step().alarms.isEmpty)
   }
 }

@@ -483,7 +483,7 @@ struct StateTests {
     let restored = RestoredState(from: folder.store, at: .now())
     let path = folder.path
     let keeper = try StateKeeper(
-      store: StateStore(directory: path), restored: restored, logger: Logger(label: "test"))
+      store: StateStore(directory: path), restored: restored, logger: Logger(label: "test"), tellStored: { _ in })
     keeper.start()
     await #expect(throws: StateDefect.self) { try await keeper.settle() }
     keeper.offer([event(1)])

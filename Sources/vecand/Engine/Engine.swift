@@ -171,6 +171,7 @@ final class Engine {
       case .shutDown: ending = .stop
       case .handOver: ending = ending ?? .handOver
       case .explain: report(.explanation(device.explanation(at: transport.now)))
+      case .stateStored(let isStored): device.setStateStored(isStored)
       case .report(let reply): reply.resolve { snapshot }
       case .perform(let command, let isLocal, let words, let reply):
         reply.resolve {

@@ -12,6 +12,8 @@ enum EngineCommand: Sendable {
   case handOver
   /// Say why everything is as it is.
   case explain
+  /// What a restart must find is written, or cannot be.
+  case stateStored(Bool)
   /// Tell all there is to tell.
   case report(Reply<EngineSnapshot>)
   /// Do what an operator asks for; `isLocal` as in ``BMSDevice/perform(_:isLocal:at:)``, `words` for the log: who and what.

@@ -131,16 +131,22 @@ final class StateKeeper: Sendable {
   /// Handed over to the keeper's thread, which is the only one to use it from then on.
   private nonisolated(unsafe) let store: StateStore
   private let logger: Logger
+  private let tellStored: @Sendable (Bool) -> Void
   private let work: Mutex<Work>
   private let wakeup: Wakeup
   private let ended: Wakeup
 
   private static let hasEnded = StateDefect(.unwritable, "vecand ends")
 
+  /// `tellStored` is called when writing begins to fail and when it succeeds again.
+  ///
   /// - Throws: ``SocketCANError`` when the process has no descriptor left.
-  init(store: sending StateStore, restored: RestoredState, logger: Logger) throws(SocketCANError) {
+  init(
+    store: sending StateStore, restored: RestoredState, logger: Logger, tellStored: @escaping @Sendable (Bool) -> Void
+  ) throws(SocketCANError) {
     self.store = store
     self.logger = logger
+    self.tellStored = tellStored
     work = Mutex(Work(schedule: StateSchedule(restored)))
     wakeup = try Wakeup()
     ended = try Wakeup()
@@ -248,6 +254,7 @@ final class StateKeeper: Sendable {
       news = "\(error.text(of: store.path)). What changes now does not survive a restart"
     }
     guard news != trouble else { return }
+    if (news == nil) != (trouble == nil) { tellStored(news == nil) }
     trouble = news
     if let news { logger.error("\(news)") } else { logger.notice("\(store.path) is written again") }
   }
