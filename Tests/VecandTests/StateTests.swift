@@ -77,7 +77,8 @@ struct StateTests {
     #expect(first.snapshot == nil && !first.settings.areLost)
     #expect(!FileManager.default.fileExists(atPath: folder.file))
     #expect(try folder.store.write(values(), []) == .init(events: 0))
-    #expect(try folder.names() == ["state.db"])
+    let names = try folder.names()
+    #expect(names == ["state.db", "state.db-journal"])
     #expect(try folder.store.open() == values())
     let restored = RestoredState(from: folder.store, at: moment(1012.5))
     #expect(restored.snapshot == values().core.snapshot)
@@ -395,12 +396,13 @@ struct StateTests {
         continue
       }
       let number = Int(found.settings.values[.batteryCapacity] ?? 0)
-      #expect(acknowledged...acknowledged + 1 ~= number, "\(number) found, \(acknowledged) acknowledged")
+      // Of this writer the last may be there and not acknowledged; the one before may have left such a one too.
+      let known = max(acknowledged, last)
+      #expect(known...known + 1 ~= number, "\(number) found, \(acknowledged) acknowledged, \(last) found before")
       // Setting, count and event are of one transaction.
       #expect(found.core.snapshot.consumed == -Double(number))
       let events = try store.events(since: Int64(max(0, number - 100)), limit: 200)
       #expect(events.damaged == 0 && events.events.last?.id == Int64(number))
-      #expect(number >= last)
       last = number
     }
     #expect(last > 20, "\(last) writes")

@@ -40,6 +40,8 @@ final class StateStore {
   private var connection: SQLiteConnection?
   /// What is there was refused: it makes room for a new one only when the settings are reset.
   private var refused: StateDefect?
+  /// What is there is a new one of this run, of which nobody knows whether its name is on the disk.
+  private var isHalfMade = false
   private var writtenTexts: [StoredRecord: String] = [:]
   private var newestEvent: Int64 = 0
 
@@ -164,7 +166,7 @@ final class StateStore {
         return Written(events: try store(values, events, connection))
       }
       var remark = connection.map { _ in "\(path) was deleted: a new one is written" }
-      if try isThere() {
+      if try isThere(), !isHalfMade {
         guard let refused else {
           throw StateDefect(.unwritable, "another file took its place; start vecand again to have it read")
         }
@@ -252,12 +254,20 @@ final class StateStore {
       try self.insert(try self.texts(of: values), events, connection)
     }
     unlink(new + "-journal")
-    try keepBeside()
+    if !isHalfMade { try keepBeside() }
     // A journal without its database would be taken for that of the new one.
     unlink(path + "-journal")
     guard rename(new, path) == 0 else { throw FileError(action: "write", path: path, code: errno) }
+    isHalfMade = true
     try syncDirectory()
-    connection = try connect()
+    let connection = try connect()
+    self.connection = connection
+    isHalfMade = false
+    // The journal gets the room that each later write needs, so that a full disk can take them; for that something has to
+    // change, and back. If there is no room, the next write tells.
+    try? connection.transaction { () throws(SQLiteError) in
+      for _ in 1...2 { try connection.execute("UPDATE record SET crc32 = -crc32") }
+    }
   }
 
   private func fill(_ path: String, _ insert: (SQLiteConnection) throws -> Void) throws {
