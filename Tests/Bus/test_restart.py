@@ -143,6 +143,13 @@ def test_a_kill_at_a_random_moment_loses_no_setting_and_ten_seconds_of_counting(
     assert not [line for line in vecand.log_lines() if "E-B119" in line]
 
 
+def wait_contains(database: Path, text: bytes) -> None:
+    deadline = time.monotonic() + 15
+    while text not in database.read_bytes():
+        assert time.monotonic() < deadline, f"no {text!r} in {database}"
+        time.sleep(0.1)
+
+
 def truncated(database: Path) -> None:
     database.write_bytes(database.read_bytes()[:5000])
 
@@ -230,7 +237,9 @@ def test_a_state_that_cannot_be_used_forbids_until_a_reset_and_is_kept(
         assert not (vecand.state / "state.db.kept-1").exists()
 
 
-def test_a_full_disk_delays_no_protection_and_is_said_once(battery: peers.Battery, temporary: Path, make_vecand):
+def test_a_full_disk_delays_no_protection_and_is_said_once(
+    battery: peers.Battery, sender: peers.Sender, temporary: Path, make_vecand
+):
     state = temporary / "state"
     state.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", state], check=True)
@@ -247,22 +256,28 @@ def test_a_full_disk_delays_no_protection_and_is_said_once(battery: peers.Batter
         vecand = make_vecand()
         vecand.wait_limits_given()
         vecand.wait_said("state.db can't be written: database or disk is full; make room", 10)
+        vecand.wait_said("raised V-B49 State or events not stored", 10)
         battery.set_cells(3.30, 3.76)
         vecand.wait_register(peers.CCL, lambda value: value == 0, 1, vecand.started_mark, "that forbids")
         filler.unlink()
         vecand.wait_said("state.db is written again", 15)
-        # Now there is a database, and the disk is full again: the state goes where it was, events wait.
+        vecand.wait_said("cleared V-B49", 5)
+        # Now there is a database, and the disk is full again: the state goes where it was.
         fill()
         battery.set_cells(3.30, 3.40)
         vecand.wait_said("notice: charge allowed", 10)
         mark = vecand.recorder.mark()
         battery.set_cells(3.30, 3.76)
         vecand.wait_register(peers.CCL, lambda value: value == 0, 1, mark, "that forbids")
-        time.sleep(3)
+        # Written together with the state as it is then.
+        write_capacity(sender, vecand, 321)
+        wait_contains(state / "state.db", b'"battery_capacity":321')
         vecand.signal(signal.SIGKILL)
         vecand.process.wait(5)
         filler.unlink()
-        assert stored(state / "state.db", temporary)[0]["core"]["snapshot"]["highCell"] is True
+        records, _ = stored(state / "state.db", temporary)
+        assert records["core"]["snapshot"]["highCell"] is True
+        assert records["settings"]["settings"] == {"battery_capacity": 321}
         lines = vecand.log_lines()
         assert len([line for line in lines if "can't be written" in line]) == 1, lines
         vecand.start()
