@@ -77,10 +77,8 @@ public struct Bank: Sendable {
     var capacity = 0.0
     for string in strings {
       for battery in string.batteries {
-        for cell in battery.cells {
-          charge += min(max(cell.charge, 0), cell.parameters.capacity)
-          capacity += cell.parameters.capacity
-        }
+        charge += battery.usableCharge
+        capacity += battery.capacity
       }
     }
     return capacity > 0 ? charge / capacity : 0

@@ -68,8 +68,9 @@ public struct ChargeAccount: Sendable, Hashable {
 public struct Battery: Sendable {
   /// How it was made.
   public let parameters: BatteryParameters
-  /// First to last.
-  public private(set) var cells: [Cell]
+  /// How many cells there are.
+  public let cellCount: Int
+  var cellIndices: Range<Int> { 0..<cellCount }
   /// Temperature of all its cells, degrees Celsius.
   public private(set) var celsius: Double
   /// Air around it, degrees Celsius.
@@ -88,6 +89,10 @@ public struct Battery: Sendable {
   /// Source and resistance of the coming step.
   private(set) var stepSource = 0.0
   private(set) var stepResistance = 0.0
+  /// What differs from cell to cell and changes rarely; the charge in it is that of ``updateCells()``.
+  private var slowCells: [Cell]
+  /// The same cells as a step moves them.
+  private var lanes = CellLanes()
   private var coefficients: StepCoefficients
   private var state = Polarisation()
   private var isDischarging = false
@@ -133,8 +138,9 @@ public struct Battery: Sendable {
     _ parameters: BatteryParameters, stateOfCharge: Double, celsius: Double, random: inout SeededGenerator
   ) {
     self.parameters = parameters
-    let count = min(max(parameters.cellCount, 1), 16)
-    cells = []
+    let count = min(max(parameters.cellCount, 1), PerCell.most)
+    cellCount = count
+    var cells: [Cell] = []
     cells.reserveCapacity(count)
     for _ in 0..<count {
       var cell = CellParameters(capacity: parameters.capacity * (1 + parameters.capacitySpread * random.normal()))
@@ -148,7 +154,7 @@ public struct Battery: Sendable {
       let share =
         parameters.isTopBalanced ? 1 - (1 - stateOfCharge) * parameters.capacity / cell.capacity : stateOfCharge
       // No cell starts overfull by chance: the spread would put it to many volts.
-      cells.append(Cell(cell, stateOfCharge: min(share + offset, max(stateOfCharge, 1)), celsius: celsius))
+      cells.append(Cell(cell, stateOfCharge: min(share + offset, max(stateOfCharge, 1))))
     }
     self.celsius = celsius
     ambient = celsius
@@ -158,21 +164,49 @@ public struct Battery: Sendable {
     drained = balanced
     injectedCharge = balanced
     coefficients = StepCoefficients(seconds: 1, celsius: celsius)
-    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    slowCells = cells
+    lanes.begin(cells)
     prepareCells()
+    settleCells()
     energyAtSettling = storedEnergy
+  }
+
+  /// First to last, as they are now.
+  public var cells: [Cell] {
+    var battery = self
+    battery.updateCells()
+    return battery.slowCells
+  }
+
+  /// How many of its cells were ever taken below the 2.0 V that damage them.
+  public var damagedCells: Int { slowCells.count { $0.isDamaged } }
+
+  /// Capacity of all cells, ampere-hours.
+  public var capacity: Double { slowCells.reduce(0) { $0 + $1.parameters.capacity } }
+
+  /// Charge in all cells, each within empty and full, ampere-hours.
+  public var usableCharge: Double {
+    var sum = 0.0
+    for index in cellIndices { sum += min(max(lanes.charge[index], 0), slowCells[index].parameters.capacity) }
+    return sum
   }
 
   /// Terminal voltage at a current, volts; charge positive.
   public func voltage(at current: Double) -> Double {
-    sums.rest + Double(cells.count) * coefficients.hysteresis * state.hysteresis + sums.fast * state.fast
+    sums.rest + Double(cellCount) * coefficients.hysteresis * state.hysteresis + sums.fast * state.fast
       + sums.slow * state.slow + current * sums.ohmic
   }
 
   /// Voltage of one cell at a current, volts; charge positive. No such cell has 0 V.
   public func voltage(ofCell index: Int, at current: Double) -> Double {
-    guard cells.indices.contains(index) else { return 0 }
-    return cells[index].voltage(at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)
+    guard cellIndices.contains(index) else { return 0 }
+    return lanes.voltage(of: index, at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)
+  }
+
+  /// The voltages of all cells at a current.
+  @inline(__always)
+  private func cellVoltages(at current: Double) -> InlineArray<16, Double> {
+    PerCell(lanes.voltage(at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)).values
   }
 
   /// Lets the sensors from `place` on look at its cells; returns the place of the next battery's first cell.
@@ -181,16 +215,18 @@ public struct Battery: Sendable {
     at current: Double, by sensors: inout [VoltageSensor], into readings: inout [Double?], from place: Int,
     seconds: Double, _ random: inout SeededGenerator
   ) -> Int {
-    let common = coefficients.hysteresis * state.hysteresis
-    let end = place + cells.count
-    guard end <= sensors.count, end <= readings.count else { return end }
-    let state = state
-    let cells = cells.span
+    let end = place + cellCount
+    guard place >= 0, end <= sensors.count, end <= readings.count else { return end }
+    let cells = cellVoltages(at: current)
+    let volts = cells.span
     var sensors = sensors.mutableSpan
     var readings = readings.mutableSpan
-    for index in cells.indices {
-      let volts = cells[index].voltage(at: current, state, hysteresis: common)
-      readings[place + index] = sensors[place + index].measure(volts, seconds: seconds, random: &random)
+    // The counts were compared above.
+    var cell = 0
+    while cell < cellCount {
+      readings[unchecked: place + cell] =
+        sensors[unchecked: place + cell].measure(volts[unchecked: cell], seconds: seconds, random: &random)
+      cell += 1
     }
     return end
   }
@@ -198,14 +234,18 @@ public struct Battery: Sendable {
   /// Energy in the cells, joules, against empty ones.
   public var storedEnergy: Double {
     var sum = 0.0
-    for cell in cells { sum += cell.energy(coefficients, state) }
+    for index in cellIndices {
+      var cell = slowCells[index]
+      cell.charge = lanes.charge[index]
+      sum += cell.energy(coefficients, state)
+    }
     return sum
   }
 
   /// Where the charge of a cell went.
   public func chargeAccount(ofCell index: Int) -> ChargeAccount {
-    guard cells.indices.contains(index) else { return ChargeAccount() }
-    let parameters = cells[index].parameters
+    guard cellIndices.contains(index) else { return ChargeAccount() }
+    let parameters = slowCells[index].parameters
     var account = ChargeAccount()
     account.charged = charged
     account.discharged = discharged
@@ -239,19 +279,12 @@ public struct Battery: Sendable {
     state.advance(current, step, turning: turning)
     let hasTurned = isDischarging != (current < 0)
     isDischarging = current < 0
-    let lead = step.diffusionFactor * state.surface
-    var rest = 0.0
-    var hasLeft = false
-    var all = cells.mutableSpan
-    for index in all.indices {
-      if !all[index].advance(moved: moved, hours: step.hours, lead: lead) { hasLeft = true }
-      rest += all[index].restVoltage
-    }
-    sums.rest = rest
+    let hasLeft = !lanes.advance(moved: moved, hours: step.hours, lead: step.diffusionFactor * state.surface)
+    sums.rest = lanes.rest.all.sum()
     if hasLeft || (hasTurned && step.celsius < 25) { prepareCells() } else { sumUp() }
     if balancer.isActive || hasDrain { countBalancing(step.hours) }
     // A single high cell is near full, and so off its piece; else the mean tells.
-    let isHigh = stepSource + current * stepResistance > (balancer.startVoltage - 0.05) * Double(cells.count)
+    let isHigh = stepSource + current * stepResistance > (balancer.startVoltage - 0.05) * Double(cellCount)
     if balancer.isActive || hasLeft || isHigh { balance(current) }
     sinceSettled += step.seconds
     if sinceSettled >= Battery.settlingTime { settle() }
@@ -259,10 +292,15 @@ public struct Battery: Sendable {
 
   /// Balancing and faults that drain: rare, so that their sums stay out of the loop over the cells.
   private mutating func countBalancing(_ hours: Double) {
-    for index in cells.indices {
-      balanced[index] += cells[index].balancing * hours
-      drained[index] += cells[index].drain * hours
+    for index in cellIndices {
+      balanced[index] += slowCells[index].balancing * hours
+      drained[index] += slowCells[index].drain * hours
     }
+  }
+
+  /// Brings the cells up to date with what the steps moved.
+  private mutating func updateCells() {
+    for index in cellIndices { slowCells[index].charge = lanes.charge[index] }
   }
 
   private var hasDrain = false
@@ -271,38 +309,38 @@ public struct Battery: Sendable {
     var most = 0
     var top = -Double.infinity
     var bottom = Double.infinity
-    let state = state
-    let common = coefficients.hysteresis * state.hysteresis
     let wasActive = balancer.isActive
-    do {
-      let cells = cells.span
-      for index in cells.indices {
-        let volts = cells[index].voltage(at: current, state, hysteresis: common)
-        if volts > top { (most, top) = (index, volts) }
-        bottom = min(bottom, volts)
-      }
+    let cells = cellVoltages(at: current)
+    let voltages = cells.span
+    for index in cellIndices {
+      let volts = voltages[index]
+      if volts > top { (most, top) = (index, volts) }
+      bottom = min(bottom, volts)
     }
     let spread = top - bottom
     let isHigh = top > balancer.startVoltage
     balancer.isActive =
-      balancer.current > 0 && cells.count > 1
+      balancer.current > 0 && cellCount > 1
       && (balancer.isActive ? spread >= balancer.stopSpread : isHigh && spread > balancer.startSpread)
-    if wasActive {
-      for index in cells.indices { cells[index].balancing = 0 }
-    }
-    guard balancer.isActive else { return }
-    cells[most].balancing = -balancer.current
+    guard wasActive || balancer.isActive else { return }
+    for index in cellIndices { slowCells[index].balancing = 0 }
+    if balancer.isActive { moveCharge(from: most) }
+    lanes.drift(slowCells)
+  }
+
+  private mutating func moveCharge(from most: Int) {
+    slowCells[most].balancing = -balancer.current
     guard balancer.method == .shuttle else { return }
     let share = balancer.current * balancer.efficiency / 2
-    cells[(most + 1) % cells.count].balancing += share
-    cells[(most + cells.count - 1) % cells.count].balancing += share
+    slowCells[(most + 1) % cellCount].balancing += share
+    slowCells[(most + cellCount - 1) % cellCount].balancing += share
   }
 
   /// Counts the heat, warms the battery, and brings what depends on temperature up to date.
   ///
   /// The heat is what came in and is not stored: ohmic loss, RC pairs, diffusion, hysteresis, self-discharge, balancing.
   private mutating func settle() {
-    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    settleCells()
     let stored = storedEnergy
     let made = energyIn - energyInAtSettling - (stored - energyAtSettling)
     heat += made
@@ -329,12 +367,20 @@ public struct Battery: Sendable {
     prepareCells()
   }
 
+  private mutating func settleCells() {
+    for index in cellIndices {
+      slowCells[index].charge = lanes.charge[index]
+      slowCells[index].settle(celsius: celsius, restVoltage: lanes.rest[index])
+    }
+  }
+
   private mutating func prepareCells() {
     sums = Sums()
-    for index in cells.indices {
-      cells[index].prepare(coefficients, state, isDischarging: isDischarging)
-      let piece = cells[index].piece
-      sums.rest += cells[index].restVoltage
+    for index in cellIndices {
+      slowCells[index].charge = lanes.charge[index]
+      let piece = slowCells[index].piece(coefficients, state, isDischarging: isDischarging)
+      lanes.put(index, on: piece)
+      sums.rest += lanes.rest[index]
       sums.ohmic += piece.ohmic
       sums.fast += piece.fast
       sums.slow += piece.slow
@@ -350,7 +396,7 @@ public struct Battery: Sendable {
     let step = coefficients
     let follows = sums.lead * (1 - step.diffusionMean)
     stepSource =
-      sums.rest + Double(cells.count) * step.hysteresis * state.hysteresis + sums.fast * state.fast * step.fastMean
+      sums.rest + Double(cellCount) * step.hysteresis * state.hysteresis + sums.fast * state.fast * step.fastMean
       + sums.slow * state.slow * step.slowMean - follows * state.surface
     stepResistance =
       sums.ohmic + sums.fast * (1 - step.fastMean) + sums.slow * (1 - step.slowMean) + follows
@@ -366,9 +412,9 @@ public struct Battery: Sendable {
 
   /// A fault on command: puts charge into one cell or takes it out, ampere-hours.
   public mutating func inject(ampereHours: Double, intoCell index: Int) {
-    guard cells.indices.contains(index), ampereHours.isFinite else { return }
+    guard cellIndices.contains(index), ampereHours.isFinite else { return }
     let before = storedEnergy
-    cells[index].charge += ampereHours
+    lanes.charge[index] += ampereHours
     injectedCharge[index] += ampereHours
     let added = storedEnergy - before
     energyAtSettling += added
@@ -378,9 +424,10 @@ public struct Battery: Sendable {
 
   /// A fault on command: drains one cell through a short inside, amperes; 0 ends it.
   public mutating func drain(amperes: Double, fromCell index: Int) {
-    guard cells.indices.contains(index), amperes.isFinite else { return }
-    cells[index].drain = amperes
-    hasDrain = cells.contains { $0.drain != 0 }
+    guard cellIndices.contains(index), amperes.isFinite else { return }
+    slowCells[index].drain = amperes
+    hasDrain = slowCells.contains { $0.drain != 0 }
+    lanes.drift(slowCells)
   }
 
   /// A fault on command: sets the temperature at once, degrees Celsius.
@@ -388,7 +435,7 @@ public struct Battery: Sendable {
     guard celsius.isFinite, celsius != self.celsius else { return }
     injected += (celsius - self.celsius) * parameters.heatCapacity
     self.celsius = celsius
-    for index in cells.indices { cells[index].settle(celsius: celsius) }
+    settleCells()
     change(StepCoefficients(seconds: coefficients.seconds, celsius: celsius))
   }
 }

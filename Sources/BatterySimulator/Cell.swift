@@ -142,27 +142,21 @@ public struct Cell: Sendable, Hashable {
   /// A fault that drains it, amperes: a short inside.
   public internal(set) var drain = 0.0
 
-  /// The straight piece of the curve that the cell is on, and its resistances there. While it stays on the piece, away
-  /// from both ends, nothing of this changes: a step has one line to compute (``advance``).
-  private(set) var piece = Piece()
-  /// State of charge near the surface.
-  private(set) var surface = 0.0
   /// What a cold cell lacks at the rated current, as a resistance in discharge, ohms.
   private var coldResistance = 0.0
-  private let inverseCapacity: Double
+  let inverseCapacity: Double
   private let ohmic: Double
   private let fast: Double
   private let slow: Double
 
   /// A rested cell at this state of charge, 0...1.
-  public init(_ parameters: CellParameters, stateOfCharge: Double, celsius: Double = 25) {
+  public init(_ parameters: CellParameters, stateOfCharge: Double) {
     self.parameters = parameters
     charge = parameters.capacity * stateOfCharge
     inverseCapacity = 1 / parameters.capacity
     ohmic = parameters.ohmic / 1000 / parameters.capacity
     fast = parameters.fast / 1000 / parameters.capacity
     slow = parameters.slow / 1000 / parameters.capacity
-    prepare(StepCoefficients(seconds: 1, celsius: celsius), Polarisation(), isDischarging: false)
   }
 
   /// State of charge, 1 is full; slightly above 1 when overfull.
@@ -171,8 +165,11 @@ public struct Cell: Sendable, Hashable {
   /// Whether it was ever taken below the 2.0 V that damage it.
   public private(set) var isDamaged = false
 
-  /// What holds while a cell stays on a straight piece of the curve.
+  /// The straight piece of the curve that a cell is on, and its resistances there. While it stays on the piece, away from
+  /// both ends, nothing of this changes: a step has one line to compute (``CellLanes/advance(moved:hours:lead:)``).
   struct Piece: Sendable, Hashable {
+    /// State of charge near the surface now.
+    var surface = 0.0
     /// It holds for the surface within these, at one temperature.
     var start = 0.0
     var end = 0.0
@@ -189,27 +186,11 @@ public struct Cell: Sendable, Hashable {
     var charge = 0.0
   }
 
-  /// Rest voltage at the surface, volts.
-  var restVoltage: Double { piece.base + piece.slope * surface }
-
-  /// Terminal voltage, volts; `hysteresis` is that of all cells of the battery.
-  @inline(__always)
-  func voltage(at current: Double, _ state: Polarisation, hysteresis: Double) -> Double {
-    restVoltage + hysteresis + piece.fast * state.fast + piece.slow * state.slow + current * piece.ohmic
-  }
-
-  /// Moves the charge of one step; what a balancer and the cell itself move comes on top. False when the cell left its
-  /// piece and must be looked at again.
-  @inline(__always)
-  mutating func advance(moved: Double, hours: Double, lead: Double) -> Bool {
-    charge += (moved > 0 ? moved * parameters.efficiency : moved) + (balancing - drain - parameters.leakage) * hours
-    surface = (charge + lead) * inverseCapacity
-    return surface >= piece.start && surface < piece.end
-  }
-
-  /// Finds the piece that the cell is on.
-  mutating func prepare(_ step: StepCoefficients, _ state: Polarisation, isDischarging: Bool) {
-    surface = (charge + step.diffusionFactor * state.surface) * inverseCapacity
+  /// The piece that the cell is on.
+  func piece(_ step: StepCoefficients, _ state: Polarisation, isDischarging: Bool) -> Piece {
+    let surface = (charge + step.diffusionFactor * state.surface) * inverseCapacity
+    var piece = Piece()
+    piece.surface = surface
     let segment = OpenCircuitVoltage.segment(surface)
     let factor = chargeFactor
     piece.base = segment.volts - segment.slope * segment.start
@@ -228,10 +209,11 @@ public struct Cell: Sendable, Hashable {
       piece.start = .infinity
       piece.end = -.infinity
     }
+    return piece
   }
 
   /// What changes slowly: what the cold takes, and damage.
-  mutating func settle(celsius: Double) {
+  mutating func settle(celsius: Double, restVoltage: Double) {
     if restVoltage < 2 { isDamaged = true }
     guard celsius < 25 else {
       coldResistance = 0

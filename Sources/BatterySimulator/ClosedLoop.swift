@@ -204,7 +204,7 @@ public struct ClosedLoop: Sendable {
     for string in bank.strings {
       for one in string.batteries {
         battery += 1
-        for cell in one.cells.indices {
+        for cell in 0..<one.cellCount {
           // More than the manual's 20 batteries (R3) have no name; the last one is told twice then.
           if let place = CellPlace(battery: min(battery, CellPlace.lastBattery), cell: cell + 1) {
             places.append(place)

@@ -755,7 +755,7 @@ public struct InvariantChecker: Sendable {
     for string in plant.bank.strings.indices {
       let amperes = plant.bank.strings[string].current
       for battery in plant.bank.strings[string].batteries.indices {
-        for cell in plant.bank.strings[string].batteries[battery].cells.indices {
+        for cell in 0..<plant.bank.strings[string].batteries[battery].cellCount {
           let volts = plant.bank.strings[string].batteries[battery].voltage(ofCell: cell, at: amperes)
           low = min(low, volts)
           high = max(high, volts)

@@ -118,7 +118,7 @@ public struct Plant: Sendable {
     self.bank = bank
     batteryVoltage = bank.voltage
     random = SeededGenerator(seed: seed)
-    let cells = bank.strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.cells.count } }
+    let cells = bank.strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.cellCount } }
     cellSensors = Array(repeating: VoltageSensor(), count: cells)
     cellReadings = Array(repeating: nil, count: cells)
     temperatureReadings = Array(repeating: nil, count: bank.batteryCount)
@@ -431,9 +431,9 @@ public struct Plant: Sendable {
   private func cellPlace(_ battery: Int, _ cell: Int) -> Int? {
     guard let (string, place) = locate(battery) else { return nil }
     var first = 0
-    for earlier in bank.strings[..<string] { first += earlier.batteries.reduce(0) { $0 + $1.cells.count } }
-    for earlier in bank.strings[string].batteries[..<place] { first += earlier.cells.count }
-    guard bank.strings[string].batteries[place].cells.indices.contains(cell) else { return nil }
+    for earlier in bank.strings[..<string] { first += earlier.batteries.reduce(0) { $0 + $1.cellCount } }
+    for earlier in bank.strings[string].batteries[..<place] { first += earlier.cellCount }
+    guard bank.strings[string].batteries[place].cellIndices.contains(cell) else { return nil }
     return first + cell
   }
 

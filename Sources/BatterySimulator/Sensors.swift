@@ -61,7 +61,10 @@ public struct VoltageSensor: Sendable, Hashable {
   public var offset = 0.0
   /// Its steps, volts: 1 mV for a cell, 10 mV for a bank.
   public var resolution: Double {
-    didSet { stepsPerVolt = resolution > 0 ? 1 / resolution : 0 }
+    didSet {
+      stepsPerVolt = resolution > 0 ? 1 / resolution : 0
+      noteWhatIsPlain()
+    }
   }
   /// It samples and shows this often, seconds: what it shows is up to two periods old.
   public var delay = 0.0 {
@@ -76,7 +79,7 @@ public struct VoltageSensor: Sendable, Hashable {
     didSet { noteWhatIsPlain() }
   }
   private var stepsPerVolt: Double
-  /// It is healthy, loses nothing and shows at once.
+  /// It is healthy, has steps, loses nothing and shows at once.
   private var isPlain = true
   private var shown: Double?
   private var sampled: Double?
@@ -86,6 +89,7 @@ public struct VoltageSensor: Sendable, Hashable {
   public init(resolution: Double = 0.001) {
     self.resolution = resolution
     stepsPerVolt = resolution > 0 ? 1 / resolution : 0
+    noteWhatIsPlain()
   }
 
   /// Lets time pass and takes the true voltage in; returns what it shows, nil when nothing arrives.
@@ -100,10 +104,12 @@ public struct VoltageSensor: Sendable, Hashable {
   @inline(__always)
   private func inItsSteps(_ volts: Double) -> Double {
     let value = volts + offset
-    return resolution > 0 ? inSteps(value, of: resolution, count: value * stepsPerVolt) : value
+    return inSteps(value, of: resolution, count: value * stepsPerVolt)
   }
 
-  private mutating func noteWhatIsPlain() { isPlain = fault == .none && dropout <= 0 && delay <= 0 }
+  private mutating func noteWhatIsPlain() {
+    isPlain = fault == .none && resolution > 0 && dropout <= 0 && delay <= 0
+  }
 
   private mutating func measureSlowly(
     _ volts: Double, seconds: Double, random: inout SeededGenerator
@@ -111,7 +117,7 @@ public struct VoltageSensor: Sendable, Hashable {
     guard fault != .lost else { return nil }
     if dropout > 0, random.uniform() < dropout { return nil }
     guard fault == .none else { return shown }
-    let value = inItsSteps(volts)
+    let value = resolution > 0 ? inItsSteps(volts) : volts + offset
     guard delay > 0 else {
       shown = value
       return value

@@ -143,7 +143,7 @@ public struct SimpleBattery: Sendable {
       lowestIndex: 0, highestCell: -.infinity, highestIndex: 0, trueStateOfCharge: 0, contactorClosed: true)
     for (index, cell) in battery.cells.enumerated() {
       let volts = battery.voltage(ofCell: index, at: current)
-      reading.trueStateOfCharge += min(max(cell.stateOfCharge, 0), 1) * 100 / Double(battery.cells.count)
+      reading.trueStateOfCharge += min(max(cell.stateOfCharge, 0), 1) * 100 / Double(battery.cellCount)
       if volts < reading.lowestCell { (reading.lowestCell, reading.lowestIndex) = (volts, index) }
       if volts > reading.highestCell { (reading.highestCell, reading.highestIndex) = (volts, index) }
     }
@@ -153,7 +153,7 @@ public struct SimpleBattery: Sendable {
   /// Every cell's voltage, first to last, volts.
   public var cellVoltages: [Double] {
     let battery = battery
-    return battery.cells.indices.map { battery.voltage(ofCell: $0, at: current) }
+    return (0..<battery.cellCount).map { battery.voltage(ofCell: $0, at: current) }
   }
 
   private mutating func followStory(_ elapsed: TimeSpan) {

@@ -87,8 +87,8 @@ extension Plant {
     var left = place
     for string in bank.strings {
       for battery in string.batteries {
-        if battery.cells.indices.contains(left) { return battery.voltage(ofCell: left, at: string.current) }
-        left -= battery.cells.count
+        if left < battery.cellCount { return battery.voltage(ofCell: left, at: string.current) }
+        left -= battery.cellCount
       }
     }
     return nil

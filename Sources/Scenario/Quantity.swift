@@ -151,7 +151,7 @@ extension Quantity {
     Quantity("damaged_cells", "", "cells that were ever below 2.0 V", places: 0) { loop in
       Double(
         loop.plant.bank.strings.reduce(0) { sum, string in
-          sum + string.batteries.reduce(0) { $0 + $1.cells.count { $0.isDamaged } }
+          sum + string.batteries.reduce(0) { $0 + $1.damagedCells }
         })
     },
   ]
@@ -165,7 +165,7 @@ extension ClosedLoop {
     var (low, high) = (Double.infinity, -Double.infinity)
     for string in plant.bank.strings {
       for battery in string.batteries {
-        for cell in battery.cells.indices {
+        for cell in 0..<battery.cellCount {
           let volts = battery.voltage(ofCell: cell, at: string.current)
           low = min(low, volts)
           high = max(high, volts)

@@ -29,13 +29,13 @@ public struct CellMonitorDevice: SimulatedDevice {
     for string in plant.bank.strings {
       for one in string.batteries {
         battery += 1
-        for cell in one.cells.indices { places.append((battery, cell + 1)) }
+        for cell in 0..<one.cellCount { places.append((battery, cell + 1)) }
       }
     }
     self.places = places
     let first = plant.bank.strings.first
     configuration = (
-      battery, first?.batteries.first?.cells.count ?? 0, plant.bank.strings.count, first?.batteries.count ?? 0
+      battery, first?.batteries.first?.cellCount ?? 0, plant.bank.strings.count, first?.batteries.count ?? 0
     )
     voltages = Pacer(Self.interval, from: now)
     temperatures = Pacer(Self.temperatureInterval, from: now)
