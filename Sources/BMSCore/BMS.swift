@@ -263,7 +263,9 @@ public struct BMS: Sendable {
     {
       capacityHint = hint
     }
-    changeMode(judged, inputs, parameters, at: now, elapsed: elapsed)
+    let system = inputs.systemVoltage.usable(
+      Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
+    changeMode(judged, system, inputs, parameters, at: now, elapsed: elapsed)
     charge.step(
       judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
       events: &decided.events)
@@ -279,7 +281,7 @@ public struct BMS: Sendable {
       dataLostSince = now
     }
     updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
-    moveContactor(judged, isDataLost: lost != nil, inputs, parameters, at: now, elapsed: elapsed)
+    moveContactor(judged, system, isDataLost: lost != nil, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, lost, inputs, at: now)
     if let lost {
       if wasComplete, lost == .cells { sawCellsLost = true }
@@ -341,12 +343,13 @@ public struct BMS: Sendable {
   /// Only after the protections of this step: no mode can skip them, and what they found decides.
   @inline(__always)
   private mutating func changeMode(
-    _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    _ judged: borrowing Judgement, _ system: Double?, _ inputs: borrowing Inputs, _ parameters: Parameters,
+    at now: Instant,
     elapsed: TimeSpan
   ) {
     chargeVoltage.evaluate(
-      system: inputs.systemVoltage.usable(Plausible.batteryVoltage, at: now, within: parameters.measurementStale),
-      battery: judged.voltage, current: judged.current, isClosed: modes.mode == .on && contactor.carries, parameters,
+      system: system, battery: judged.voltage, current: judged.current,
+      isClosed: modes.mode == .on && contactor.carries, parameters,
       elapsed: elapsed)
     modes.evaluate(
       remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: protection.lowCell,
@@ -385,7 +388,8 @@ public struct BMS: Sendable {
   /// The contactor follows what every rule before it agreed to.
   @inline(__always)
   private mutating func moveContactor(
-    _ judged: borrowing Judgement, isDataLost: Bool, _ inputs: borrowing Inputs, _ parameters: Parameters,
+    _ judged: borrowing Judgement, _ system: Double?, isDataLost: Bool, _ inputs: borrowing Inputs,
+    _ parameters: Parameters,
     at now: Instant,
     elapsed: TimeSpan
   ) {
@@ -417,8 +421,7 @@ public struct BMS: Sendable {
       && !hasUpdateFailed && !isSupplyBad && mayCarry
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
-    view.system = inputs.systemVoltage.usable(
-      Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
+    view.system = system
     view.systemTaken = inputs.systemVoltage.taken
     view.current = judged.current
     // R80: only an open contactor shows which side is alive by itself.
@@ -673,46 +676,60 @@ public struct BMS: Sendable {
     let shutdown = inputs.shutdown
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
-    set(.lowCell, protection.lowCell)
+    // In a healthy bank all of these groups are silent, and looking at sixty alarms one by one was a tenth of a step.
     let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
-    set(.preAlarm, isPreAlarm)
+    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
+    if protection.isAnyActive {
+      set(.lowCell, protection.lowCell)
+      set(.preAlarm, isPreAlarm)
+      set(.highCell, protection.highCell)
+      set(.lowTemperature, protection.lowTemperature)
+      set(.highTemperature, protection.highTemperature)
+      set(.veryHighTemperature, protection.veryHighTemperature)
+      set(.lowStateOfCharge, protection.dischargeFloor)
+      set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
+      set(.highBMSTemperature, protection.highBMSTemperature)
+    }
     let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
     set(.loadWillDisconnect, isDisconnecting && decided.dischargeAllowed)
-    set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
-    set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
-    set(.highChargeCurrent, overcurrent.charge.isAlarm)
-    set(.highDischargeCurrent, overcurrent.discharge.isAlarm)
+    if overcurrent.isAnythingFound {
+      set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
+      set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
+      set(.highChargeCurrent, overcurrent.charge.isAlarm)
+      set(.highDischargeCurrent, overcurrent.discharge.isAlarm)
+    }
     set(.contactFailure, contacts.direction != nil && !shutdown)
-    set(.wrongSystemVoltage, window.verdict == .wrongSystem || window.verdict == .betweenWindows)
-    set(.voltageNotAllowed, window.verdict == .notAllowed)
-    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
-    set(.highCell, protection.highCell)
-    set(.lowTemperature, protection.lowTemperature)
-    set(.highTemperature, protection.highTemperature)
-    set(.veryHighTemperature, protection.veryHighTemperature)
-    set(.lowStateOfCharge, protection.dischargeFloor)
-    set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
+    switch window.verdict {
+    case .inside: break
+    case .wrongSystem, .betweenWindows: active.insert(.wrongSystemVoltage)
+    case .notAllowed: active.insert(.voltageNotAllowed)
+    }
     let wasAllowed = before.dischargeAllowed || before.alarms.contains(.loadDisconnected)
     set(.loadDisconnected, !decided.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
     set(.remoteLost, modes.isRemoteLost)
-    set(.hardware, contactor.fault == .selfTest)
-    set(.prechargeOverload, contactor.fault == .prechargeOverload)
-    set(.prechargeTimeout, contactor.fault == .prechargeTimeout)
-    set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
+    switch contactor.fault {
+    case nil: break
+    case .selfTest: active.insert(.hardware)
+    case .prechargeOverload: active.insert(.prechargeOverload)
+    case .prechargeTimeout: active.insert(.prechargeTimeout)
+    case .welded, .stuckOpen: active.insert(.contactorError)
+    }
     set(.badContact, contactor.isContactBad)
     set(.busbarHot, isBusbarHot)
     set(.settingsLost, inputs.areSettingsLost)
     set(.calibrationLost, inputs.isCalibrationLost)
     set(.stateNotStored, inputs.isStateNotStored)
-    set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
-    set(.cellsContradictPack, plausibility.contradiction != nil)
-    set(.cellsStuck, plausibility.isCellStuck)
-    set(.cellsJump, plausibility.isCellJump)
-    set(.voltageStuck, plausibility.isVoltageStuck)
-    set(.voltageJump, plausibility.isVoltageJump)
-    set(.currentStuck, plausibility.isCurrentStuck)
-    set(.currentSign, plausibility.isSignWrong)
-    set(.temperatureJump, plausibility.isTemperatureJump)
+    if plausibility.isAnythingFound {
+      set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
+      set(.cellsContradictPack, plausibility.contradiction != nil)
+      set(.cellsStuck, plausibility.isCellStuck)
+      set(.cellsJump, plausibility.isCellJump)
+      set(.voltageStuck, plausibility.isVoltageStuck)
+      set(.voltageJump, plausibility.isVoltageJump)
+      set(.currentStuck, plausibility.isCurrentStuck)
+      set(.currentSign, plausibility.isSignWrong)
+      set(.temperatureJump, plausibility.isTemperatureJump)
+    }
     if distributors.isAnyThere {
       let states = distributors.states
       set(.distributorALost, states[0] == .communicationLost)
@@ -742,10 +759,10 @@ public struct BMS: Sendable {
     }
     let expected = inputs.cells.expectedCount
     set(.batteryCount, expected > 0 && Double(expected) != parameters.cells * parameters.strings)
-    set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
+      guard state.fault != .none else { return }
       set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
       let isNamed = state.fault == .stuck || state.fault == .jump  // by an alarm of its own
       set(lost, isRequired && !state.isUsable && !isStarting && !isNamed)

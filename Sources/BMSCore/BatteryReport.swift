@@ -99,6 +99,13 @@ public struct BatteryReport: Sendable, Hashable {
 
   /// Nothing is wired.
   public init() {}
+
+  /// Nothing is wired and nothing is said.
+  @inline(__always)
+  var isEmpty: Bool {
+    !isWired && taken == nil && conditions.isEmpty && hasPreAlarmSignal == nil && balance == .unknown
+      && chargeVoltage == nil && chargeCurrent == nil && dischargeCurrent == nil
+  }
 }
 
 /// A report after judging its age.
@@ -108,6 +115,8 @@ struct ReportedBattery: Sendable {
 
   @inline(__always)
   mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan) {
+    // The usual battery tells nothing by itself, and there is nothing to take over from it.
+    if newest.isEmpty, report.isEmpty { return }
     report = newest
     isLost = newest.isWired && !(newest.taken.map { ageOf($0, at: now) < age } ?? false)
     if let limit = newest.chargeCurrent, limit <= 0 { report.conditions.insert(.acceptsNoCharge) }

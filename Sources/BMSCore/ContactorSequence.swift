@@ -203,7 +203,9 @@ struct ContactorSequence: Sendable {
     if commanded == nil { commanded = now }
     age += elapsed
     if let since = tried { tried = since + elapsed }
-    heat = max(heat - wiring.precharge.energyLimit / ContactorSequence.tryInterval.seconds * elapsed.seconds, 0)
+    if isHot {
+      heat = max(heat - wiring.precharge.energyLimit / ContactorSequence.tryInterval.seconds * elapsed.seconds, 0)
+    }
     if let found = contactFault(view, elapsed) {
       fail(found, at: now)
       return

@@ -155,16 +155,17 @@ struct HistoryKeeper: Sendable {
   @inline(__always)
   private mutating func noteExtremes(_ outputs: inout Outputs) {
     @inline(__always)
-    func note(_ value: Double?, _ lowest: inout Double?, _ highest: inout Double?) {
-      guard let value else { return }
-      if value < lowest ?? .infinity { lowest = value }
-      if value >= highest ?? -.infinity { highest = value }
+    func note(_ low: Double?, _ high: Double?, _ lowest: inout Double?, _ highest: inout Double?) {
+      guard let low, let high else { return }
+      if low < lowest ?? .infinity { lowest = low }
+      if high >= highest ?? -.infinity { highest = high }
     }
-    note(outputs.voltage, &history.lowestVoltage, &history.highestVoltage)
-    note(outputs.lowestCell?.value, &history.lowestCell, &history.highestCell)
-    note(outputs.highestCell?.value, &history.lowestCell, &history.highestCell)
-    note(outputs.lowestTemperature?.value, &history.lowestTemperature, &history.highestTemperature)
-    note(outputs.highestTemperature?.value, &history.lowestTemperature, &history.highestTemperature)
+    note(outputs.voltage, outputs.voltage, &history.lowestVoltage, &history.highestVoltage)
+    note(
+      outputs.lowestCell?.value, outputs.highestCell?.value, &history.lowestCell, &history.highestCell)
+    note(
+      outputs.lowestTemperature?.value, outputs.highestTemperature?.value, &history.lowestTemperature,
+      &history.highestTemperature)
   }
 
   private mutating func noteError(_ code: String, _ number: Int) {

@@ -24,6 +24,10 @@ public struct Extremes: Sendable, Hashable {
     self.lowestPlace = lowestPlace
     self.highestPlace = highestPlace
   }
+
+  /// Whether a source is configured.
+  @inline(__always)
+  var isAssigned: Bool { lowest.validity != .unassigned || highest.validity != .unassigned }
 }
 
 /// Single cell voltages, each with its own age: up to 20 batteries of 16 cells.

@@ -89,14 +89,14 @@ struct Judgement: ~Copyable, Sendable {
 
   @inline(__always)
   private mutating func judgeCells(_ inputs: borrowing Inputs, _ parameters: Parameters, _ now: Instant) {
-    let extremes = inputs.cellExtremes
-    let hasExtremes = extremes.lowest.validity != .unassigned || extremes.highest.validity != .unassigned
+    let hasExtremes = inputs.cellExtremes.isAssigned
     let hasTable = inputs.cells.expectedCount > 0
     guard hasExtremes || hasTable else {
       cellState = RoleState(fault: .unassigned, age: .never)
       return
     }
     if hasExtremes {
+      let extremes = inputs.cellExtremes
       let low = judge(
         extremes.lowest, Plausible.cellVoltage, parameters.cellLate, parameters.cellStale, now,
         place: extremes.lowestPlace)
@@ -148,14 +148,18 @@ struct Judgement: ~Copyable, Sendable {
   /// The usual case: every cell is valid and the oldest is fresh. False when it is not so, and nothing is noted then.
   @inline(__always)
   private mutating func judgeGood(_ cells: borrowing CellTable, _ parameters: Parameters, _ now: Instant) -> Bool {
-    guard cellCount > 0, let all = cells.summary else { return false }
+    guard let all = cells.summary else { return false }
     let age = ageOf(all.oldest, at: now)
     let fresh = min(parameters.cellLate, parameters.cellStale)
     // The newest may be from the future, which counts as never taken.
     guard age < fresh, ageOf(all.newest, at: now) < fresh else { return false }
     cellState.age = max(cellState.age, age)
-    noteCell(all.lowest)
-    noteCell(all.highest)
+    if lowestCell == nil {
+      (lowestCell, highestCell) = (all.lowest, all.highest)
+    } else {
+      noteCell(all.lowest)
+      noteCell(all.highest)
+    }
     cellSum = all.sum
     return true
   }
@@ -183,7 +187,6 @@ struct Judgement: ~Copyable, Sendable {
 
   @inline(__always)
   private mutating func judgeTemperatures(_ inputs: borrowing Inputs, _ parameters: Parameters, _ now: Instant) {
-    let extremes = inputs.temperatureExtremes
     var isAssigned = false
     // Temperature moves slowly: it has the cells' limits, not those of current and voltage.
     func take(_ measurement: Measurement, _ place: CellPlace?, into state: inout RoleState) -> PlacedValue? {
@@ -197,13 +200,19 @@ struct Judgement: ~Copyable, Sendable {
     }
     var state = RoleState()
     let battery = take(inputs.batteryTemperature, nil, into: &state)
+    noteTemperature(battery)
+    guard inputs.temperatureExtremes.isAssigned else {
+      temperature = battery?.value
+      temperatureState = isAssigned ? state : RoleState(fault: .unassigned, age: .never)
+      return
+    }
+    let extremes = inputs.temperatureExtremes
     let low = take(extremes.lowest, extremes.lowestPlace, into: &state)
     let high = take(extremes.highest, extremes.highestPlace, into: &state)
-    noteTemperature(battery)
     noteTemperature(low)
     noteTemperature(high)
     temperature = battery?.value ?? high?.value ?? low?.value
-    temperatureState = isAssigned ? state : RoleState(fault: .unassigned, age: .never)
+    temperatureState = state
   }
 
   @inline(__always)

@@ -81,6 +81,7 @@ public struct Measurement: Sendable, Hashable {
   }
 
   /// How old the last good value is; ``TimeSpan/never`` when there is none or it claims to be from the future.
+  @inline(__always)
   public func age(at now: Instant) -> TimeSpan {
     storage.isNaN ? .never : ageOf(taken, at: now)
   }

@@ -143,6 +143,7 @@ struct TemperatureSensors: Sendable {
 
   /// What the sensor of a battery shows, degrees Celsius; nil when it says nothing.
   func shown(_ celsius: Double, ofBattery index: Int) -> Double? {
+    if lost.isEmpty, frozen.isEmpty, offsets.isEmpty { return celsius }
     guard !lost.contains(index) else { return nil }
     return frozen[index] ?? celsius + (offsets[index] ?? 0)
   }
