@@ -66,8 +66,10 @@ class Siege:
                 del held[: len(held) // 2]
                 continue
             connection.setblocking(False)
+            # The trace is the longest answer that there is.
+            target = b"/v1/trace" if self.connected % 10 == 0 else b"/v1/status"
             try:
-                connection.send(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+                connection.send(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             except OSError:
                 pass
             held.append(connection)
@@ -196,6 +198,57 @@ def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, batter
             pass
         assert time.monotonic() < deadline, "it does not recover"
         time.sleep(0.2)
+
+
+def as_nobody(work):
+    """What `work` returns when a user does it who is not root; it is written and read as JSON."""
+    source, target = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            result = work()
+        except PermissionError:
+            result = "no right"
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            result = repr(error)
+        os.write(target, json.dumps(result).encode())
+        os._exit(0)
+    os.close(target)
+    os.waitpid(child, 0)
+    with os.fdopen(source) as stream:
+        return json.loads(stream.read())
+
+
+def test_who_may_ask_command_and_enable(make_vecand, temporary):
+    """Two sockets: group and owner command, everybody asks. R320: enabled again by root only, whoever may command."""
+    for folder in (temporary, temporary.parent):
+        folder.chmod(0o755)
+    control, reading = temporary / "control.sock", temporary / "status.sock"
+    vecand = make_vecand(inputs=f'{peers.INPUTS}\n[control]\nreading_socket = "{reading}"\n')
+    vecand.wait_running()
+    vecand.wait_said(f"reading socket {reading}")
+    vecand.wait_said(f"control socket {control}")
+    assert [path.stat().st_mode & 0o777 for path in (control, reading)] == [0o660, 0o666]
+    assert as_nobody(lambda: ask(control, "GET", "/v1/status")) == "no right"
+    assert as_nobody(lambda: ask(reading, "GET", "/v1/status")[0]) == 200
+    for method, target, body in [
+        ("POST", "/v1/mode", {"mode": "standby"}),
+        ("PUT", "/v1/settings/tail_current", {"value": 5}),
+        ("POST", "/v1/settings/reset", None),
+    ]:
+        status, answer = ask(reading, method, target, body)
+        assert status == 403 and "this socket is for reading" in answer["error"]
+    control.chmod(0o666)
+    enable = {"value": 1}
+    assert as_nobody(lambda: ask(control, "PUT", "/v1/settings/tail_current", {"value": 5})[0]) == 200
+    assert as_nobody(lambda: ask(control, "PUT", "/v1/settings/remote_control", {"value": 0})[0]) == 200
+    assert as_nobody(lambda: ask(control, "PUT", "/v1/settings/remote_control", enable)[0]) == 403
+    assert as_nobody(lambda: ask(control, "POST", "/v1/mode", {"mode": "standby"})[0]) == 403
+    assert ask(control, "PUT", "/v1/settings/remote_control", enable)[0] == 200
+    assert as_nobody(lambda: ask(control, "POST", "/v1/mode", {"mode": "standby"})[0]) == 200
 
 
 def test_sighup_reads_the_configuration_again_and_keeps_the_old_one_on_an_error(fed_vecand, recorder, temporary):

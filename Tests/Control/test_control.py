@@ -232,6 +232,13 @@ def test_an_endless_body_is_refused(demo):
     assert read_until_closed(connection).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_body_that_breaks_off_is_refused(demo):
+    connection = connect(demo.socket)
+    connection.sendall(b"PUT /v1/soc HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert read_until_closed(connection).startswith(b"HTTP/1.1 400 ")
+    assert "failed" not in demo.log()
+
+
 @pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nX: "])
 def test_an_endless_head_is_refused(demo, begin):
     connection = connect(demo.socket)

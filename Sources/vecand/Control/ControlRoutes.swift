@@ -138,6 +138,9 @@ struct ControlRoutes: Sendable {
       throw HTTPError(
         .contentTooLarge, headers: [.connection: "close"],
         message: "the body is longer than \(ControlJSON.longestRequest) bytes; expected \(expected)")
+    } catch {
+      throw HTTPError(
+        .badRequest, headers: [.connection: "close"], message: "the body is not whole; expected \(expected) as JSON")
     }
     do {
       return try ControlJSON.decode(type, from: Data(buffer.readableBytesView))

@@ -14,8 +14,8 @@ struct TraceLines {
   private struct Header: Encodable {
     var kind = "header"
     var version: String
-    /// Wall time of the download, seconds since 1970, and the moment of the last line on the clock of the others.
-    var time: Int
+    /// Wall time of the download, and the moment of the last line on the clock of the others.
+    var unixSeconds: Int
     var lastAtSeconds: Double
     var frames: Int
     var events: Int
@@ -47,7 +47,7 @@ struct TraceLines {
     let last = max(
       trace.last.map(\.instant.traceSeconds) ?? 0, events.last?.atSeconds ?? 0, statuses.last?.atSeconds ?? 0)
     header = Header(
-      version: Version.text, time: WallClockReading.now().seconds, lastAtSeconds: last, frames: trace.count,
+      version: Version.text, unixSeconds: WallClockReading.now().seconds, lastAtSeconds: last, frames: trace.count,
       events: events.count, statuses: statuses.count)
     frames = trace.entries.makeIterator()
     self.events = events.makeIterator()
