@@ -74,7 +74,7 @@ def test_schemathesis_finds_no_server_error_and_no_undocumented_answer(demo, add
             "--max-examples", os.environ.get("SCHEMATHESIS_EXAMPLES", "20"), "--seed", "1", "--no-color",
             "--exclude-checks", "positive_data_acceptance",
         ],
-        capture_output=True, text=True, timeout=280, cwd=Path(__file__).parent,
+        capture_output=True, text=True, timeout=280, cwd=demo.socket.parent,
     )  # fmt: skip
     print(run.stdout[-6000:], run.stderr[-2000:])
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
