@@ -41,7 +41,14 @@ struct Daemon {
       Report.error("\(error)")
       throw ExitCode.failure
     }
-    let desk = ControlDesk(mailbox: mailbox)
+    let desk = ControlDesk(mailbox: mailbox) {
+      do throws(StateDefect) {
+        try await keeper.settle()
+        return nil
+      } catch {
+        return error.why
+      }
+    }
     let service = EngineService(
       device: device, restored: restored, keeper: keeper, logger: logger, transport: transport,
       batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(),

@@ -36,9 +36,14 @@ final class ControlDesk: Sendable {
   }
 
   private let mailbox: Mailbox
+  /// Returns when the settings that were changed are on the disk, or when they cannot be: then it says why.
+  private let settle: @Sendable () async -> String?
   private let kept = Mutex(Kept())
 
-  init(mailbox: Mailbox) { self.mailbox = mailbox }
+  init(mailbox: Mailbox, settle: @escaping @Sendable () async -> String? = { nil }) {
+    self.mailbox = mailbox
+    self.settle = settle
+  }
 
   // MARK: From the engine
 
@@ -99,7 +104,8 @@ final class ControlDesk: Sendable {
 
   /// What became of a command.
   enum Outcome: Sendable {
-    case done
+    /// In force. Why a restart would not find it, where it is not on the disk.
+    case done(notStored: String?)
     case refused(OperatorRefusal)
     /// The engine did not answer; nothing was done, and nothing will be.
     case noAnswer
@@ -113,7 +119,27 @@ final class ControlDesk: Sendable {
     // What was told before is no longer true.
     kept.withLock { $0.picture = nil }
     guard let answer else { return .noAnswer }
-    return answer.map(Outcome.refused) ?? .done
+    if let refusal = answer { return .refused(refusal) }
+    switch command {
+    case .set, .reset, .resetAll: return .done(notStored: await whyNotStored())
+    case .requestMode, .setStateOfCharge, .synchronise: return .done(notStored: nil)
+    }
+  }
+
+  /// Waits for the disk, but not for one that is stuck.
+  private func whyNotStored() async -> String? {
+    let (answers, continuation) = AsyncStream.makeStream(of: String?.self)
+    let writing = Task { continuation.yield(await settle()) }
+    let timer = Task {
+      try await Task.sleep(for: Self.patience)
+      continuation.yield("the disk takes longer than \(Self.patience.components.seconds) s")
+    }
+    defer {
+      writing.cancel()
+      timer.cancel()
+    }
+    for await answer in answers { return answer }
+    return nil
   }
 
   /// The frames, decisions and states of the last minutes; nil when the engine does not answer.

@@ -158,7 +158,9 @@ struct ControlRoutes: Sendable {
     let peer = try await context.peer()
     let words = "control socket, user \(peer.user): \(text)"
     switch await desk.perform(command, isLocal: peer.isAdministrator, words: words) {
-    case .done: return try .json(Done(done: text))
+    case .done(let notStored):
+      let remark = notStored.map { "; not stored, a restart will not find it: \($0)" } ?? ""
+      return try .json(Done(done: text + remark))
     case .refused(let refusal): throw HTTPError(refusal.status, message: "\(refusal)")
     case .noAnswer: throw Self.noAnswer
     }

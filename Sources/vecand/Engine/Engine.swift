@@ -177,6 +177,8 @@ final class Engine {
         reply.resolve {
           let refusal = perform(command, isLocal: isLocal)
           report(.commanded(words, refusal))
+          // What is to be stored is on its way before it is told as done.
+          reportEvents(at: transport.now)
           return refusal
         }
       case .reconfigure(let settings, let names, let reply): reply.resolve { reconfigure(settings, names) }
