@@ -676,60 +676,46 @@ public struct BMS: Sendable {
     let shutdown = inputs.shutdown
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
-    // In a healthy bank all of these groups are silent, and looking at sixty alarms one by one was a tenth of a step.
+    set(.lowCell, protection.lowCell)
     let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
-    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
-    if protection.isAnyActive {
-      set(.lowCell, protection.lowCell)
-      set(.preAlarm, isPreAlarm)
-      set(.highCell, protection.highCell)
-      set(.lowTemperature, protection.lowTemperature)
-      set(.highTemperature, protection.highTemperature)
-      set(.veryHighTemperature, protection.veryHighTemperature)
-      set(.lowStateOfCharge, protection.dischargeFloor)
-      set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
-      set(.highBMSTemperature, protection.highBMSTemperature)
-    }
+    set(.preAlarm, isPreAlarm)
     let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
     set(.loadWillDisconnect, isDisconnecting && decided.dischargeAllowed)
-    if overcurrent.isAnythingFound {
-      set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
-      set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
-      set(.highChargeCurrent, overcurrent.charge.isAlarm)
-      set(.highDischargeCurrent, overcurrent.discharge.isAlarm)
-    }
+    set(.highChargeCurrentWarning, overcurrent.warning == .charge && !overcurrent.charge.isAlarm)
+    set(.highDischargeCurrentWarning, overcurrent.warning == .discharge && !overcurrent.discharge.isAlarm)
+    set(.highChargeCurrent, overcurrent.charge.isAlarm)
+    set(.highDischargeCurrent, overcurrent.discharge.isAlarm)
     set(.contactFailure, contacts.direction != nil && !shutdown)
-    switch window.verdict {
-    case .inside: break
-    case .wrongSystem, .betweenWindows: active.insert(.wrongSystemVoltage)
-    case .notAllowed: active.insert(.voltageNotAllowed)
-    }
+    set(.wrongSystemVoltage, window.verdict == .wrongSystem || window.verdict == .betweenWindows)
+    set(.voltageNotAllowed, window.verdict == .notAllowed)
+    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
+    set(.highCell, protection.highCell)
+    set(.lowTemperature, protection.lowTemperature)
+    set(.highTemperature, protection.highTemperature)
+    set(.veryHighTemperature, protection.veryHighTemperature)
+    set(.lowStateOfCharge, protection.dischargeFloor)
+    set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
     let wasAllowed = before.dischargeAllowed || before.alarms.contains(.loadDisconnected)
     set(.loadDisconnected, !decided.dischargeAllowed && wasAllowed && !shutdown && modes.mode == .on)
     set(.remoteLost, modes.isRemoteLost)
-    switch contactor.fault {
-    case nil: break
-    case .selfTest: active.insert(.hardware)
-    case .prechargeOverload: active.insert(.prechargeOverload)
-    case .prechargeTimeout: active.insert(.prechargeTimeout)
-    case .welded, .stuckOpen: active.insert(.contactorError)
-    }
+    set(.hardware, contactor.fault == .selfTest)
+    set(.prechargeOverload, contactor.fault == .prechargeOverload)
+    set(.prechargeTimeout, contactor.fault == .prechargeTimeout)
+    set(.contactorError, contactor.fault == .welded || contactor.fault == .stuckOpen)
     set(.badContact, contactor.isContactBad)
     set(.busbarHot, isBusbarHot)
     set(.settingsLost, inputs.areSettingsLost)
     set(.calibrationLost, inputs.isCalibrationLost)
     set(.stateNotStored, inputs.isStateNotStored)
-    if plausibility.isAnythingFound {
-      set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
-      set(.cellsContradictPack, plausibility.contradiction != nil)
-      set(.cellsStuck, plausibility.isCellStuck)
-      set(.cellsJump, plausibility.isCellJump)
-      set(.voltageStuck, plausibility.isVoltageStuck)
-      set(.voltageJump, plausibility.isVoltageJump)
-      set(.currentStuck, plausibility.isCurrentStuck)
-      set(.currentSign, plausibility.isSignWrong)
-      set(.temperatureJump, plausibility.isTemperatureJump)
-    }
+    set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
+    set(.cellsContradictPack, plausibility.contradiction != nil)
+    set(.cellsStuck, plausibility.isCellStuck)
+    set(.cellsJump, plausibility.isCellJump)
+    set(.voltageStuck, plausibility.isVoltageStuck)
+    set(.voltageJump, plausibility.isVoltageJump)
+    set(.currentStuck, plausibility.isCurrentStuck)
+    set(.currentSign, plausibility.isSignWrong)
+    set(.temperatureJump, plausibility.isTemperatureJump)
     if distributors.isAnyThere {
       let states = distributors.states
       set(.distributorALost, states[0] == .communicationLost)
@@ -759,10 +745,10 @@ public struct BMS: Sendable {
     }
     let expected = inputs.cells.expectedCount
     set(.batteryCount, expected > 0 && Double(expected) != parameters.cells * parameters.strings)
+    set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale
     func data(_ state: RoleState, _ late: Alarm, _ lost: Alarm, isRequired: Bool = true) {
-      guard state.fault != .none else { return }
       set(late, state.fault == .late || (!isRequired && !state.isUsable && !isStarting))
       let isNamed = state.fault == .stuck || state.fault == .jump  // by an alarm of its own
       set(lost, isRequired && !state.isUsable && !isStarting && !isNamed)

@@ -59,10 +59,6 @@ struct CurrentSupervision: Sendable {
     budgetUsed = min(TimeSpan(seconds: snapshot?.overcurrentSeconds ?? 0), CurrentSupervision.budget)
   }
 
-  /// Whether there is anything to announce or to tell.
-  @inline(__always)
-  var isAnythingFound: Bool { warning != nil || charge.isAlarm || discharge.isAlarm }
-
   subscript(_ direction: CurrentDirection) -> Course {
     switch direction {
     case .charge: charge

@@ -102,7 +102,7 @@ public struct CellTable: Sendable {
 
   /// Takes in what one source says of many cells at one instant; nil is a cell that it says nothing of.
   ///
-  /// The same as one report after the other, in a fourth of the time: that nobody else holds the table is looked at
+  /// The same as one report after the other, in two thirds of the time: that nobody else holds the table is looked at
   /// once, and what all cells together are is known when the last is taken in, so that a step need not walk over them.
   public mutating func report(_ volts: [Double?], of places: [CellPlace], at instant: Instant) {
     told = nil

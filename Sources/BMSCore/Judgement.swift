@@ -44,7 +44,7 @@ extension InputFault {
 
 /// A step's inputs after judging.
 ///
-/// Not copyable: it is 220 bytes that nearly every part of a step looks at, and each call copied them.
+/// Not copyable: it is 220 bytes that nearly every part of a step looks at, and no call may copy them unnoticed.
 struct Judgement: ~Copyable, Sendable {
   var voltage: Double?
   var current: Double?

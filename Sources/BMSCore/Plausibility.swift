@@ -132,13 +132,6 @@ struct Plausibility: Sendable {
   var isVoltageStuck: Bool { stuckSince.voltage != nil }
   var isCurrentStuck: Bool { stuckSince.current != nil }
 
-  /// Whether anything is found, be it only a warning.
-  @inline(__always)
-  var isAnythingFound: Bool {
-    isMismatch || contradiction != nil || isCellStuck || isCellJump || isVoltageStuck || isVoltageJump
-      || isCurrentStuck || isSignWrong || isTemperatureJump
-  }
-
   /// R81: current and voltage move in opposite directions at every change of load.
   var isSignWrong: Bool { wrongSigns >= Parameters.signEvents }
 

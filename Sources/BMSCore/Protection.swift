@@ -19,13 +19,6 @@ struct Protection: Sendable {
 
   var lowCell: Bool { cell.isActive }
 
-  /// Whether any of them is active or announced.
-  @inline(__always)
-  var isAnyActive: Bool {
-    cell.isActive || cell.isPreAlarm || highCell || lowTemperature || highTemperature || veryHighTemperature
-      || dischargeFloor || lowStateOfChargeWarning || highBMSTemperature
-  }
-
   /// When time alone changes the next decision: the end of the 30 s must not wait for the next period.
   @inline(__always)
   var timeToDecision: TimeSpan {

@@ -169,8 +169,8 @@ public struct Reason: Sendable, Hashable {
     self.init(rule, input, place: measured?.place, value: measured?.value, endsAt: endsAt)
   }
 
-  // A step changes the reasons of the last one in place: five of them made anew, each of 72 bytes, and compared with
-  // the old took a fifth of it.
+  // A step changes the reasons of the last one in place: to make five of 72 bytes anew, compare them with the old and
+  // copy them took some 300 of its 4,180 instructions.
 
   /// Gives way to another. Since when it holds stays while rule, input and fault do: a value that moves is no news.
   mutating func become(_ new: Reason, at now: Instant) {

@@ -548,12 +548,36 @@ struct StepEdgeTests {
     }
   }
 
+  @Test("A step begins from nothing known, allowed or happened; its reasons keep since when they hold")
+  func forgets() {
+    var outputs = Outputs()
+    outputs.chargeAllowed = true
+    outputs.dischargeAllowed = true
+    outputs.limits = Limits(chargeVoltage: 14.2, chargeCurrent: 100, dischargeCurrent: 200, lowVoltage: 10.4)
+    outputs.limits.isAvailable = false
+    (outputs.voltage, outputs.current, outputs.power, outputs.temperature) = (13.3, 10, 133, 20)
+    let placed = PlacedValue(value: 3.3, place: CellPlace(battery: 1, cell: 2))
+    (outputs.lowestCell, outputs.highestCell) = (placed, placed)
+    (outputs.lowestTemperature, outputs.highestTemperature) = (placed, placed)
+    outputs.contactorClosed = true
+    (outputs.stateOfCharge, outputs.stateOfChargeError, outputs.consumed) = (80, 2, -40)
+    outputs.timeToGo = .hours(3)
+    outputs.events.fullChargeCompleted = true
+    outputs.events.raised.insert(.lowCell)
+    outputs.chargeReason.since = Instant.origin + .seconds(7)
+    outputs.forget()
+    #expect(outputs.chargeReason.since == Instant.origin + .seconds(7))
+    outputs.chargeReason.since = .origin
+    #expect("\(outputs)" == "\(Outputs())")
+  }
+
   @Test("Cells that are told at once are as if they were told one after the other: new, known, silent and impossible")
   func tableAtOnce() throws {
     let places = try (1...4).map { try #require(CellPlace(battery: 1, cell: $0)) }
     // The first of all is new; then some are known, one is left out, one has no voltage that a cell can have, one jumps.
     let rounds: [([Double?], [Int])] = [
       ([3.3], [0]), ([3.31, 3.32, nil], [0, 2, 1]), ([3.31, 3.30, 9, 3.33], [0, 1, 2, 3]),
+      ([3.31, 3.30, 3.35, 3.30], [0, 1, 2, 3]),
       ([nil, 1.7, 3.34], [0, 1, 2]), ([.nan, 3.3], [3, 0]), ([3.3, 3.3, 3.3], [0, 1]), ([], [0]),
     ]
     var (together, single) = (CellTable(expectedCount: 4), CellTable(expectedCount: 4))
@@ -569,6 +593,9 @@ struct StepEdgeTests {
         #expect(left.taken == right.taken && left.changed == right.changed, "\(number), \(left.place)")
       }
       #expect(together.lastJump?.at == single.lastJump?.at && together.lastJump?.place == single.lastJump?.place)
+      let (all, each) = (together.summary, single.summary)
+      #expect(all?.lowest == each?.lowest && all?.highest == each?.highest && all?.sum == each?.sum, "\(number)")
+      #expect(all?.oldest == each?.oldest && all?.newest == each?.newest, "\(number)")
     }
     #expect(together.entries.count == 4 && together.entries.first?.value == 3.3)
     #expect(together.lastJump?.place == places[1])
