@@ -66,6 +66,12 @@ def test_it_closes_the_contactor_of_a_simulated_boat(vm: Machine):
     assert precharge < next(index for index, line in enumerate(commands) if "contactor" in line), commands
 
 
+def test_vecanctl_status_answers(vm: Machine):
+    if not re.search("^  status ", vm.run("vecanctl --help"), re.MULTILINE):
+        pytest.skip("this vecanctl has no status")
+    assert "SoC" in vm.run("vecanctl status", 30)
+
+
 def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
     boat.write_register(vm, "battery-capacity", 210)
     vm.wait("grep -q 210 /var/lib/vecand/settings.json", 10)
@@ -96,12 +102,12 @@ def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
 
 def test_a_new_version_that_rejects_the_configuration_leaves_the_old_one_running(vm: Machine, packages):
     old, since = boat.pid(vm), boat.mark(vm)
-    vm.run("cp /etc/vecand/vecand.toml /root && echo 'unknown = 1' >>/etc/vecand/vecand.toml")
+    vm.run("cp /etc/vecand/vecand.toml /root/kept && echo 'unknown = 1' >>/etc/vecand/vecand.toml")
     status, output = vm.try_run(f"dpkg -i --force-unsafe-io --force-confold /exchange/{packages[1].name}", 120)
     assert status != 0 and "unknown" in output and "dpkg --configure vecand" in output, output
     assert boat.pid(vm) == old
     boat.assert_stays_closed(vm, since)
-    vm.run("cp /root/vecand.toml /etc/vecand/vecand.toml && dpkg --configure vecand", 60)
+    vm.run("mv /root/kept /etc/vecand/vecand.toml && dpkg --configure vecand", 60)
     assert boat.pid(vm) != old
     boat.assert_stays_closed(vm, since)
 
