@@ -42,7 +42,7 @@ def configure(vm: Machine) -> None:
 
 
 def start_plant(vm: Machine) -> None:
-    """Devices on can1, from now on and at each boot: neighbours on a bus speak before a BMS that boots."""
+    """Devices on can1."""
     vm.run(
         "cat >/etc/systemd/system/plant.service <<'UNIT'\n"
         "[Unit]\nDescription=The rest of the boat\nBefore=vecand.service\n"
@@ -50,7 +50,7 @@ def start_plant(vm: Machine) -> None:
         "ExecStart=bash -c 'exec vecanctl simulate --interface can1 --json --status 0.5 --scenario /etc/scenario.toml"
         " <>/run/plant.in >/run/plant.jsonl'\n"
         "[Install]\nWantedBy=multi-user.target\nUNIT\n"
-        "systemctl daemon-reload && systemctl enable -q --now plant"
+        "systemctl daemon-reload && systemctl enable -q --now plant && sync"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import pathlib
 import select
 import shutil
@@ -20,7 +19,7 @@ class Failed(AssertionError):
 
 
 class Machine:
-    """A boot of the disk image. What is written to the disk lives over a reset and is gone when the machine ends."""
+    """A boot of a copy of the disk image."""
 
     # Emulated and beside other work: a boot takes some 20 s, and far more where nothing else is to be had.
     boot_seconds = 180
@@ -33,6 +32,7 @@ class Machine:
         self.exchange.mkdir(parents=True)
         self.console = BUILD / "console.log"
         self._count = 0
+        subprocess.run(["cp", "--sparse=always", BUILD / "disk", self.folder / "disk"], check=True)
         self._pending = b""
         self._process = subprocess.Popen(
             [
@@ -40,22 +40,18 @@ class Machine:
                 "-display", "none", "-nic", "none", "-serial", f"file:{self.console}",
                 "-kernel", BUILD / "vmlinuz", "-initrd", BUILD / "initrd",
                 "-append", "console=ttyS0 root=/dev/vda rw quiet mitigations=off panic=-1 systemd.show_status=0",
-                "-drive", f"file={BUILD / 'disk'},format=raw,if=virtio,snapshot=on",
+                "-drive", f"file={self.folder / 'disk'},format=raw,if=virtio",
                 "-object", "can-bus,id=bus", "-device", "kvaser_pci,canbus=bus", "-device", "kvaser_pci,canbus=bus",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.folder / 'agent'},server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=agent",
                 "-virtfs", f"local,path={self.exchange},mount_tag=exchange,security_model=none",
-                "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
             ],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         try:
             self._agent = self._connect("agent")
-            self._qmp = self._connect("qmp").makefile("rw")
-            self._qmp.readline()
-            self._order("qmp_capabilities")
-            self.boot = self.wait_booted()
+            self._wait_booted()
         except BaseException:
             self.end()
             raise
@@ -73,13 +69,6 @@ class Machine:
                     raise Failed(f"qemu-system-x86_64 did not start: status {self._process.poll()}") from None
                 time.sleep(0.05)
 
-    def _order(self, command: str) -> None:
-        self._qmp.write(json.dumps({"execute": command}) + "\n")
-        self._qmp.flush()
-        while "return" not in (answer := json.loads(self._qmp.readline())):
-            if "error" in answer:
-                raise Failed(f"QEMU refused {command}: {answer}")
-
     def _line(self, end: float, what: str) -> str:
         while b"\n" not in self._pending:
             ready, _, _ = select.select([self._agent], [], [], max(0, end - time.monotonic()))
@@ -93,12 +82,11 @@ class Machine:
     def last_words(self) -> str:
         return self.console.read_text(errors="replace")[-2000:]
 
-    def wait_booted(self) -> str:
-        """Waits for the agent; the boot's id."""
+    def _wait_booted(self) -> None:
+        """Waits for the agent."""
         end = time.monotonic() + self.boot_seconds
-        while not (line := self._line(end, "boot")).startswith("ready "):
+        while self._line(end, "boot") != "ready":
             pass
-        return line.split()[1]
 
     def try_run(self, script: str, seconds: float = 60) -> tuple[int, str]:
         """Runs a shell script; its exit status and what it printed."""
@@ -106,7 +94,6 @@ class Machine:
         text = base64.b64encode(script.encode()).decode()
         self._agent.sendall(f"{self._count} {seconds:.0f} {text}\n".encode())
         end = time.monotonic() + seconds + 30
-        # A machine that was reset within an answer leaves the beginning of a line.
         while True:
             parts = self._line(end, script).split(" ")
             if len(parts) == 3 and parts[0] == str(self._count):
@@ -127,13 +114,6 @@ class Machine:
             _, last = self.try_run(script)
             raise Failed(f"{what or script}: not within {seconds} s; {last}\n{output}")
         return output
-
-    def reset(self) -> None:
-        """The reset button: what the kernel had not yet written is lost."""
-        self._order("system_reset")
-        before = self.boot
-        while self.boot == before:
-            self.boot = self.wait_booted()
 
     def end(self) -> None:
         self._process.kill()
