@@ -362,7 +362,8 @@ struct ContactorSequence: Sendable {
   /// R73, R77: each contactor follows its command within the feedback time, in every phase.
   @inline(__always)
   private mutating func contactFault(_ view: View, _ elapsed: TimeSpan) -> ContactorFault? {
-    guard phase != .failed else { return nil }
+    // Where no command was given there is none to follow, however late the first feedback of a run comes.
+    guard phase != .failed, !isLeft else { return nil }
     func isWrong(_ feedback: Feedback) -> Bool {
       // What was reported before the contact could have moved says nothing about the command.
       guard let commanded, feedback.taken - commanded >= ContactorSequence.moveTime else { return false }

@@ -65,6 +65,20 @@ struct RestartTests {
     #expect(!bench.out.contactorIsLeft && !bench.contact && !bench.out.contactorCommand)
   }
 
+  @Test(
+    "R24: however late the step comes that hears the first feedback, no contact is called welded",
+    arguments: [180, 200, 400, 1000])
+  func lateFirstFeedback(milliseconds: Int64) {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hasFeedback = false
+    bench.step()
+    bench.hasFeedback = true
+    bench.step(.milliseconds(milliseconds))
+    #expect(bench.contact && bench.out.contactorCommand)
+    #expect(bench.staysClosed(.seconds(5)) == true)
+  }
+
   @Test("R20, R24: a contact that is found open is pre-charged, whatever the snapshot says")
   func foundOpen() {
     var bench = ContactorBench.closed()
