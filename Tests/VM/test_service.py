@@ -174,8 +174,7 @@ def test_a_controller_that_is_unbound_is_named_and_comes_back_by_itself(vm: Mach
 
 
 def test_error_passive_and_bus_off_are_named_and_the_bus_is_joined_again(vm: Machine):
-    """QEMU's SJA1000 completes every frame, whether anybody hears it or not, and has no error counters: a peer that is
-    down, a peer at another bitrate and a write to its counters all leave it error active, and a restart of what is not
+    """QEMU's SJA1000 completes every frame, whether anybody hears it or not (its source), and a restart of what is not
     bus-off is refused. So the states come from the other end of a line: slcan is a CAN interface of the same kernel, with
     the same states and the same messages about them, and its adapter says what state it is in."""
     refused, said = vm.try_run("ip link set can0 type can restart")
