@@ -1,3 +1,4 @@
+import ArgumentParser
 import Glibc
 import NMEA2000
 
@@ -34,6 +35,17 @@ func complain(_ text: String) {
     let count = line.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
     guard count > 0 else { return }
     line = line.dropFirst(count)
+  }
+}
+
+/// Writes on standard output. That its reader has closed it ends the command, and is his own business.
+func say(_ text: String) throws {
+  do throws(FileError) {
+    try OutputFile.standardOutput.write(text)
+  } catch .readerIsGone {
+    throw ExitCode.success
+  } catch {
+    throw Failure(error.description)
   }
 }
 

@@ -280,16 +280,6 @@ struct Simulate: ParsableCommand {
     guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure("\(file): is no UTF-8 text") }
     return text
   }
-
-  private func say(_ text: String) throws {
-    do throws(FileError) {
-      try OutputFile.standardOutput.write(text)
-    } catch .readerIsGone {
-      throw ExitCode.success
-    } catch {
-      throw Failure(error.description)
-    }
-  }
 }
 
 /// Where a coordinator reads the limits.

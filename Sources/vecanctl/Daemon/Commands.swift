@@ -83,7 +83,7 @@ struct TraceSave: AsyncParsableCommand {
   func run() async throws {
     let client = ControlClient(socket: controlSocket)
     let trace = try await client.ask(.GET, ControlPath.trace, patience: Self.patience)
-    guard file != "-" else { return try DaemonOptions.write(String(decoding: trace, as: UTF8.self)) }
+    guard file != "-" else { return try say(String(decoding: trace, as: UTF8.self)) }
     let output = try OutputFile(creating: file)
     do throws(FileError) {
       try output.write([UInt8](trace))

@@ -16,18 +16,7 @@ struct DaemonOptions: ParsableArguments {
   /// Carries a command out, and says what is in force now.
   func perform(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws {
     let answer = try await client.ask(method, path, body: try body.map { try ControlJSON.encode($0) })
-    try Self.write(json ? answer.line : Plain.safe(try answer.decoded(Done.self).done) + "\n")
-  }
-
-  /// Prints; that the reader has closed the output is its own business.
-  static func write(_ text: String) throws {
-    do throws(FileError) {
-      try OutputFile.standardOutput.write(text)
-    } catch .readerIsGone {
-      throw ExitCode.success
-    } catch {
-      throw Failure(error.description)
-    }
+    try say(json ? answer.line : Plain.safe(try answer.decoded(Done.self).done) + "\n")
   }
 }
 
@@ -44,7 +33,7 @@ protocol ReportCommand: AsyncParsableCommand {
 extension ReportCommand {
   func run() async throws {
     let answer = try await daemon.client.ask(.GET, path)
-    try DaemonOptions.write(daemon.json ? answer.line : text(answer.decoded(Report.self), .standardOutput))
+    try say(daemon.json ? answer.line : text(answer.decoded(Report.self), .standardOutput))
   }
 }
 

@@ -43,7 +43,7 @@ struct Watch: AsyncParsableCommand {
   func run() async throws {
     let palette = Palette.standardOutput
     while true {
-      try DaemonOptions.write(await screen(palette))
+      try say(await screen(palette))
       try await Task.sleep(for: .seconds(interval))
     }
   }
