@@ -55,6 +55,8 @@ def test_it_has_no_rights_and_an_exposure_of_at_most_1_5(vm: Machine):
     assert int(fields["CapEff"], 16) == 0 and int(fields["CapBnd"], 16) == 0
     assert "Failed to set" not in vm.run("journalctl -b -u vecand --no-pager -o cat"), "nothing that it does is refused"
     assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
+    threads = vm.run(f"cd /proc/{boat.pid(vm)}/task; for id in *; do echo $(cat $id/comm) $(cut -d' ' -f19 $id/stat); done")
+    assert "vecand-engine -15" in threads.splitlines(), f"the engine goes before the rest: {threads}"
 
 
 def test_it_closes_the_contactor_of_a_simulated_boat(vm: Machine):
@@ -207,19 +209,3 @@ def test_error_passive_and_bus_off_are_named_and_the_bus_is_joined_again(vm: Mac
     vm.wait(f"{journal} | tail -n +$(cat /run/passive/read) | grep -q 'claimed address'", 20, "the claim after bus-off")
     assert vm.run("systemctl show -p NRestarts --value passive") == "0\n", "the same process all the time"
     vm.run("systemctl stop passive line adapter")
-
-
-def test_from_the_package_to_a_status_screen_as_the_readme_says(vm: Machine):
-    """The five commands of README's "Install" without sudo, on the machine where the package is installed already."""
-    vm.run("systemctl stop vecand; systemctl stop plant", 60)
-    vm.run("rm -rf /var/lib/vecand/state.db*")  # as on a new machine
-    vm.run("modprobe vcan && ip link add vcan0 type vcan && ip link set vcan0 up")
-    vm.run("cp /usr/share/doc/vecand/examples/simulator.toml /etc/vecand/vecand.toml && systemctl start vecand", 60)
-    # A person's second terminal: its standard input stays open.
-    vm.run("mkfifo /run/terminal && systemd-run -q --unit=boat"
-           " bash -c 'exec vecanctl simulate --interface vcan0 <>/run/terminal >/run/boat.log'")  # fmt: skip
-    told = vm.wait("vecanctl status | grep -A99 '^All right'", 60, "all right")
-    assert re.search(r"^Charging +allowed", told, re.MULTILINE), told
-    assert re.search(r"^Contactor +closed", told, re.MULTILINE), told
-    assert re.search(r"^Charge +[\d.]+ %", told, re.MULTILINE), told
-    vm.run("systemctl stop boat vecand", 60)

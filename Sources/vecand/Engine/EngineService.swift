@@ -42,7 +42,7 @@ struct EngineService: Service {
     let keeper = keeper
     keeper.start()
     let statusInterval = statusInterval
-    EngineThread.start(named: "vecand-engine") {
+    EngineThread.start(named: "vecand-engine", nice: EngineThread.engineNice) {
       let engine = Engine(
         transport: transport, batteryTransport: batteryTransport,
         device: BMSDevice(
