@@ -45,13 +45,13 @@ def configure(vm: Machine) -> None:
 
 
 def start_plant(vm: Machine) -> None:
-    """Devices on can1."""
+    """Devices on can1, from now on and at each boot: neighbours on a bus speak before a BMS that boots."""
     vm.run(
         "cat >/etc/systemd/system/plant.service <<'UNIT'\n"
         "[Unit]\nDescription=The rest of the boat\nBefore=vecand.service\n"
-        "[Service]\nExecStartPre=mkfifo /run/plant.in\n"
+        "[Service]\nRestart=always\nRestartSec=0.5\nExecStartPre=-mkfifo /run/plant.in\n"
         "ExecStart=bash -c 'exec vecanctl simulate --interface can1 --json --status 0.5 --scenario /etc/scenario.toml"
-        " <>/run/plant.in >/run/plant.jsonl'\n"
+        " <>/run/plant.in >>/run/plant.jsonl'\n"
         "[Install]\nWantedBy=multi-user.target\nUNIT\n"
         "systemctl daemon-reload && systemctl enable -q --now plant && sync"
     )
@@ -121,10 +121,10 @@ def wait_new_process(vm: Machine, before: int, seconds: float) -> None:
         f" && ! grep -qx -e MainPID=0 -e MainPID={before} <<<\"$facts\"", seconds, "vecand is back")  # fmt: skip
 
 
-def stored(vm: Machine, record: str) -> dict:
+def stored(vm: Machine, record: str, folder: str = "/var/lib/vecand") -> dict:
     """What vecand has stored under a name; its checksum must be right."""
-    # A copy, for vecand keeps the lock. Without its journal, which a copy taken within a write would need: then again.
-    vm.run("cp /var/lib/vecand/state.db /exchange/state.db", 30)
+    # A copy, for vecand keeps the lock, and with the journal that a cut left.
+    vm.run(f"rm -f /exchange/state.db*; cp {folder}/state.db* /exchange", 30)
     connection = sqlite3.connect(vm.exchange / "state.db")
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -19,7 +19,7 @@ class Failed(AssertionError):
 
 
 class Machine:
-    """A boot of a copy of the disk image."""
+    """A machine with a copy of the disk image, which is gone with it."""
 
     # Emulated and beside other work: a boot takes some 20 s, and far more where nothing else is to be had.
     boot_seconds = 180
@@ -33,6 +33,9 @@ class Machine:
         self.console = BUILD / "console.log"
         self._count = 0
         subprocess.run(["cp", "--sparse=always", BUILD / "disk", self.folder / "disk"], check=True)
+        self._start()
+
+    def _start(self) -> None:
         self._pending = b""
         self._process = subprocess.Popen(
             [
@@ -114,6 +117,15 @@ class Machine:
             _, last = self.try_run(script)
             raise Failed(f"{what or script}: not within {seconds} s; {last}\n{output}")
         return output
+
+    def reset(self) -> None:
+        """Power is cut and comes back: what the kernel had not yet written to the disk is lost. (After QEMU's own reset
+        nothing arrives at its CAN controllers any more.)"""
+        self._agent.close()
+        self._process.kill()
+        self._process.wait()
+        (self.folder / "agent").unlink(missing_ok=True)
+        self._start()
 
     def end(self) -> None:
         self._process.kill()
