@@ -82,6 +82,8 @@ public struct BMS: Sendable {
   private var started: Instant?
   private var last = Instant.origin
   private var wasComplete = false
+  /// The run before left ATC and ATD in some state, and this one has not decided on them yet (R24).
+  private var leavesContacts: Bool
   private var hasRun = false
   /// A temperature was told once: from then on its loss forbids, required or not.
   private var hasTemperature: Bool
@@ -114,6 +116,7 @@ public struct BMS: Sendable {
     usedFuses = fuseNames.used
     keeper = HistoryKeeper(restoring: sound)
     contactor = ContactorSequence(wiring, restoring: sound, unseenFor: unseen)
+    leavesContacts = sound?.mode == Mode.on.rawValue && ContactorSequence.isRestart(unseenFor: unseen)
     secondLine = SecondLine(restoring: sound)
     protection = Protection(restoring: sound)
     modes = ModeControl(restoring: sound)
@@ -283,6 +286,7 @@ public struct BMS: Sendable {
     updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
     moveContactor(judged, system, isDataLost: lost != nil, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, lost, inputs, at: now)
+    leaveOutputs(parameters, runningFor: now - begin)
     if let lost {
       if wasComplete, lost == .cells { sawCellsLost = true }
     } else if sawCellsLost {
@@ -295,13 +299,13 @@ public struct BMS: Sendable {
     )
     derating.evaluate(judged, parameters, elapsed: elapsed)
     limitVoltage(judged, lost, inputs.shutdown, parameters, at: now)
-    decided.limits.isAvailable = modes.mode == .on && contactor.carries  // R151
+    // R151; and none before a restart decided: a zero would stop what is left running.
+    decided.limits.isAvailable = modes.mode == .on && contactor.carries && decided.left.isDisjoint(with: .contacts)
     limitCharge(judged, parameters, at: now)
     limitDischarge(judged, parameters, at: now)
     BMS.set(&decided.state, to: state(isDataLost: lost != nil, inputs.shutdown), &valueTimes.state, at: now)
     if decided.state == .running { hasRun = true }
     BMS.set(&decided.contactorCommand, to: contactor.closes, &valueTimes.contactor, at: now)
-    decided.contactorIsLeft = contactor.isLeft
     BMS.set(&decided.prechargeCommand, to: contactor.precharges, &valueTimes.precharge, at: now)
     decided.contactorPhase = contactor.phase
     decided.contactorFault = contactor.fault
@@ -544,6 +548,21 @@ public struct BMS: Sendable {
     } else {
       decided.dischargeReason.become(.allowed, nil, at: now)
     }
+  }
+
+  /// R24: what a restart does not command yet. Contactor and pre-charge until their feedback was heard; ATC and ATD until
+  /// the first complete data, where nothing else forbids, for as long as cells may be silent (OD-20).
+  @inline(__always)
+  private mutating func leaveOutputs(_ parameters: Parameters, runningFor age: TimeSpan) {
+    decided.left = contactor.isLeft ? .contactor : []
+    guard leavesContacts else { return }
+    let isUndecided = !decided.chargeAllowed && !decided.dischargeAllowed && age < parameters.cellStale
+    let isKept = wiring.contactors == .none || contactor.phase == .takeover
+    leavesContacts = isUndecided && isKept && modes.mode == .on
+    guard leavesContacts else { return }
+    let unheard: Blocks = [.data, .contactor]
+    if decided.chargeBlocks.isSubset(of: unheard) { decided.left.insert(.allowToCharge) }
+    if decided.dischargeBlocks.isSubset(of: unheard) { decided.left.insert(.allowToDischarge) }
   }
 
   /// CCL.

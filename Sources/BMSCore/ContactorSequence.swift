@@ -8,9 +8,9 @@ import MonotonicTime
 // A restart (R24) keeps a contactor closed when all of this holds: the snapshot says that it was closed, the snapshot is
 // at most 120 s old (R25; older, or nobody knows, is no restart but a start), the feedback says that it is closed, and
 // within a minute (OD-20) all data is complete, nothing forbids and both sides are at one voltage. Until the feedback
-// was heard no command is given at all. Nothing is pre-charged, because nothing was opened; ATC and ATD come back with
-// the first complete data, not before. In every other case a contact that is found closed is opened and the start begins
-// with the self-test.
+// was heard no command is given at all. Nothing is pre-charged, because nothing was opened; ATC and ATD are left as they
+// are for at most 5 s, and then follow what the first complete data allow. In every other case a contact that is found
+// closed is opened and the start begins with the self-test.
 
 /// Where the contactor sequence stands.
 public enum ContactorPhase: UInt8, Sendable, Hashable {
@@ -148,8 +148,13 @@ struct ContactorSequence: Sendable {
     self.wiring = wiring
     // It cools while nobody counts, but nobody knows for how long: as hot as it was.
     heat = snapshot?.prechargeHeat ?? 0
-    guard let snapshot, snapshot.isContactorClosed, let unseen, .zero...Parameters.updateGrace ~= unseen else { return }
+    guard let snapshot, snapshot.isContactorClosed, ContactorSequence.isRestart(unseenFor: unseen) else { return }
     if wiring.contactors != .none { phase = .takeover }
+  }
+
+  /// R25: whether what the run before left still holds. Older, or nobody knows, is no restart but a start.
+  static func isRestart(unseenFor unseen: TimeSpan?) -> Bool {
+    unseen.map { .zero...Parameters.updateGrace ~= $0 } ?? false
   }
 
   /// No command is given yet.

@@ -100,8 +100,12 @@ extension BMS {
       out.limits.isAvailable ? "\(value.text(upTo: 1)) A" : "not available"
     }
     switch subject {
-    case .charge: return explain(out.chargeAllowed ? "allowed" : "forbidden", out.chargeReason)
-    case .discharge: return explain(out.dischargeAllowed ? "allowed" : "forbidden", out.dischargeReason)
+    case .charge:
+      let word = out.left.contains(.allowToCharge) ? "left as it is" : out.chargeAllowed ? "allowed" : "forbidden"
+      return explain(word, out.chargeReason)
+    case .discharge:
+      let word = out.left.contains(.allowToDischarge) ? "left as it is" : out.dischargeAllowed ? "allowed" : "forbidden"
+      return explain(word, out.dischargeReason)
     case .chargeVoltage: return explain(volts(out.limits.chargeVoltage), out.chargeVoltageReason)
     case .chargeCurrent: return explain(amperes(out.limits.chargeCurrent), out.chargeCurrentReason)
     case .dischargeCurrent: return explain(amperes(out.limits.dischargeCurrent), out.dischargeCurrentReason)
@@ -114,7 +118,7 @@ extension BMS {
     case .state: return explain("\(out.state)", stateReason, since: valueTimes.state)
     case .contactor:
       return explain(
-        out.contactorIsLeft ? "left as it is" : out.contactorCommand ? "closed" : "open", contactReason,
+        out.left.contains(.contactor) ? "left as it is" : out.contactorCommand ? "closed" : "open", contactReason,
         since: valueTimes.contactor)
     case .precharge:
       let reason =

@@ -111,6 +111,23 @@ public struct StepEvents: Sendable, Hashable {
   public var isEmpty: Bool { self == StepEvents() }
 }
 
+/// Outputs that a restart leaves as the run before left them, until it knows enough to decide on them (R24).
+public struct LeftOutputs: OptionSet, Sendable, Hashable {
+  /// One bit for each output.
+  public let rawValue: UInt8
+  /// From the bits.
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// The contactors and the pre-charge switch, until their feedback was heard.
+  public static let contactor = LeftOutputs(rawValue: 1 << 0)
+  /// ATC, until the first complete data, for 5 s at most.
+  public static let allowToCharge = LeftOutputs(rawValue: 1 << 1)
+  /// ATD, as ATC.
+  public static let allowToDischarge = LeftOutputs(rawValue: 1 << 2)
+  /// ATC and ATD.
+  public static let contacts: LeftOutputs = [.allowToCharge, .allowToDischarge]
+}
+
 /// One step's decisions. Values are nil when they are not known; a nil is never published as zero.
 public struct Outputs: Sendable {
   /// ATC: charging is allowed.
@@ -131,9 +148,8 @@ public struct Outputs: Sendable {
   public var state = State.waiting
   /// Close the contactors. Always false where there is none to command.
   public var contactorCommand = false
-  /// Give contactor and pre-charge no command yet: after a restart they stay as they are until their feedback was heard
-  /// (R24).
-  public var contactorIsLeft = false
+  /// What is given no command yet after a restart.
+  public var left: LeftOutputs = []
   /// Close the pre-charge switch.
   public var prechargeCommand = false
   /// Where the contactor sequence stands.

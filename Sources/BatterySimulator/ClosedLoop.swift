@@ -339,11 +339,11 @@ public struct ClosedLoop: Sendable {
     commands.chargeVoltage = limits.chargeVoltage
     commands.chargeCurrent = limits.chargeCurrent
     commands.dischargeCurrent = limits.dischargeCurrent
-    commands.allowsCharge = outputs.chargeAllowed
-    commands.allowsDischarge = outputs.dischargeAllowed
-    commands.allowsAlternator = isAlternatorOnRelay ? outputs.relayActive : outputs.chargeAllowed
     // Until a restart has looked, the outputs are left as the last run left them (R24).
-    if !outputs.contactorIsLeft {
+    if !outputs.left.contains(.allowToCharge) { commands.allowsCharge = outputs.chargeAllowed }
+    if !outputs.left.contains(.allowToDischarge) { commands.allowsDischarge = outputs.dischargeAllowed }
+    commands.allowsAlternator = isAlternatorOnRelay ? outputs.relayActive : outputs.chargeAllowed
+    if !outputs.left.contains(.contactor) {
       commands.closesContactor = wiring.contactors == .none || outputs.contactorCommand
     }
     commands.closesPrecharge = outputs.prechargeCommand

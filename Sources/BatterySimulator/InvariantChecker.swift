@@ -428,7 +428,8 @@ public struct InvariantChecker: Sendable {
       report(.limits, "DCL \(limits.dischargeCurrent) A")
     }
     let carries = outputs.contactorPhase == .closed || outputs.contactorPhase == .lead
-    let isInService = outputs.mode == .on && (loop.wiring.contactors == .none || carries)
+    let isInService =
+      outputs.mode == .on && (loop.wiring.contactors == .none || carries) && outputs.left.isDisjoint(with: .contacts)
     if limits.isAvailable != isInService { report(.limits, "limits available: \(limits.isAvailable)") }
     if !isInService, limits.chargeVoltage != nil || limits.chargeCurrent != 0 || limits.dischargeCurrent != 0 {
       report(.limits, "limits while the contactor is not closed")
@@ -455,7 +456,10 @@ public struct InvariantChecker: Sendable {
     {
       report(.commands, "limits sent are not those decided")
     }
-    if commands.allowsCharge != outputs.chargeAllowed || commands.allowsDischarge != outputs.dischargeAllowed {
+    let left = outputs.left
+    if commands.allowsCharge != outputs.chargeAllowed && !left.contains(.allowToCharge)
+      || commands.allowsDischarge != outputs.dischargeAllowed && !left.contains(.allowToDischarge)
+    {
       report(.commands, "contacts are not as decided")
     }
     if commands.areFresh == (outputs.mode == .off) { report(.commands, "sending: \(commands.areFresh)") }

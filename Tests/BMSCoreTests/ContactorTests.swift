@@ -55,7 +55,7 @@ struct ContactorBench {
   }
 
   private mutating func move(_ out: Outputs, _ span: TimeSpan) {
-    let command = out.contactorIsLeft ? contact : out.contactorCommand
+    let command = out.left.contains(.contactor) ? contact : out.contactorCommand
     moving = command == contact ? .zero : moving + span
     if moving >= .milliseconds(60) {
       contact = isStuck ? false : isWelded ? true : command

@@ -60,9 +60,9 @@ struct RestartTests {
     bench.restart()
     bench.hasFeedback = false
     for _ in 0..<245 { bench.step() }
-    #expect(bench.out.contactorIsLeft && bench.contact && !bench.out.chargeAllowed)
+    #expect(bench.out.left.contains(.contactor) && bench.contact && !bench.out.chargeAllowed)
     for _ in 0..<10 { bench.step() }
-    #expect(!bench.out.contactorIsLeft && !bench.contact && !bench.out.contactorCommand)
+    #expect(!bench.out.left.contains(.contactor) && !bench.contact && !bench.out.contactorCommand)
   }
 
   @Test(
@@ -79,6 +79,77 @@ struct RestartTests {
     #expect(bench.staysClosed(.seconds(5)) == true)
   }
 
+  @Test("R24: ATC and ATD are left as they are until the first complete data, 5 s at most, and then follow it")
+  func contactsLeft() {
+    for contactors in [Wiring.Contactors.none, .one] {
+      var bench = ContactorBench.closed(contactors: contactors)
+      bench.restart()
+      bench.rig.lowest = nil
+      bench.step()
+      #expect(bench.out.left.isSuperset(of: .contacts) && !bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+      #expect(!bench.out.limits.isAvailable, "a limit of zero would stop what is left running")
+      #expect(bench.rig.bms.explanation(of: .charge).value == "left as it is")
+      #expect(bench.rig.bms.explanation(of: .discharge).value == "left as it is")
+      let began = bench.rig.now
+      #expect(bench.run(.seconds(10)) { $0.left.isDisjoint(with: .contacts) } == true)
+      #expect(bench.rig.now - began == .seconds(5) && !bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+      bench.rig.lowest = 3.3
+      bench.step()
+      #expect(bench.out.chargeAllowed && bench.out.dischargeAllowed && bench.out.left.isEmpty)
+      bench.rig.lowest = nil
+      #expect(bench.run(.seconds(10)) { !$0.left.isEmpty } == false, "left once, not at each loss")
+    }
+  }
+
+  @Test("R24: once one direction was allowed nothing is left any more, though data are lost within the 5 s")
+  func decidedOnce() {
+    var rig = Rig()
+    rig.bms = BMS(restoring: Snapshot(), unseenFor: .seconds(3))
+    rig.cells(3.3, 3.76)
+    rig.step()
+    #expect(!rig.out.chargeAllowed && rig.out.dischargeAllowed && rig.out.left.isEmpty)
+    rig.current = nil
+    for _ in 0..<25 { rig.step() }
+    #expect(rig.out.dischargeBlocks == .data && rig.out.left.isEmpty)
+  }
+
+  @Test("R24: what is known to forbid, from before the restart or in a single value, leaves nothing allowed")
+  func contactsNotLeft() {
+    for (wasHigh, isHot) in [(true, false), (false, true)] {
+      var snapshot = Snapshot()
+      snapshot.highCell = wasHigh
+      var rig = Rig(restoring: snapshot)
+      rig.bms = BMS(restoring: snapshot, unseenFor: .seconds(3))
+      rig.lowest = nil
+      rig.temperature = isHot ? 70 : nil
+      rig.step()
+      #expect(rig.out.chargeBlocks.contains(wasHigh ? .highCell : .highTemperature))
+      #expect(!rig.out.left.contains(.allowToCharge))
+      #expect(rig.out.left.contains(.allowToDischarge) == wasHigh)
+    }
+  }
+
+  @Test("Contactor, ATC and ATD are left each for itself")
+  func leftOutputs() {
+    #expect([LeftOutputs.contactor, .allowToCharge, .allowToDischarge].map(\.rawValue) == [1, 2, 4])
+    #expect(LeftOutputs.contacts == [.allowToCharge, .allowToDischarge])
+  }
+
+  @Test("R24, R25: ATC and ATD are left by a restart within 120 s that was On, by nothing else")
+  func contactsAreCommanded() {
+    for (unseen, mode, isLeft) in [
+      (TimeSpan.seconds(120), Mode.on, true), (.zero, .on, true), (.seconds(121), .on, false),
+      (.seconds(-1), .on, false), (nil, .on, false), (.seconds(3), .standby, false), (.seconds(3), .off, false),
+    ] {
+      var snapshot = Snapshot()
+      snapshot.mode = mode.rawValue
+      var bms = BMS(restoring: snapshot, unseenFor: unseen)
+      var inputs = Inputs()
+      inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
+      #expect(bms.step(inputs, at: .origin).left == (isLeft ? .contacts : []), "\(mode) \(String(describing: unseen))")
+    }
+  }
+
   @Test("R20, R24: a contact that is found open is pre-charged, whatever the snapshot says")
   func foundOpen() {
     var bench = ContactorBench.closed()
@@ -86,7 +157,7 @@ struct RestartTests {
     bench.contact = false
     bench.system = 0
     bench.step()
-    #expect(!bench.out.contactorCommand && !bench.out.contactorIsLeft)
+    #expect(!bench.out.contactorCommand && !bench.out.left.contains(.contactor))
     #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
     #expect(!bench.wasClosedEarly)
   }
@@ -119,7 +190,7 @@ struct RestartTests {
     let began = bench.rig.now
     bench.run(.minutes(2)) {
       if $0.chargeAllowed || $0.dischargeAllowed { isAnyAllowed = true }
-      return !$0.contactorCommand && !$0.contactorIsLeft
+      return !$0.contactorCommand && !$0.left.contains(.contactor)
     }
     #expect(!isAnyAllowed)
     #expect(bench.rig.now - began >= .seconds(62) && bench.rig.now - began < TimeSpan(seconds: 62.5))

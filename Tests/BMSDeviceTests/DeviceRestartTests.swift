@@ -31,6 +31,8 @@ struct DeviceRestartTests {
     #expect(!wasOpen)
     #expect(bench.commands(SwitchBench.contactor, since: begin).isEmpty)
     #expect(bench.commands(SwitchBench.precharge, since: begin).allSatisfy { !$0.isOn })
+    #expect(bench.commands(SwitchBench.allowToCharge, since: begin).allSatisfy { $0.isOn })
+    #expect(bench.commands(SwitchBench.allowToDischarge, since: begin).allSatisfy { $0.isOn })
     #expect(bench.outputs.state == .running && bench.outputs.chargeAllowed && bench.outputs.dischargeAllowed)
   }
 
@@ -41,7 +43,7 @@ struct DeviceRestartTests {
     bench.modules[0].isAlive = false
     bench.restart(unseenFor: .seconds(3))
     bench.advance(.seconds(4))
-    #expect(bench.outputs.contactorIsLeft)
+    #expect(bench.outputs.left.contains(.contactor))
     #expect(bench.bench.commands(field: 2, since: begin).isEmpty)
     #expect(bench.bench.commands(field: 4, since: begin).isEmpty)
     bench.modules[0].isAlive = true

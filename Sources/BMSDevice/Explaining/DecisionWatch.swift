@@ -15,7 +15,7 @@ struct DecisionWatch: Sendable {
 
   /// What a decision is, without the numbers that move all the time.
   private struct Decision: Equatable {
-    /// Allowed, closed, active, available; or the mode's number.
+    /// Allowed, closed, active, available; 2 where it is left as it is; or the mode's number.
     var value: UInt8 = 0
     var rule = Rule.allowed
     var input: InputRole?
@@ -23,8 +23,8 @@ struct DecisionWatch: Sendable {
     var wiring: WiringFinding?
     var conditions: BatteryConditions = []
 
-    init(_ value: Bool, _ reason: Reason? = nil) {
-      self.init(value ? 1 : 0, reason)
+    init(_ value: Bool, isLeft: Bool = false, _ reason: Reason? = nil) {
+      self.init(isLeft ? 2 : value ? 1 : 0, reason)
     }
 
     init(_ value: UInt8, _ reason: Reason?) {
@@ -66,9 +66,11 @@ struct DecisionWatch: Sendable {
   private static func decision(_ subject: Explained, _ outputs: Outputs) -> Decision? {
     switch subject {
     case .mode: Decision(outputs.mode.rawValue, nil)
-    case .charge: Decision(outputs.chargeAllowed, outputs.chargeReason)
-    case .discharge: Decision(outputs.dischargeAllowed, outputs.dischargeReason)
-    case .contactor: Decision(outputs.contactorIsLeft ? 2 : outputs.contactorCommand ? 1 : 0, nil)
+    case .charge:
+      Decision(outputs.chargeAllowed, isLeft: outputs.left.contains(.allowToCharge), outputs.chargeReason)
+    case .discharge:
+      Decision(outputs.dischargeAllowed, isLeft: outputs.left.contains(.allowToDischarge), outputs.dischargeReason)
+    case .contactor: Decision(outputs.contactorCommand, isLeft: outputs.left.contains(.contactor))
     case .precharge: Decision(outputs.prechargeCommand)
     case .relay: Decision(outputs.relayActive)
     case .chargeVoltage:

@@ -90,8 +90,7 @@ struct Switchboard: Sendable {
     for index in outputs.indices {
       let role = outputs[index].role
       if let bank = mapping.readBack(of: role) { outputs[index].channel.read(bank.reading, at: bank.taken) }
-      // After a restart a contactor is left as it is until its feedback was heard (R24).
-      if !(decided.contactorIsLeft && outputs[index].channel.carriesCurrent) {
+      if !Self.isLeft(role, decided.left) {
         outputs[index].channel.want(Self.wanted(role, decided), at: now)
       }
       let sender = mapping.state(of: role)
@@ -115,6 +114,16 @@ struct Switchboard: Sendable {
       return (outputs[index].role, outputs[index].channel.state)
     }
     return nil
+  }
+
+  /// Whether a restart leaves it as it is for now (R24).
+  private static func isLeft(_ role: WiredRole, _ left: LeftOutputs) -> Bool {
+    switch role {
+    case .contactor, .secondContactor, .precharge: left.contains(.contactor)
+    case .allowToCharge: left.contains(.allowToCharge)
+    case .allowToDischarge: left.contains(.allowToDischarge)
+    default: false
+    }
   }
 
   private static func wanted(_ role: WiredRole, _ decided: Outputs) -> Bool {
