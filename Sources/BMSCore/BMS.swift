@@ -413,6 +413,11 @@ public struct BMS: Sendable {
     view.feedback = Feedback(inputs.contactorFeedback, at: now, within: stale)
     view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: stale)
     view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
+    let contacts = (inputs.contactorFeedback.validity, inputs.secondContactorFeedback.validity)
+    view.heard = (contacts.0 == .valid ? 1 : 0) + (contacts.1 == .valid ? 1 : 0)
+    view.isHeard =
+      contacts.0 != .waiting && (wiring.contactors != .two || contacts.1 != .waiting)
+      && inputs.prechargeFeedback.validity != .waiting && inputs.systemVoltage.validity != .waiting
     isFeedbackLost =
       switches.0 == .unknown || switches.1 == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
@@ -649,7 +654,7 @@ public struct BMS: Sendable {
       let reason =
         shutdown
         ? Reason(.shutdown, .command)
-        : modes.mode != .on ? modeReason() : lost.map { dataReason($0, judged) } ?? contactorReason(judged)
+        : modes.mode != .on ? modeReason() : lost.map { dataReason($0, judged) } ?? contactorReason
       decided.chargeVoltageReason.become(reason, at: now)  // R151
       return
     }

@@ -143,7 +143,7 @@ extension BMS {
     case .data: return lost.map { dataReason($0, judged) } ?? Reason(.waitingForData)
     case .voltageWindow: return windowReason(judged)
     case .contradiction: return sumReason
-    case .contactor: return contactorReason(judged)
+    case .contactor: return contactorReason
     case .highCell: return cell(.highCell, judged.highestCell, until: Parameters.highCellResume)
     case .lowCell:
       return cell(protection.cell.isHard ? .veryLowCell : .lowCell, judged.lowestCell, until: LowCell.resume)
@@ -174,19 +174,20 @@ extension BMS {
     return reason
   }
 
-  mutating func contactorReason(_ judged: borrowing Judgement) -> Reason {
-    Reason(isBusbarHot ? .busbarHot : contactorRule, .contactor)
-  }
-
-  var contactorRule: Rule {
-    switch contactor.phase {
-    case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
-    case .cooling: .prechargeCools
-    case .pending: .waitingForGroup
-    case .closed: .allowed
-    case .lead, .opening: .contactorOpens
-    case .failed: .contactorFault
+  var contactorReason: Reason {
+    if contactor.phase == .open, contactor.awaitsModule {
+      return Reason(.waitingForData, .contactor, fault: .neverSeen)
     }
+    let rule: Rule =
+      switch contactor.phase {
+      case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
+      case .cooling: .prechargeCools
+      case .pending: .waitingForGroup
+      case .closed: .allowed
+      case .lead, .opening: .contactorOpens
+      case .failed: .contactorFault
+      }
+    return Reason(isBusbarHot ? .busbarHot : rule, .contactor)
   }
 
   mutating func windowReason(_ judged: borrowing Judgement) -> Reason {

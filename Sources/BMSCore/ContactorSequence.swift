@@ -11,6 +11,9 @@ import MonotonicTime
 // was heard no command is given at all. Nothing is pre-charged, because nothing was opened; ATC and ATD are left as they
 // are for at most 5 s, and then follow what the first complete data allow. In every other case a contact that is found
 // closed is opened and the start begins with the self-test.
+//
+// Modules may boot later than the BMS. What was never heard in this run is waited for, with no end and an alarm of its
+// own (V-B44), and is neither a failed self-test nor a welded contact.
 
 /// Where the contactor sequence stands.
 public enum ContactorPhase: UInt8, Sendable, Hashable {
@@ -94,6 +97,10 @@ struct ContactorSequence: Sendable {
     var mayJoin = true
     /// Every required input is there.
     var isComplete = true
+    /// How many of the wired contacts were ever heard in this run.
+    var heard = 0
+    /// Every wired contact and the system voltage were heard in this run: their modules are up.
+    var isHeard = true
     var battery: Double?
     var system: Double?
     /// When the system voltage was taken.
@@ -118,8 +125,12 @@ struct ContactorSequence: Sendable {
   private var steadyFor: TimeSpan?
   private var lastSystem: Double?
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
-  /// Since when the command is what it is; nil before the first step.
+  /// Since when the command is what it is, and can be followed; nil before the first step.
   private var commanded: Instant?
+  /// How many contacts were heard so far.
+  private var heard = 0
+  /// In ``ContactorPhase/open``: all agree, and a module was not heard in this run.
+  private(set) var awaitsModule = false
   private var dropFor: TimeSpan?
   /// In ``ContactorPhase/takeover``: the feedback says closed, so closed is the command.
   private var holds = false
@@ -206,6 +217,11 @@ struct ContactorSequence: Sendable {
     guard !isSupervisor else { return }
     // The first command of a run: a contact that a crash left closed is given its time to open.
     if commanded == nil { commanded = now }
+    // A module that boots later than the BMS knows of no command before it is heard: once, so that none is late twice.
+    if view.heard > heard {
+      heard = view.heard
+      commanded = now
+    }
     age += elapsed
     if let since = tried { tried = since + elapsed }
     if isHot {
@@ -217,7 +233,9 @@ struct ContactorSequence: Sendable {
     }
     switch phase {
     case .open:
-      if view.isWanted { enter(.selfTest, at: now) }
+      // What was never heard cannot fail a self-test; the module that is missing has an alarm of its own.
+      awaitsModule = view.isWanted && !view.isHeard
+      if view.isWanted, view.isHeard { enter(.selfTest, at: now) }
     case .takeover: takeOver(view, parameters, at: now)
     case .selfTest:
       guard view.isWanted else { return enter(.open, at: now) }
@@ -272,7 +290,8 @@ struct ContactorSequence: Sendable {
       enter(abs(battery - system) <= ContactorSequence.contactDrop ? .closed : .opening, at: now)
     case (.open, .open): enter(.open, at: now)
     case (.unknown, _), (_, .unknown):
-      if !view.isWanted || age >= parameters.cellStale { enter(.opening, at: now) }
+      guard !view.isWanted || age >= parameters.cellStale else { return }
+      enter(view.isHeard ? .opening : .open, at: now)
     case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): enter(.opening, at: now)
     }
   }

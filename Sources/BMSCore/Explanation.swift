@@ -174,7 +174,7 @@ extension BMS {
     case .running: Reason(.allowed)
     case .standby: modes.reason
     case .shutdown: decided.mode == .on ? decided.chargeReason : modes.reason
-    case .contactorCheck, .goingToRun, .precharging, .pending: Reason(contactorRule, .contactor)
+    case .contactorCheck, .goingToRun, .precharging, .pending: contactorReason
     case .waiting, .error:
       contactor.phase == .failed ? Reason(.contactorFault, .contactor) : decided.chargeReason
     }
@@ -189,6 +189,6 @@ extension BMS {
     if heldOpen != nil { return Reason(.secondLine, .current) }
     if wiring.contactors == .none { return Reason(.notNeeded) }
     if let block = decided.chargeBlocks.first, block != .contactor { return decided.chargeReason }
-    return Reason(contactorRule, .contactor)
+    return contactorReason
   }
 }

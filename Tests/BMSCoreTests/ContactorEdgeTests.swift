@@ -72,7 +72,8 @@ struct ContactorEdgeTests {
   @Test("Nothing is wanted and nothing is hot before somebody says so; joining needs no permission by itself")
   func defaults() {
     #expect(!ContactorSequence.View().isWanted && ContactorSequence.View().mayJoin)
-    #expect(ContactorSequence.View().isComplete)
+    #expect(ContactorSequence.View().isComplete && ContactorSequence.View().isHeard)
+    #expect(ContactorSequence.View().heard == 0)
     var bench = SequenceBench()
     #expect(bench.sequence.heat == 0 && !bench.sequence.isHot && !bench.sequence.closes)
     bench.view.isWanted = false
@@ -450,6 +451,17 @@ struct ContactorEdgeTests {
       view.feedback.taken = now
       sequence.step(view, parameters, at: now, elapsed: .milliseconds(milliseconds))
       #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
+    }
+  }
+
+  @Test("Its module is waited for while the contactor is wanted and was never heard, and only then")
+  func awaitsModule() {
+    for (isWanted, isHeard) in [(false, false), (false, true), (true, false), (true, true)] {
+      var sequence = ContactorSequence(Wiring(contactors: .one))
+      var view = ContactorSequence.View()
+      (view.isWanted, view.isHeard) = (isWanted, isHeard)
+      sequence.step(view, Parameters(Settings()), at: .origin + .seconds(1), elapsed: .milliseconds(100))
+      #expect(sequence.awaitsModule == (isWanted && !isHeard))
     }
   }
 

@@ -16,6 +16,9 @@ struct ContactorBench {
   var contact = false
   var second = false
   var hasFeedback = true
+  var hasSystemVoltage = true
+  /// The module hears no command.
+  var isOffline = false
   var hot = false
   /// Volts across the closed contactor.
   var drop = 0.0
@@ -38,7 +41,7 @@ struct ContactorBench {
 
   @discardableResult
   mutating func step(_ span: TimeSpan? = nil) -> Outputs {
-    rig.system = system
+    rig.system = hasSystemVoltage ? system : nil
     let next = rig.now + (span ?? rig.period)
     if hasFeedback {
       rig.inputs.contactorFeedback = ContactFeedback(isClosed: contact, at: next)
@@ -55,7 +58,7 @@ struct ContactorBench {
   }
 
   private mutating func move(_ out: Outputs, _ span: TimeSpan) {
-    let command = out.left.contains(.contactor) ? contact : out.contactorCommand
+    let command = out.left.contains(.contactor) || isOffline ? contact : out.contactorCommand
     moving = command == contact ? .zero : moving + span
     if moving >= .milliseconds(60) {
       contact = isStuck ? false : isWelded ? true : command
@@ -220,6 +223,32 @@ struct ContactorTests {
     for _ in 0..<20 { bench.rig.step() }
     #expect(bench.out.contactorFault == .selfTest)
     #expect(bench.out.alarms.contains(.hardware))
+  }
+
+  @Test(
+    "R20, R78, R245: what was never heard fails no self-test: it waits, says so, and starts when all modules are up",
+    arguments: [WiredRole.contactorFeedback, .secondContactorFeedback, .precharge, .systemVoltage])
+  func neverHeard(role: WiredRole) {
+    var bench = ContactorBench(contactors: .two)
+    bench.hasFeedback = false
+    bench.rig.inputs.contactorFeedback = ContactFeedback(isClosed: false, at: bench.rig.now)
+    bench.rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: false, at: bench.rig.now)
+    switch role {
+    case .contactorFeedback: bench.rig.inputs.contactorFeedback = .waiting
+    case .secondContactorFeedback: bench.rig.inputs.secondContactorFeedback = .waiting
+    case .precharge: bench.rig.inputs.prechargeFeedback = .waiting
+    default:
+      bench.rig.inputs.systemVoltage = .waiting
+      bench.hasSystemVoltage = false
+    }
+    #expect(bench.run(.minutes(1)) { $0.contactorFault != nil || $0.prechargeCommand } == false)
+    #expect(bench.out.state == .waiting && bench.out.alarms.contains(.hardware) == false)
+    let reason = bench.rig.bms.explanation(of: .contactor).reason
+    #expect(reason.rule == .waitingForData && reason.input == .contactor && reason.fault == .neverSeen)
+    bench.hasFeedback = true
+    bench.hasSystemVoltage = true
+    bench.rig.inputs.prechargeFeedback = .unassigned
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
   }
 
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")

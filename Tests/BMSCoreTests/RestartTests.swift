@@ -79,6 +79,36 @@ struct RestartTests {
     #expect(bench.staysClosed(.seconds(5)) == true)
   }
 
+  @Test("R24, R73: a module that boots slower than the BMS opens when it is heard, and is started again; not welded")
+  func slowModule() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hasFeedback = false
+    bench.isOffline = true
+    #expect(bench.run(.seconds(30)) { $0.contactorFault != nil } == false)
+    #expect(bench.contact && !bench.out.contactorCommand)
+    #expect(bench.out.chargeReason.rule == .waitingForData && bench.out.chargeReason.input == .contactor)
+    bench.hasFeedback = true
+    bench.isOffline = false
+    #expect(bench.staysClosed(.seconds(1)) == false)
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+    #expect(!bench.wasClosedEarly && bench.out.contactorFault == nil)
+  }
+
+  @Test("R73: a welded contact whose module boots late is found 300 ms after it is heard")
+  func slowModuleWelded() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hasFeedback = false
+    bench.run(.seconds(10))
+    bench.contact = true
+    bench.isWelded = true
+    bench.hasFeedback = true
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(5)) { $0.contactorFault == .welded } == true)
+    #expect(bench.rig.now - began <= .milliseconds(340) && bench.rig.now - began >= .milliseconds(280))
+  }
+
   @Test("R24: ATC and ATD are left as they are until the first complete data, 5 s at most, and then follow it")
   func contactsLeft() {
     for contactors in [Wiring.Contactors.none, .one] {
@@ -111,6 +141,27 @@ struct RestartTests {
     rig.current = nil
     for _ in 0..<25 { rig.step() }
     #expect(rig.out.dischargeBlocks == .data && rig.out.left.isEmpty)
+  }
+
+  @Test("R73, R77: of two modules that boot late, the second has its own 300 ms from when it is heard")
+  func secondModuleLate() {
+    for (milliseconds, isWelded) in [(Int64(280), false), (320, true)] {
+      var rig = Rig(wiring: Wiring(contactors: .two))
+      rig.period = .milliseconds(20)
+      rig.inputs.contactorFeedback = .waiting
+      rig.inputs.secondContactorFeedback = .waiting
+      rig.step()
+      for step in 0..<100 {
+        let next = rig.now + rig.period
+        rig.inputs.contactorFeedback = ContactFeedback(isClosed: false, at: next)
+        let since = Int64(step - 50) * 20
+        if since >= 0 {
+          rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: since < milliseconds, at: next)
+        }
+        rig.step()
+      }
+      #expect((rig.out.contactorFault == .welded) == isWelded, "\(milliseconds) ms")
+    }
   }
 
   @Test("R24: what is known to forbid, from before the restart or in a single value, leaves nothing allowed")
