@@ -171,6 +171,33 @@ def test_a_command_over_the_socket_is_seen_on_the_bus_and_outlives_a_restart(fed
     assert (row["value"], row["set_by"], row["configured"]) == (50, "changed", 1000)
 
 
+def test_what_was_told_as_done_is_there_after_a_kill_at_once(fed_vecand, temporary):
+    """The answer comes after the disk, for what counts as for what is decided."""
+    path = temporary / "control.sock"
+
+    def percent(status):
+        # Unknown until there are data.
+        return status.get("state_of_charge", {"percent": -1})["percent"]
+
+    told = [
+        ("PUT", "/v1/soc", {"percent": 42}, lambda status: abs(percent(status) - 42) < 0.1),
+        ("POST", "/v1/mode", {"mode": "standby"}, lambda status: status["mode"] == "standby"),
+        ("POST", "/v1/synchronise", None, lambda status: percent(status) > 99.9),
+        ("POST", "/v1/mode", {"mode": "off"}, lambda status: status["mode"] == "off"),
+    ]
+    for method, target, body, is_kept in told:
+        status, answer = ask(path, method, target, body)
+        assert (status, "not stored" in answer["done"]) == (200, False), answer
+        fed_vecand.signal(signal.SIGKILL)
+        fed_vecand.process.wait(5)
+        fed_vecand.start()
+        fed_vecand.wait_running()
+        deadline = time.monotonic() + 5
+        while not is_kept(status := ask(path, "GET", "/v1/status")[1]):
+            assert time.monotonic() < deadline, (target, body, status)
+            time.sleep(0.1)
+
+
 def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, battery, recorder, temporary):
     """A process that may open no more: clients wait, the bus does not."""
     path = temporary / "control.sock"

@@ -36,7 +36,7 @@ final class ControlDesk: Sendable {
   }
 
   private let mailbox: Mailbox
-  /// Returns when the settings that were changed are on the disk, or when they cannot be: then it says why.
+  /// Returns when what a command changed is on the disk, or when it cannot be: then it says why.
   private let settle: @Sendable () async -> String?
   private let kept = Mutex(Kept())
 
@@ -120,10 +120,7 @@ final class ControlDesk: Sendable {
     kept.withLock { $0.picture = nil }
     guard let answer else { return .noAnswer }
     if let refusal = answer { return .refused(refusal) }
-    switch command {
-    case .set, .reset, .resetAll: return .done(notStored: await whyNotStored())
-    case .requestMode, .setStateOfCharge, .synchronise: return .done(notStored: nil)
-    }
+    return .done(notStored: await whyNotStored())
   }
 
   /// Waits for the disk, but not for one that is stuck.

@@ -179,6 +179,7 @@ final class Engine {
           report(.commanded(words, refusal))
           // What is to be stored is on its way before it is told as done.
           reportEvents(at: transport.now)
+          reportState()
           return refusal
         }
       case .reconfigure(let settings, let names, let reply): reply.resolve { reconfigure(settings, names) }
@@ -264,7 +265,7 @@ final class Engine {
     if now >= nextStatus {
       nextStatus = now + statusInterval
       report(.status(device.status(at: now), transport.link))
-      if let snapshot = device.snapshot { report(.state(snapshot)) }
+      reportState()
     }
     let others = batteryLine?.transport.counters
     let forged = transport.counters.errorFramesForged + (others?.errorFramesForged ?? 0)
@@ -279,6 +280,11 @@ final class Engine {
       nextLossReport = now + Self.lossReportInterval
       report(.losses(losses))
     }
+  }
+
+  /// What is to be stored; nothing while what was stored is lost.
+  private func reportState() {
+    if let snapshot = device.snapshot { report(.state(snapshot)) }
   }
 
   private var losses: Losses {
@@ -299,7 +305,7 @@ final class Engine {
     send(at: now)
     flush()
     reportEvents(at: now)
-    if let snapshot = device.snapshot { report(.state(snapshot)) }
+    reportState()
   }
 
   /// The last decision is on the wire and its state with the successor, which has 120 s to come (R25). Others hear nothing:
@@ -307,7 +313,7 @@ final class Engine {
   private func handOver() {
     turn()
     flush()
-    if let snapshot = device.snapshot { report(.state(snapshot)) }
+    reportState()
   }
 
   /// Nothing is left closed behind: nobody would open it. ATC goes first, the contactor follows 2 s later (R76).

@@ -8,8 +8,8 @@ import SocketCAN
 import Synchronization
 
 /// What is to be written, and when: at once when a setting, the node or a decision changed or an alarm came or went, each
-/// ten seconds when only counters did, and never more often than once a second. A power cut costs at most ten seconds of
-/// counting.
+/// ten seconds when only counters did and nobody waits for them, and never more often than once a second. A power cut costs
+/// at most ten seconds of counting.
 struct StateSchedule {
   static let shortest = TimeSpan.seconds(1)
   static let interval = TimeSpan.seconds(10)
@@ -33,6 +33,8 @@ struct StateSchedule {
   private(set) var isFull = false
   /// So many of the events that a write was given were dropped while it went on.
   private var dropped = 0
+  /// Offers are counted: the last one, the last that somebody waits for, that the write has, and that is on the disk.
+  private var (offered, awaited, taken, stored) = (0, 0, 0, 0)
 
   /// What was restored is written already.
   init(_ restored: RestoredState) {
@@ -41,9 +43,20 @@ struct StateSchedule {
     written = restored.snapshot.map { Content(settings: restored.settings, node: restored.node, snapshot: $0) }
   }
 
-  mutating func offer(_ snapshot: Snapshot) { self.snapshot = snapshot }
-  mutating func offer(_ node: StoredNode) { self.node = node }
-  mutating func offer(_ settings: ChangedSettings) { self.settings = settings }
+  mutating func offer(_ snapshot: Snapshot) {
+    self.snapshot = snapshot
+    offered += 1
+  }
+
+  mutating func offer(_ node: StoredNode) {
+    self.node = node
+    offered += 1
+  }
+
+  mutating func offer(_ settings: ChangedSettings) {
+    self.settings = settings
+    offered += 1
+  }
 
   mutating func offer(_ event: StoredEvent) {
     events.append(event)
@@ -66,19 +79,30 @@ struct StateSchedule {
     return lastTry + (isUrgent ? Self.shortest : Self.interval)
   }
 
-  private var isUrgent: Bool { !isSettled || !isFull && events.contains { $0.kind != .decided } }
+  private var isUrgent: Bool {
+    awaited > stored || !isWrittenButForCounts || !isFull && events.contains { $0.kind != .decided }
+  }
 
-  /// Whether nothing of the content waits but what only counts.
-  var isSettled: Bool {
-    guard let content else { return false }
-    guard let written else { return false }
+  private var isWrittenButForCounts: Bool {
+    guard let content, let written else { return false }
     return content.settings == written.settings && content.node == written.node
       && content.snapshot.decisions == written.snapshot.decisions
   }
 
+  /// Somebody waits for all that was offered until now, counts too: they may be what a person set. Its number is for
+  /// ``isStored(_:)``.
+  mutating func hurry() -> Int {
+    awaited = offered
+    return offered
+  }
+
+  /// Whether all that was offered up to this number is on the disk.
+  func isStored(_ offer: Int) -> Bool { content.map { offer <= stored || $0 == written } ?? false }
+
   /// What a write is to store; ``tried(_:at:)`` takes what became of it.
   mutating func take() -> (content: Content, events: [StoredEvent])? {
     dropped = 0
+    taken = offered
     return content.map { ($0, events) }
   }
 
@@ -87,6 +111,7 @@ struct StateSchedule {
     lastTry = now
     guard let result else { return }
     written = result.content
+    stored = taken
     isFull = result.stored < result.of
     events.removeFirst(max(0, result.stored - dropped))
   }
@@ -124,9 +149,11 @@ final class StateKeeper: Sendable {
     var isEnding = false
     var hasEnded = false
     var questions: [@Sendable (StateStore) -> Void] = []
-    /// Who waits for what was offered to be on the disk.
-    var waiting: [CheckedContinuation<StateDefect?, Never>] = []
+    /// Who waits for which offer to be on the disk.
+    var waiting: [Waiter] = []
   }
+
+  private typealias Waiter = (answer: CheckedContinuation<StateDefect?, Never>, offer: Int)
 
   /// Handed over to the keeper's thread, which is the only one to use it from then on.
   private nonisolated(unsafe) let store: StateStore
@@ -171,13 +198,12 @@ final class StateKeeper: Sendable {
     change { work in events.forEach { work.schedule.offer($0) } }
   }
 
-  /// Waits until the settings, the node and the decisions that were offered are on the disk; why they are not, if they are
-  /// not. What is told as done is told after this.
+  /// Waits until all that was offered is on the disk; why it is not, if it is not. What is told as done is told after this.
   func settle() async throws(StateDefect) {
     let defect: StateDefect? = await withCheckedContinuation { continuation in
       change { work in
         guard !work.hasEnded else { return continuation.resume(returning: Self.hasEnded) }
-        work.waiting.append(continuation)
+        work.waiting.append((continuation, work.schedule.hurry()))
       }
     }
     if let defect { throw defect }
@@ -250,7 +276,7 @@ final class StateKeeper: Sendable {
         defer { work.waiting = [] }
         return work.waiting
       }
-      waiting.forEach { $0.resume(returning: error) }
+      waiting.forEach { $0.answer.resume(returning: error) }
       news = "\(error.text(of: store.path)). What changes now does not survive a restart"
     }
     guard news != trouble else { return }
@@ -260,14 +286,16 @@ final class StateKeeper: Sendable {
   }
 
   private func answerSettled(isEnding: Bool) {
-    let (waiting, defect) = work.withLock { work -> ([CheckedContinuation<StateDefect?, Never>], StateDefect?) in
-      let isRefused = work.schedule.content == nil
-      guard isEnding || isRefused || work.schedule.isSettled else { return ([], nil) }
+    let (stored, refused) = work.withLock { work -> ([Waiter], [Waiter]) in
+      let stored = work.waiting.filter { work.schedule.isStored($0.offer) }
+      work.waiting.removeAll { work.schedule.isStored($0.offer) }
+      guard isEnding || work.schedule.content == nil else { return (stored, []) }
       defer { work.waiting = [] }
-      let defect = StateDefect(.unwritable, "nothing is stored before there is a state, and while it is lost")
-      return (work.waiting, work.schedule.isSettled ? nil : defect)
+      return (stored, work.waiting)
     }
-    waiting.forEach { $0.resume(returning: defect) }
+    let defect = StateDefect(.unwritable, "nothing is stored before there is a state, and while it is lost")
+    stored.forEach { $0.answer.resume(returning: nil) }
+    refused.forEach { $0.answer.resume(returning: defect) }
   }
 
   private static func wait(_ wakeup: Wakeup, milliseconds: Int32) {
