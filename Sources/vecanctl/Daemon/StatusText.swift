@@ -109,10 +109,7 @@ struct StatusText {
 enum Layout {
   static func row(_ name: String, _ text: String) -> String { Plain.left(name, 14) + text }
 
-  /// "systemVoltage" is a name for programs; "system voltage" is one for people.
-  static func words(_ name: String) -> String {
-    Plain.safe(name).reduce(into: "") { $0 += $1.isUppercase ? " \($1.lowercased())" : "\($1)" }
-  }
+  static func words(_ name: String) -> String { Wording.words(Plain.safe(name)) }
 }
 
 /// What is allowed, and why.

@@ -1,5 +1,6 @@
 import BMSCore
 import BMSDevice
+import ControlAPI
 import Glibc
 import Logging
 import MonotonicTime
@@ -53,14 +54,9 @@ struct ExplanationText {
     lines += all.switches.compactMap { words.line(for: $0.role, $0.state).map { line($0.text) } }
     lines += all.checks.map { check in
       let advice = check.advice.isEmpty ? "" : ". \(check.advice)"
-      return line("check \(Self.words("\(check.item)")): \(check.verdict), \(check.finding)\(advice)")
+      return line("check \(Wording.words("\(check.item)")): \(check.verdict), \(check.finding)\(advice)")
     }
     return lines
-  }
-
-  /// "systemVoltage" is a name in the program; "system voltage" is one for people.
-  private static func words(_ name: String) -> String {
-    name.reduce(into: "") { words, letter in words += letter.isUppercase ? " \(letter.lowercased())" : "\(letter)" }
   }
 }
 
@@ -73,14 +69,9 @@ struct WallClockReading {
 
   /// The time of day that long ago; with its day where that is another one.
   func time(_ ago: TimeSpan) -> String {
-    var then = seconds - Int(ago.seconds)
-    var today = seconds
-    var (parts, now) = (tm(), tm())
-    localtime_r(&then, &parts)
-    localtime_r(&today, &now)
-    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-    let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-    guard (parts.tm_year, parts.tm_yday) != (now.tm_year, now.tm_yday) else { return clock }
-    return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday)) \(clock)"
+    let then = Wording.localTime(Double(seconds - Int(ago.seconds)))
+    let dayLength = "2026-11-22 ".count
+    let isToday = then.prefix(dayLength) == Wording.localTime(Double(seconds)).prefix(dayLength)
+    return isToday ? String(then.dropFirst(dayLength)) : then
   }
 }
