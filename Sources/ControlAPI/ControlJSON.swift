@@ -37,6 +37,7 @@ public enum ControlPath {
   public static let synchronise = "/v1/synchronise"
   public static let fuses = "/v1/fuses"
   public static let check = "/v1/check"
+  public static let log = "/v1/log"
   public static let events = "/v1/events"
   public static let trace = "/v1/trace"
   public static let metrics = "/metrics"

@@ -201,6 +201,55 @@ public struct CheckItemReport: Codable, Sendable, Equatable {
   }
 }
 
+/// `GET /v1/log`: what outlives a restart, the oldest first.
+public struct LogReport: Codable, Sendable, Equatable {
+  /// As many as one answer has where the question does not say.
+  public static let usualCount = 100
+  /// As many as one answer may have.
+  public static let mostCount = 1000
+
+  public var entries: [LogEntryReport]
+  /// The number to ask on from: `?after=` this.
+  public var last: Int64
+  /// So many between them were damaged and are left out.
+  public var damaged: Int
+
+  public init(entries: [LogEntryReport], last: Int64, damaged: Int) {
+    self.entries = entries
+    self.last = last
+    self.damaged = damaged
+  }
+}
+
+/// A line of the stored log.
+public struct LogEntryReport: Codable, Sendable, Equatable {
+  /// Grows by one from entry to entry.
+  public var number: Int64
+  /// raised, cleared, decided, link.
+  public var kind: String
+  /// The alarm's code, what was decided, or the link's state.
+  public var code: String
+  public var text: String
+  /// The value that decided, in the unit that the text names.
+  public var value: Double?
+  /// Wall time.
+  public var unixSeconds: Double
+  /// Whether the machine's clock was set when it happened.
+  public var isTimeCertain: Bool
+
+  public init(
+    number: Int64, kind: String, code: String, text: String, value: Double?, unixSeconds: Double, isTimeCertain: Bool
+  ) {
+    self.number = number
+    self.kind = kind
+    self.code = code
+    self.text = text
+    self.value = value
+    self.unixSeconds = unixSeconds
+    self.isTimeCertain = isTimeCertain
+  }
+}
+
 /// An event of `GET /v1/events`, and a decision of the trace: a line of the log.
 public struct EventReport: Codable, Sendable, Equatable {
   /// On the daemon's monotonic clock, which begins anywhere.

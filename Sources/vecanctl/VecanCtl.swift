@@ -12,7 +12,8 @@ struct VecanCtl: AsyncParsableCommand {
       CommandGroup(
         name: "The daemon:",
         subcommands: [
-          Status.self, Watch.self, Explain.self, Alarms.self, HistoryCommand.self, SettingsCommand.self,
+          Status.self, Watch.self, Explain.self, Alarms.self, HistoryCommand.self, LogCommand.self,
+          SettingsCommand.self,
           SetCommand.self, ModeCommand.self, StateOfChargeCommand.self, Fuses.self, Checklist.self, TraceCommand.self,
         ]),
       CommandGroup(

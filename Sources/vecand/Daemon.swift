@@ -41,14 +41,17 @@ struct Daemon {
       Report.error("\(error)")
       throw ExitCode.failure
     }
-    let desk = ControlDesk(mailbox: mailbox) {
-      do throws(StateDefect) {
-        try await keeper.settle()
-        return nil
-      } catch {
-        return error.why
-      }
-    }
+    let desk = ControlDesk(
+      mailbox: mailbox,
+      settle: {
+        do throws(StateDefect) {
+          try await keeper.settle()
+          return nil
+        } catch {
+          return error.why
+        }
+      },
+      read: { (number, limit) throws(StateDefect) in try await keeper.events(since: number, limit: limit) })
     let service = EngineService(
       device: device, restored: restored, keeper: keeper, logger: logger, transport: transport,
       batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(),

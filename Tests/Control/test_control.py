@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from control import ask, connect, read_until_closed
 
-REPORTS = ["status", "limits", "alarms", "explanations", "history", "settings", "fuses", "check"]
+REPORTS = ["status", "limits", "alarms", "explanations", "history", "settings", "fuses", "check", "log"]
 SERVED = 48  # connections
 LONGEST_BODY, LONGEST_REQUEST = 4096, 32768  # bytes
 

@@ -47,6 +47,32 @@ struct DaemonTextTests {
     #expect(lines.allSatisfy { $0.count <= 80 } && lines.count <= 24)
   }
 
+  @Test(
+    "the log has a line for each entry, in the machine's zone, a ~ where its clock was not set, and no escape codes")
+  func log() throws {
+    setenv("TZ", "UTC", 1)
+    tzset()
+    func entry(_ number: Int64, _ kind: String, _ code: String, _ text: String, certain: Bool = true) -> LogEntryReport
+    {
+      LogEntryReport(
+        number: number, kind: kind, code: code, text: text, value: nil, unixSeconds: 1_000_000_000 + Double(number),
+        isTimeCertain: certain)
+    }
+    let report = LogReport(
+      entries: [
+        entry(1, "raised", "A-B01", "Low cell\u{1B}[2J"), entry(2, "decided", "discharge", "forbidden", certain: false),
+      ], last: 2, damaged: 1)
+    let lines = try LogCommand.parse([]).text(report, .plain).split(separator: "\n").map(String.init)
+    #expect(lines[0].hasPrefix("2001-09-09 01:46:41  raised  A-B01             Low cell"))
+    #expect(!lines[0].contains("\u{1B}"))
+    #expect(lines[1] == "2001-09-09 01:46:42~ decided discharge         forbidden")
+    #expect(lines[2] == "1 damaged entries are left out" && lines.count == 3)
+    #expect(
+      try LogCommand.parse([]).text(LogReport(entries: [], last: 0, damaged: 0), .plain) == "nothing is stored yet\n")
+    #expect(try LogCommand.parse(["--count", "1000"]).path == "/v1/log?limit=1000")
+    #expect(throws: (any Error).self) { try LogCommand.parse(["--count", "1001"]) }
+  }
+
   @Test("what is not known is a dash and never a zero; what is wrong stands in the first lines and with its advice")
   func unknown() {
     var status = StatusReport()

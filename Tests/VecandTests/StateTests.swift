@@ -309,6 +309,8 @@ struct StateTests {
     #expect(all.events.first == first)
     #expect(try store.events(since: 1, limit: 1).events.map(\.id) == [2])
     #expect(try store.events(since: 3, limit: 10) == StoredEvents(last: 3))
+    let newest = try store.events(since: nil, limit: 2)
+    #expect(newest.events.map(\.id) == [2, 3] && newest.last == 3)
     #expect(try store.write(values(), [event(4)]).events == 1)
     #expect(try store.events(since: 3, limit: 10).events.map(\.text) == ["High cell voltage 4"])
   }

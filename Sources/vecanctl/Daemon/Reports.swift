@@ -99,6 +99,39 @@ struct HistoryCommand: ReportCommand {
   }
 }
 
+struct LogCommand: ReportCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "log", abstract: "Shows the stored log: alarms that came and went, decisions, the links.",
+    discussion: """
+      It outlives restarts and power cuts; the daemon keeps 4,000 entries of at most 400 days. The newest stand last. A time
+      with a ~ was told by a clock that had not been set. The whole of what the daemon says is in journalctl -u vecand.
+
+      Example: vecanctl log --count 500
+      """)
+
+  @OptionGroup var daemon: DaemonOptions
+
+  @Option(help: ArgumentHelp("How many entries, at most \(LogReport.mostCount).", valueName: "number"))
+  var count = 40
+
+  var path: String { "\(ControlPath.log)?limit=\(count)" }
+
+  func validate() throws {
+    guard 1...LogReport.mostCount ~= count else { throw ValidationError("--count is 1 to \(LogReport.mostCount).") }
+  }
+
+  func text(_ report: LogReport, _ palette: Palette) -> String {
+    let lines = report.entries.map { entry in
+      let time = "\(Wording.localTime(entry.unixSeconds))\(entry.isTimeCertain ? " " : "~")"
+      let what = Plain.left(entry.kind, 8) + Plain.left(Plain.safe(entry.code), 18)
+      let colour = entry.kind == "raised" ? palette.bad : entry.kind == "cleared" ? palette.good : { $0 }
+      return palette.faint(time) + " " + colour(what) + Plain.safe(entry.text) + "\n"
+    }
+    let damaged = report.damaged == 0 ? "" : palette.doubtful("\(report.damaged) damaged entries are left out") + "\n"
+    return (lines.isEmpty ? "nothing is stored yet\n" : lines.joined()) + damaged
+  }
+}
+
 struct Fuses: ReportCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows the Lynx Distributors and their fuses.",

@@ -38,11 +38,19 @@ final class ControlDesk: Sendable {
   private let mailbox: Mailbox
   /// Returns when what a command changed is on the disk, or when it cannot be: then it says why.
   private let settle: @Sendable () async -> String?
+  /// Reads the stored log.
+  private let read: @Sendable (Int64?, Int) async throws(StateDefect) -> StoredEvents
   private let kept = Mutex(Kept())
 
-  init(mailbox: Mailbox, settle: @escaping @Sendable () async -> String? = { nil }) {
+  init(
+    mailbox: Mailbox, settle: @escaping @Sendable () async -> String? = { nil },
+    read: @escaping @Sendable (Int64?, Int) async throws(StateDefect) -> StoredEvents = {
+      (_, _) throws(StateDefect) in StoredEvents()
+    }
+  ) {
     self.mailbox = mailbox
     self.settle = settle
+    self.read = read
   }
 
   // MARK: From the engine
@@ -143,6 +151,18 @@ final class ControlDesk: Sendable {
   func trace() async -> (frames: FrameTrace, events: [EventReport], statuses: [StatusSample])? {
     guard let frames = await mailbox.ask(within: Self.patience, EngineCommand.trace) else { return nil }
     return kept.withLock { (frames, $0.events.elements, $0.statuses.elements) }
+  }
+
+  /// The stored log after a number, or the newest of it.
+  func log(after number: Int64?, limit: Int) async throws(StateDefect) -> LogReport {
+    let stored = try await read(number, limit)
+    return LogReport(
+      entries: stored.events.map { event in
+        LogEntryReport(
+          number: event.id, kind: event.kind.rawValue, code: event.code, text: event.text,
+          value: event.value?.rounded(to: 3), unixSeconds: event.moment.wall.rounded(to: 3),
+          isTimeCertain: event.moment.isWallTimeKept)
+      }, last: stored.last, damaged: stored.damaged)
   }
 
   /// All news from now on, until the engine ends or this follower falls behind; nil when too many follow already.

@@ -57,6 +57,15 @@ struct ControlRoutes: Sendable {
         status: .ok, headers: [.contentType: "application/json"],
         body: .init(byteBuffer: ByteBuffer(bytes: PackageResources.openapi_json)))
     }
+    on(.get, ControlPath.log) { request, _ in
+      let number = try whole("after", 0...Int64.max, in: request)
+      let limit = try whole("limit", 1...Int64(LogReport.mostCount), in: request) ?? Int64(LogReport.usualCount)
+      do {
+        return try .json(await desk.log(after: number, limit: Int(limit)))
+      } catch let error as StateDefect {
+        throw HTTPError(.serviceUnavailable, message: "the log cannot be read: \(error.why)")
+      }
+    }
     on(.get, ControlPath.events) { _, _ in try followEvents() }
     on(.get, ControlPath.trace) { _, _ in try await downloadTrace() }
 
@@ -126,6 +135,16 @@ struct ControlRoutes: Sendable {
       throw HTTPError(.notFound, message: "there is no setting \"\(key)\"; GET \(ControlPath.settings) names them all")
     }
     return setting
+  }
+
+  /// A whole number of the query; nil where it is not there.
+  private func whole(_ key: String, _ range: ClosedRange<Int64>, in request: Request) throws -> Int64? {
+    guard let text = request.uri.queryParameters[Substring(key)] else { return nil }
+    guard let number = Int64(text), range.contains(number) else {
+      throw HTTPError(
+        .badRequest, message: "\(key) is a whole number from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
   }
 
   private func body<Wanted: Decodable>(

@@ -209,9 +209,9 @@ final class StateKeeper: Sendable {
     if let defect { throw defect }
   }
 
-  /// The events after a number, the oldest first; 0 begins with the oldest that is kept. What happened in the last ten
-  /// seconds may not be among them yet.
-  func events(since id: Int64, limit: Int) async throws(StateDefect) -> StoredEvents {
+  /// The events after a number, the oldest first; 0 begins with the oldest that is kept, nil asks for the newest. What
+  /// happened in the last ten seconds may not be among them yet.
+  func events(since id: Int64?, limit: Int) async throws(StateDefect) -> StoredEvents {
     let answer: Result<StoredEvents, StateDefect> = await withCheckedContinuation { continuation in
       change { work in
         guard !work.hasEnded else { return continuation.resume(returning: .failure(Self.hasEnded)) }

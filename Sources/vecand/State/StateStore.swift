@@ -302,10 +302,10 @@ final class StateStore {
 
   // MARK: Events
 
-  /// The events after a number, the oldest first; 0 begins with the oldest that is kept.
+  /// The events after a number, the oldest first; 0 begins with the oldest that is kept, nil asks for the newest.
   ///
   /// - Throws: ``StateDefect`` when they can't be read.
-  func events(since id: Int64, limit: Int) throws(StateDefect) -> StoredEvents {
+  func events(since id: Int64?, limit: Int) throws(StateDefect) -> StoredEvents {
     if let refused { throw refused }
     guard let connection else { return StoredEvents() }
     do {

@@ -74,12 +74,13 @@ extension StoredEvent {
   }
 
   static func read(
-    from connection: SQLiteConnection, since id: Int64, limit: Int
+    from connection: SQLiteConnection, since id: Int64?, limit: Int
   ) throws(SQLiteError) -> StoredEvents {
-    var answer = StoredEvents(last: id)
+    var answer = StoredEvents(last: id ?? 0)
+    let (order, isReversed) = id == nil ? ("DESC", true) : ("ASC", false)
     let rows = try connection.rows(
-      "SELECT * FROM event WHERE id > ? ORDER BY id LIMIT ?", SQLiteValue(id), SQLiteValue(max(0, limit)))
-    for row in rows {
+      "SELECT * FROM event WHERE id > ? ORDER BY id \(order) LIMIT ?", SQLiteValue(id ?? 0), SQLiteValue(max(0, limit)))
+    for row in isReversed ? rows.reversed() : rows {
       answer.last = row[0].integer ?? answer.last
       if let event = StoredEvent(row) { answer.events.append(event) } else { answer.damaged += 1 }
     }
