@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -86,6 +87,11 @@ def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
     journal = vm.run("journalctl -b -u vecand --no-pager -o cat")
     assert "handed over" in journal and "it was left by version" in journal, journal
     assert "restored, contactor closed" in journal, journal
+    # The fields of systemd/man/vecand.8, in the successor's lines.
+    fields = vm.run(
+        f"journalctl -b -u vecand --no-pager -o json _PID={boat.pid(vm)} MESSAGE_ID=f93b75d363144b20a04aa39b678ce6a1")
+    lines = [json.loads(line) for line in fields.splitlines()]
+    assert lines and all(line["VECAND_LINK"] == "up" and line["SYSLOG_IDENTIFIER"] == "vecand" for line in lines), fields
     time.sleep(5)  # longer than the self-test and pre-charge of a start would take
     boat.assert_stays_closed(vm, since)
     moved = [line for line in boat.told(vm, since) if re.search("(contactor|precharge) commanded", line)]

@@ -3,6 +3,7 @@ import BMSDevice
 import CANBus
 import ControlAPI
 import Foundation
+import Logging
 import MonotonicTime
 import Synchronization
 import Testing
@@ -254,6 +255,45 @@ struct ControlLimitTests {
     // 16 follow, the 17th is told that there are too many.
     let many = (0..<17).map { _ in desk.follow() }
     #expect(many.count { $0 != nil } == ControlDesk.followers)
+  }
+
+  @Test("lines of alarms, decisions, links and commands carry their journal fields; of what is not known there is none")
+  func journalFields() throws {
+    func fields(_ report: EngineReport) -> [[String: String]] {
+      var log = EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      return log.note(report).compactMap { $0.fields?.metadata.mapValues { "\($0)" } }
+    }
+    var cause = Outputs().dischargeReason
+    cause.value = 2.795
+    let raised: DeviceEvent = .raised([(.lowCell, cause), (.highCell, nil)])
+    #expect(
+      fields(.device(raised)) == [
+        [
+          "MESSAGE_ID": "3f662d2892d247f2b1399ab48080fc57", "VECAND_CODE": "A-B01", "VECAND_GX_NUMBER": "103",
+          "VECAND_SOURCE": Alarm.lowCell.definition.source, "VECAND_VALUE": "2.795",
+        ],
+        [
+          "MESSAGE_ID": "3f662d2892d247f2b1399ab48080fc57", "VECAND_CODE": "V-B01",
+          "VECAND_SOURCE": Alarm.highCell.definition.source,
+        ].merging(Alarm.highCell.definition.gxNumber.map { ["VECAND_GX_NUMBER": "\($0)"] } ?? [:]) { $1 },
+      ])
+    #expect(
+      fields(.commanded("mode on", nil)) == [["MESSAGE_ID": "51e8886990c141d588ffd5ce04431295"]])
+    let out = BMS().explanation(of: .chargeCurrent)
+    let decided = try #require(fields(.device(.decided([out]))).first)
+    #expect(decided["MESSAGE_ID"] == "c0475158c5c442118dfa15de21a39f60" && decided["VECAND_OUTPUT"] == "charge-current")
+  }
+
+  @Test("standard error is the journal's only where JOURNAL_STREAM is its device and inode")
+  func journalStream() {
+    var found = stat()
+    fstat(STDERR_FILENO, &found)
+    for (stream, isJournal) in [
+      ("\(found.st_dev):\(found.st_ino)", true), ("\(found.st_dev):\(found.st_ino + 1)", false), ("", false),
+    ] {
+      #expect(Journal.isBehind(STDERR_FILENO, stream: stream) == isJournal)
+    }
+    #expect(!Journal.isBehind(STDERR_FILENO, stream: nil))
   }
 
   @Test("the newest so many are kept, in their order")

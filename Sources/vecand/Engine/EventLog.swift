@@ -10,6 +10,8 @@ import VECan
 struct EventLine {
   var level: Logger.Level
   var text: String
+  /// For the journal, where the line is of a kind that tools look for.
+  var fields: JournalFields?
 }
 
 /// Words for what happens in the device: each thing once, with what it means and what to do.
@@ -61,7 +63,7 @@ struct EventText {
 
   /// What an operator asked for, and what became of it.
   func line(for words: String, _ refusal: OperatorRefusal?) -> EventLine {
-    EventLine(level: .notice, text: "\(words)\(refusal.map { ": \($0)" } ?? "")")
+    EventLine(level: .notice, text: "\(words)\(refusal.map { ": \($0)" } ?? "")", fields: .commanded)
   }
 
   /// Whoever reads the configuration file must be able to find out why another value is in force.
@@ -110,14 +112,17 @@ struct EventText {
     let because = cause.map { " (\($0))" } ?? ""
     return EventLine(
       level: row.severity == .warning ? .warning : .error,
-      text: "raised \(row.code) \(fuseNames.message(of: alarm))\(because): \(row.effect). \(row.advice)")
+      text: "raised \(row.code) \(fuseNames.message(of: alarm))\(because): \(row.effect). \(row.advice)",
+      fields: .raised(alarm, cause))
   }
 
   private func lines(for events: StepEvents) -> [EventLine] {
     var lines: [EventLine] = []
     for alarm in events.cleared {
       let row = alarm.definition
-      lines.append(EventLine(level: .notice, text: "cleared \(row.code) \(fuseNames.message(of: alarm))"))
+      lines.append(
+        EventLine(
+          level: .notice, text: "cleared \(row.code) \(fuseNames.message(of: alarm))", fields: .cleared(alarm)))
     }
     if let trigger = events.fullChargeStarted {
       lines.append(EventLine(level: .info, text: "full charge cycle begins: \(trigger.text)"))
@@ -197,7 +202,7 @@ struct EventLog {
   @discardableResult
   mutating func note(_ report: EngineReport) -> [EventLine] {
     let lines = lines(for: report)
-    for line in lines { logger.log(level: line.level, "\(line.text)") }
+    for line in lines { logger.log(level: line.level, "\(line.text)", metadata: line.fields?.metadata) }
     return lines
   }
 
@@ -207,7 +212,9 @@ struct EventLog {
       if case .settingsChanged(let changed) = event { text.fuseNames = changed.fuseNames ?? configuredFuseNames }
       return text.lines(for: event)
     case .link(let event), .batteryLink(let event):
-      return [EventLine(level: event.state == .up ? .notice : .warning, text: event.text)]
+      return [
+        EventLine(level: event.state == .up ? .notice : .warning, text: event.text, fields: .link("\(event.state)"))
+      ]
     case .losses(let losses):
       return [
         EventLine(

@@ -21,9 +21,12 @@ struct ExplanationText {
     {
       rest.removeAll { $0.subject == .charge || $0.subject == .discharge }
       lines.append(
-        EventLine(level: level(charge), text: "charge and discharge \(charge.value): \(charge.reason)"))
+        EventLine(
+          level: level(charge), text: "charge and discharge \(charge.value): \(charge.reason)", fields: .decided(charge)
+        )
+      )
     }
-    return lines + rest.map { EventLine(level: level($0), text: $0.text) }
+    return lines + rest.map { EventLine(level: level($0), text: $0.text, fields: .decided($0)) }
   }
 
   private static func level(_ explanation: Explanation) -> Logger.Level {
