@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 
 /// Log lines for systemd's journal, with their level and fields, or with the time when a person reads the terminal.
 struct JournalLogHandler: LogHandler {
@@ -86,12 +87,27 @@ enum Journal {
   }
 }
 
-/// Lines on standard error.
+/// Lines on standard error. Nothing waits for who reads them: what finds no room is lost, and counted.
 enum Report {
+  /// So long a line may wait for room; after one that found none, the next do not wait.
+  static let patienceMilliseconds: Int32 = 20
+  private static let lost = Atomic(0)
+
   static func error(_ text: String) { line("vecand: \(text)") }
 
   static func line(_ text: String) {
-    let text = text + "\n"
+    guard hasRoom(STDERR_FILENO) else {
+      lost.add(1, ordering: .relaxed)
+      return
+    }
+    let before = lost.exchange(0, ordering: .relaxed)
+    let text = (before == 0 ? "" : "\(before) lines before this one are lost: nobody took the log\n") + text + "\n"
     text.withCString { _ = write(STDERR_FILENO, $0, strlen($0)) }
+  }
+
+  /// A pipe has room when a page of it is free, which is more than a line (pipe(7)).
+  private static func hasRoom(_ descriptor: Int32) -> Bool {
+    var question = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&question, 1, lost.load(ordering: .relaxed) == 0 ? patienceMilliseconds : 0) != 0
   }
 }

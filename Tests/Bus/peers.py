@@ -835,6 +835,11 @@ class Vecand:
         self.started_at = 0.0
         self.process: subprocess.Popen | None = None
 
+    def log_to(self, descriptor: int) -> None:
+        """From the next start on; closes the file, and later the descriptor."""
+        self._log.close()
+        self._log = open(descriptor, "a")
+
     def start(self) -> Vecand:
         self.started_mark = self._looked = self.recorder.mark()
         self._latest_claim = None

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import threading
@@ -225,6 +226,34 @@ def test_out_of_descriptors_is_a_line_in_the_log_and_no_crash(fed_vecand, batter
             pass
         assert time.monotonic() < deadline, "it does not recover"
         time.sleep(0.2)
+
+
+def test_a_log_that_nobody_takes_delays_nothing_and_is_told_afterwards(make_vecand, battery, recorder, temporary):
+    vecand = make_vecand()
+    vecand.wait_running()
+    vecand.stop()
+    source, target = os.pipe()
+    vecand.log_to(target)
+    vecand.start()
+    vecand.wait_limits_given()
+    # Each question is answered with some thousand bytes; a pipe has room for 65,536.
+    for _ in range(60):
+        vecand.signal(signal.SIGUSR1)
+        time.sleep(0.02)
+    for _ in range(5):
+        mark, cause = cells(battery, recorder, 3.40, 3.76)
+        within(AT_ONCE, cause, vecand.wait_register(CCL, is_zero, 2, mark, "0"))
+        mark, _ = cells(battery, recorder, 3.40, 3.59)
+        vecand.wait_register(CCL, peers.positive, 5, mark, "given back")
+    assert ask(temporary / "control.sock", "GET", "/v1/status")[0] == 200
+    assert select.select([], [target], [], 0)[1] == [], "the pipe is full"
+    log = os.read(source, 1 << 17)
+    vecand.signal(signal.SIGUSR1)
+    deadline = time.monotonic() + 20
+    while b"lines before this one are lost" not in log:
+        assert time.monotonic() < deadline and select.select([source], [], [], 10)[0], log[-2000:]
+        log += os.read(source, 1 << 16)
+    os.close(source)
 
 
 def as_nobody(work):
