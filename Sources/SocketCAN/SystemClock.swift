@@ -14,6 +14,9 @@ public enum SystemClock {
   /// Wall time in nanoseconds since 1970: for people and for the kernel's receive times only.
   public static func wallNanoseconds() -> Int64 { read(CLOCK_REALTIME) }
 
+  /// Nanoseconds since boot, those too in which the machine slept.
+  public static func sinceBootNanoseconds() -> Int64 { read(CLOCK_BOOTTIME) }
+
   private static func read(_ clock: clockid_t) -> Int64 {
     var time = timespec()
     clock_gettime(clock, &time)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -204,3 +205,22 @@ def test_limits_are_given_only_after_measurements_came(vecand, recorder):
     values = peers.limit_values(recorder.frames, vecand.address)
     assert values["CCL"] <= {0} and values["DCL"] <= {0}, values
     assert values["CVL"] <= {NOT_AVAILABLE_U32}, values
+
+
+@pytest.mark.skipif("User Mode Linux" not in Path("/proc/cpuinfo").read_text(), reason="would set this machine's clock")
+@pytest.mark.parametrize("step", [86_400, -86_400], ids=["forward", "back"])
+def test_a_wall_clock_that_is_set_is_told_and_changes_no_decision(fed_vecand, battery, recorder, step):
+    """A day forward or back, as by a machine without a clock of its own that hears of the time at last."""
+    time.sleep(1.5)
+    limits = fed_vecand.log_lines()
+    time.clock_settime(time.CLOCK_REALTIME, time.time() + step)
+    try:
+        fed_vecand.wait_said(f"the wall clock was set {'forward' if step > 0 else 'back'} by 86400 s", 5)
+        time.sleep(3)  # longer than what makes a current stale
+        news = [line for line in fed_vecand.log_lines()[len(limits) :] if "wall clock" not in line]
+        assert not news, news
+        mark, cause = cells(battery, recorder, 3.40, 3.76)
+        within(AT_ONCE, cause, fed_vecand.wait_register(CCL, is_zero, 2, mark, "0"))
+    finally:
+        time.clock_settime(time.CLOCK_REALTIME, time.time() - step)
+        time.sleep(0.1)

@@ -284,6 +284,25 @@ struct ControlLimitTests {
     #expect(decided["MESSAGE_ID"] == "c0475158c5c442118dfa15de21a39f60" && decided["VECAND_OUTPUT"] == "charge-current")
   }
 
+  @Test("a wall clock that is set by a second or more is told with its direction, a machine that slept is an error")
+  func clocks() {
+    func lines(wall: Double, awake: Double, boot: Double) -> [String] {
+      var watch = ClockWatch()
+      #expect(watch.lines(.init(wall: 1000, awake: 10, boot: 20)).isEmpty)
+      return watch.lines(.init(wall: 1000 + wall, awake: 10 + awake, boot: 20 + boot)).map { "\($0.level) \($0.text)" }
+    }
+    #expect(lines(wall: 1, awake: 1, boot: 1) == [])
+    #expect(lines(wall: 1.99, awake: 1, boot: 1) == [] && lines(wall: 0.01, awake: 1, boot: 1) == [])
+    #expect(
+      lines(wall: 3601, awake: 1, boot: 1).first?.hasPrefix("notice the wall clock was set forward by 3600 s") == true)
+    #expect(
+      lines(wall: -86_399, awake: 1, boot: 1).first?.hasPrefix("notice the wall clock was set back by 86400 s") == true)
+    // Asleep all three clocks but one go on.
+    let asleep = lines(wall: 31, awake: 1, boot: 31)
+    #expect(asleep.count == 1 && asleep.first?.hasPrefix("error the machine slept for 30 s") == true)
+    #expect(lines(wall: 1.99, awake: 1, boot: 1.99) == [])
+  }
+
   @Test("standard error is the journal's only where JOURNAL_STREAM is its device and inode")
   func journalStream() {
     var found = stat()

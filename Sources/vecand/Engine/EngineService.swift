@@ -60,10 +60,12 @@ struct EngineService: Service {
     }
     await withGracefulShutdownHandler {
       var log = EventLog(logger: logger, fuseNames: device.fuseNames)
+      var clocks = ClockWatch()
       for await timed in reports {
         desk.note(timed.report, log.note(timed.report), at: timed.instant)
         keeper.offer(StoredEvent.events(of: timed.report, fuseNames: log.fuseNames))
         handle(timed.report)
+        if case .status = timed.report { tell(clocks.lines()) }
       }
     } onGracefulShutdown: {
       notifier.stopping()
@@ -84,6 +86,10 @@ struct EngineService: Service {
   }
 
   private func check(_ interface: String, _ bitrate: UInt32) {
-    for line in InterfaceCheck.lines(interface, bitrate: bitrate) { logger.log(level: line.level, "\(line.text)") }
+    tell(InterfaceCheck.lines(interface, bitrate: bitrate))
+  }
+
+  private func tell(_ lines: [EventLine]) {
+    for line in lines { logger.log(level: line.level, "\(line.text)") }
   }
 }

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import Glibc
 import MonotonicTime
+import SocketCAN
 
 /// A moment that another run of the program can compare with its own: how long nobody counted (OD-23).
 ///
@@ -29,8 +29,8 @@ struct Moment: Codable, Equatable {
   static func now() -> Moment {
     let boot = (try? TextFile.read("/proc/sys/kernel/random/boot_id"))?.split(separator: "\n").first
     return Moment(
-      boot: boot.map(String.init) ?? "", sinceBoot: read(CLOCK_BOOTTIME), wall: read(CLOCK_REALTIME),
-      isWallTimeKept: isWallTimeKept())
+      boot: boot.map(String.init) ?? "", sinceBoot: Double(SystemClock.sinceBootNanoseconds()) / 1e9,
+      wall: Double(SystemClock.wallNanoseconds()) / 1e9, isWallTimeKept: isWallTimeKept())
   }
 
   /// A clock that the kernel set its own by at boot (rtc(4)), or systemd-timesyncd's word that it has asked for the time.
@@ -38,11 +38,5 @@ struct Moment: Codable, Equatable {
     let clocks = (0..<4).map { "/sys/class/rtc/rtc\($0)/hctosys" }
     return TextFile.exists("/run/systemd/timesync/synchronized")
       || clocks.contains { (try? TextFile.read($0))?.hasPrefix("1") == true }
-  }
-
-  private static func read(_ clock: clockid_t) -> Double {
-    var time = timespec()
-    clock_gettime(clock, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 }
