@@ -76,6 +76,12 @@ public struct CANErrorFrame: Hashable, Sendable {
     conditions.contains(.controller) ? Controller(rawValue: details[1]) : []
   }
 
+  /// Whether the controller says that it is error active. Most drivers do by ``Controller/active``; usb_8dev and at91_can
+  /// by CAN_ERR_PROT_ACTIVE, an active error flag, which no other controller may send (byte 2).
+  public var isErrorActive: Bool {
+    controller.contains(.active) || conditions.contains(.protocolViolation) && details[2] & 0x40 != 0
+  }
+
   /// The transmit error counter, 0...255; nil unless the report carries counters.
   public var transmitErrorCount: UInt8? { conditions.contains(.counters) ? details[6] : nil }
 

@@ -109,7 +109,7 @@ public struct LinkMonitor: Sendable {
       controller = .active
     } else if !report.controller.isDisjoint(with: [.receivePassive, .transmitPassive]) {
       controller = .passive
-    } else if !report.controller.isDisjoint(with: [.active, .receiveWarning, .transmitWarning]) {
+    } else if report.isErrorActive || !report.controller.isDisjoint(with: [.receiveWarning, .transmitWarning]) {
       // The warning level lies below error passive: the controller reports it on the way up and on the way back.
       controller = .active
     }

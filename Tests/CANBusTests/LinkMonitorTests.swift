@@ -36,6 +36,12 @@ import Testing
     monitor.receive(passive, at: .origin)
     monitor.receive(active, at: .origin)
     #expect(monitor.state == .up)
+    monitor.receive(passive, at: .origin)
+    monitor.receive(CANErrorFrame(.protocolViolation, details: [0, 0, 0xBF]), at: .origin)
+    #expect(monitor.state == .errorPassive)
+    // What usb_8dev says when its controller has recovered.
+    monitor.receive(CANErrorFrame(.protocolViolation, details: [0, 0, 0x40]), at: .origin)
+    #expect(monitor.state == .up)
   }
 
   @Test func anInterfaceThatWasDownStartsWithAHealthyController() {
