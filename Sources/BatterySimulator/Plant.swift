@@ -163,8 +163,10 @@ public struct Plant: Sendable {
 
     // The path: shunt in series with the closed contactors and the pre-charge resistor.
     var contacts = precharge.isOn ? 1 / max(precharge.resistance, 1e-4) : 0
+    var isAnyClosed = false
     for index in contactors.indices where contactors[index].isClosed {
       contacts += 1 / contactors[index].pathResistance
+      isAnyClosed = true
     }
     let path = contacts > 0 ? 1 / (shunt.resistance + 1 / contacts) : 0
     let capacitor = max(busCapacitance, 1e-5) / seconds
@@ -176,7 +178,7 @@ public struct Plant: Sendable {
     // Where the solution of an open bus lies.
     var (floor, ceiling) = (-Double.infinity, Double.infinity)
     var isHalved = false
-    for _ in 0..<(path == 0 ? 60 : 12) {
+    for _ in 0..<(isAnyClosed ? 12 : 60) {
       let (battery, system) = branches(nextBattery, nextSystem)
       if battery == last.0 && system == last.1 && !isHalved { break }
       last = (battery, system)
@@ -191,10 +193,10 @@ public struct Plant: Sendable {
       atSystem = (out + ratio * into) / (other - ratio * path)
       atBattery = (into + path * atSystem) * inverse
       (nextBattery, nextSystem) = (atBattery, atSystem)
-      guard path == 0 else { continue }
-      // Without the bank to hold the voltage two steep pieces can point at each other over the one between them for ever
-      // (an alternator at its regulated voltage). More voltage never draws less, so the solution lies where a guess points
-      // to: look in the middle.
+      guard !isAnyClosed else { continue }
+      // Without the bank to hold the voltage, which a pre-charge resistor hardly does, two steep pieces can point at each
+      // other over the one between them for ever (an alternator at its regulated voltage). More voltage never draws less, so
+      // the solution lies where a guess points to: look in the middle.
       if atSystem > systemGuess { floor = max(floor, systemGuess) } else { ceiling = min(ceiling, systemGuess) }
       isHalved = atSystem != systemGuess && (atSystem <= floor || atSystem >= ceiling)
       if isHalved { nextSystem = (floor + ceiling) / 2 }

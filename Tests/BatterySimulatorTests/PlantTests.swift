@@ -268,6 +268,26 @@ struct PlantTests {
     #expect(abs(plant.energy.imbalance) < 0.001)
   }
 
+  @Test("A charger that holds the bus above the battery gives what flows through the pre-charge resistor, steadily")
+  func chargerAgainstPrecharge() {
+    var plant = Self.plant(closed: false)
+    plant.chargers = [Charger(rating: 40)]
+    plant.chargers[0].link = LinkOrder(voltage: 14.2, current: 200)
+    var commands = Commands()
+    for _ in 0..<100 { plant.step(commands, seconds: 0.1) }
+    #expect(abs(plant.systemVoltage - 14.2) < 0.01)
+    commands.closesPrecharge = true
+    // 5 A/s: about an ampere is there after 0.3 s, and the capacitors are full again.
+    for _ in 0..<50 { plant.step(commands, seconds: 0.01) }
+    for _ in 0..<200 {
+      plant.step(commands, seconds: 0.01)
+      let through = (plant.systemVoltage - plant.batteryVoltage) / plant.precharge.resistance
+      #expect(abs(plant.systemVoltage - 14.2) < 0.01, "\(plant.systemVoltage) V")
+      #expect(abs(plant.current - through) < 0.01, "\(plant.current) A into the battery")
+    }
+    #expect(abs(plant.energy.imbalance) < 0.001)
+  }
+
   @Test("An alternator follows no limit but its enable input; opened under charge it dumps its load on the bus")
   func alternator() {
     var plant = Self.plant(0.5)
