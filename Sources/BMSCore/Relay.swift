@@ -4,7 +4,7 @@ import MonotonicTime
 
 struct Relay: Sendable {
   private(set) var isActive = false
-  /// For how long the alarm has driven it; nil while nothing does.
+  /// For how long an alarm has driven it in its pattern; nil while none does.
   private var drivenFor: TimeSpan?
 
   /// R128: 0.8 s on, 0.8 s off.
@@ -35,12 +35,13 @@ struct Relay: Sendable {
       isActive = false
       return
     }
-    let driven = drivenFor.map { $0 + elapsed } ?? .zero
-    drivenFor = driven
     guard parameters.relayIsIntermittent else {
+      drivenFor = nil  // made intermittent under an alarm, the pattern begins then
       isActive = true
       return
     }
+    let driven = drivenFor.map { $0 + elapsed } ?? .zero
+    drivenFor = driven
     let halves = driven.nanoseconds / Relay.half.nanoseconds
     isActive = halves % 2 == 0
     timeToChange = TimeSpan(nanoseconds: (halves + 1) * Relay.half.nanoseconds) - driven

@@ -334,6 +334,26 @@ struct RuleEdgeTests {
 
   // MARK: Relay and LEDs
 
+  @Test("R128: made intermittent under an alarm it stays closed for 0.8 s, however long it was closed before")
+  func relayMadeIntermittent() throws {
+    for before in [TimeSpan.milliseconds(500), .milliseconds(1_400), .seconds(60)] {
+      var relay = Relay()
+      func step(_ intermittent: Double, _ elapsed: TimeSpan) throws {
+        let parameters = Parameters(try settings((.relayIntermittent, intermittent)))
+        relay.step([.lowCell], mayAlternate: true, mode: .on, parameters, elapsed: elapsed)
+      }
+      try step(0, .zero)
+      try step(0, before)
+      #expect(relay.isActive)
+      try step(1, .milliseconds(100))
+      #expect(relay.isActive && relay.timeToChange == Relay.half)
+      try step(1, .milliseconds(799))
+      #expect(relay.isActive)
+      try step(1, .milliseconds(1))
+      #expect(!relay.isActive && relay.timeToChange == Relay.half)
+    }
+  }
+
   @Test("R128: intermittent it changes 0.8 s and 1.6 s after it began, and says when")
   func relay() throws {
     var relay = Relay()
