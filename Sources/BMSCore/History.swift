@@ -118,10 +118,11 @@ struct HistoryKeeper: Sendable {
   private mutating func integrate(_ span: TimeSpan) {
     guard let current = lastCurrent, abs(current) >= Parameters.currentThreshold else { return }
     let ampereHours = current * span.hours
-    if ampereHours < 0 { history.drawnAmpereHours -= ampereHours }
+    history.drawnAmpereHours -= min(ampereHours, 0)
     guard let voltage = lastVoltage else { return }
     let kilowattHours = ampereHours * voltage / 1000
-    if kilowattHours < 0 { history.dischargedEnergy -= kilowattHours } else { history.chargedEnergy += kilowattHours }
+    history.dischargedEnergy -= min(kilowattHours, 0)
+    history.chargedEnergy += max(kilowattHours, 0)
   }
 
   @inline(__always)
@@ -147,8 +148,8 @@ struct HistoryKeeper: Sendable {
       history.lastDischarge = nil
     }
     guard let consumed else { return }
-    history.deepestDischarge = min(history.deepestDischarge ?? 0, consumed)
-    history.lastDischarge = min(history.lastDischarge ?? 0, consumed)
+    history.deepestDischarge = min(history.deepestDischarge ?? consumed, consumed)
+    history.lastDischarge = min(history.lastDischarge ?? consumed, consumed)
   }
 
   /// R187: only what is good and running; real units keep the 0.70 V of a power-up for ever.

@@ -18,7 +18,7 @@ extension Double {
   /// The number with at most so many decimals: as ``text(_:)`` without zeros at the end.
   public func text(upTo decimals: Int) -> String {
     var text = text(decimals)
-    guard decimals > 0, text.contains("."), !text.contains("e") else { return text }
+    guard text.contains("."), !text.contains("e") else { return text }
     while text.hasSuffix("0") { text.removeLast() }
     if text.hasSuffix(".") { text.removeLast() }
     return text

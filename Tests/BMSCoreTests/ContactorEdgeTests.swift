@@ -451,6 +451,7 @@ struct ContactorEdgeTests {
       view.feedback.taken = now
       sequence.step(view, parameters, at: now, elapsed: .milliseconds(milliseconds))
       #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
+      #expect(sequence.closes, "held by a command while data are missing")
     }
   }
 

@@ -251,6 +251,16 @@ struct ContactorTests {
     #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
   }
 
+  @Test("R151: why there is no CVL: the contactor starts, or the mode is not On")
+  func noChargeVoltage() throws {
+    var bench = ContactorBench()
+    #expect(bench.run(.seconds(5)) { $0.prechargeCommand } == true)
+    #expect(bench.out.limits.chargeVoltage == nil && bench.out.chargeVoltageReason.rule == .contactorStarts)
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.step()
+    #expect(bench.out.limits.chargeVoltage == nil && bench.out.chargeVoltageReason.rule == .standby)
+  }
+
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")
   func weldedAtStart() {
     var bench = ContactorBench()

@@ -53,6 +53,19 @@ struct DeratingTests {
     #expect(Derating.share(Derating.chargeTable, 3.75) == 0 && Derating.share(Derating.dischargeTable, 0) == 0)
   }
 
+  @Test("Off, as by default, and before anything was judged all is given: a share of 1, no less and no more")
+  func nothingTaken() throws {
+    var derating = Derating()
+    #expect(derating.charge == 1 && derating.discharge == 1)
+    var inputs = Inputs()
+    inputs.cellExtremes = Extremes(lowest: Measurement(2.85, at: .origin), highest: Measurement(3.6, at: .origin))
+    for isOn in [1.0, 0] {
+      let parameters = Parameters(try settings((.limitsNearCellEnds, isOn)))
+      derating.evaluate(Judgement(inputs, parameters, at: .origin), parameters, elapsed: .zero)
+      #expect((derating.charge == 1) == (isOn == 0) && (derating.discharge == 1) == (isOn == 0))
+    }
+  }
+
   @Test("It falls at once and rises by its full scale in 60 s")
   func rises() throws {
     var rig = Rig.resting(try settings((.limitsNearCellEnds, 1)))

@@ -305,6 +305,8 @@ struct SelfCheckTests {
       rig.cells(2.5, 3.3)
       rig.step()
       #expect((rig.bms.check(.capacity).verdict == .failed) == hints, "\(percent) %, \(amperes) A")
+      // What is left at least.
+      if hints { #expect(rig.bms.check(.capacity).finding.contains("\((percent - 5).text(0)) %")) }
       rig.bms.apply(try settings((.batteryCapacity, 150)))
       #expect(rig.bms.check(.capacity).verdict == .confirm, "another capacity is judged anew")
     }

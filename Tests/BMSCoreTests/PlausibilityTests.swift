@@ -171,6 +171,14 @@ struct PlausibilityTests {
       rig.run(.seconds(25))
     }
     #expect(rig.out.alarms.contains(.cellsStuck) && !rig.out.dischargeAllowed)
+    // One that moves is accused in no single step.
+    rig = Rig.resting()
+    rig.run(.seconds(15))
+    for volts in [3.2, 3.3, 3.2, 3.3] {
+      rig.cells(volts, volts)
+      (rig.voltage, rig.current) = (4 * volts, (volts - 3.3) * 1000)
+      #expect(!rig.run(.seconds(25)) { $0.alarms.contains(.cellsStuck) })
+    }
   }
 
   @Test("Stuck: a current that stays through three changes of load warns, and so does a voltage through 0.5 C")
@@ -200,6 +208,15 @@ struct PlausibilityTests {
     #expect(bench.out.alarms.contains(.currentSign) && bench.out.dischargeAllowed)
     bench.load(0, amperes: 200)
     #expect(!bench.out.alarms.contains(.currentSign), "once right is enough to doubt the doubt")
+  }
+
+  @Test("R81: a small bank's 0.6 A have a direction too")
+  func signOfLittle() throws {
+    var bench = CellBench(try settings((.batteryCapacity, 10)))
+    for step in 1...4 {
+      bench.load(Double(step) * 0.06, amperes: Double(step) * 0.6)
+      #expect(!bench.out.alarms.contains(.currentSign))
+    }
   }
 
   @Test("Rate: a cell that jumps 1.50 V within 5 s is believed, 1.51 V forbids both for 10 s")

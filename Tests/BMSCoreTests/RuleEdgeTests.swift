@@ -138,6 +138,23 @@ struct RuleEdgeTests {
     }
   }
 
+  @Test("R208: after a start the first good voltage counts at once; one that comes back later has its 10 s")
+  func firstGoodVoltage() {
+    var supervision = VoltageSupervision()
+    let parameters = Parameters(Settings())
+    func step(_ volts: Double) { supervision.evaluate(volts, parameters, elapsed: .seconds(1)) }
+    step(61)
+    #expect(supervision.verdict == .notAllowed)
+    step(13)
+    #expect(supervision.verdict == .inside)
+    for _ in 0..<4 { step(61) }
+    #expect(supervision.verdict == .notAllowed)
+    for _ in 0..<10 { step(13) }
+    #expect(supervision.verdict == .notAllowed)
+    step(13)
+    #expect(supervision.verdict == .inside)
+  }
+
   // MARK: Low cell and second line
 
   @Test("OD-3: with steps 5 s apart nobody saw the 10 s; with steps 4.999 s apart they count")

@@ -214,6 +214,34 @@ struct StaleDataTests {
     #expect(rig.step().dischargeBlocks == [.data, .lowCell])
   }
 
+  @Test("OD-20: one cell of a table with a failed sensor forbids at once, one without a value after 5 s, by name")
+  func oneBadCell() throws {
+    for (fault, named, after) in [
+      (Validity.sensorError, InputFault.sensorError, TimeSpan.milliseconds(200)),
+      (.notAvailable, .notAvailable, .seconds(5)),
+    ] {
+      var rig = Rig.resting()
+      rig.inputs.cellExtremes = Extremes()
+      (rig.lowest, rig.highest) = (nil, nil)
+      rig.inputs.cells = CellTable(expectedCount: 4)
+      let places = try (1...4).map { try #require(CellPlace(battery: 0, cell: $0)) }
+      let taken = rig.now
+      for place in places { rig.inputs.cells.report(3.3, of: place, at: taken) }
+      #expect(rig.step().chargeAllowed && rig.out.highestCell?.value == 3.3)
+      var forbidden: TimeSpan?
+      for _ in 0..<60 where forbidden == nil {
+        for place in places where place != places[1] {
+          rig.inputs.cells.report(3.3, of: place, at: rig.now + .milliseconds(100))
+        }
+        rig.inputs.cells.report(fault, of: places[1])
+        if !rig.step().chargeAllowed { forbidden = rig.now - taken }
+      }
+      #expect(forbidden == after, "\(fault)")
+      #expect(rig.out.chargeBlocks == .data && rig.out.dischargeBlocks == .data && rig.out.highestCell == nil)
+      #expect(rig.out.chargeReason.place == places[1] && rig.out.chargeReason.fault == named)
+    }
+  }
+
   @Test("A high cell ends only when every cell says so, not when the high one fell silent")
   func highCellFallsSilent() throws {
     var rig = Rig.resting()

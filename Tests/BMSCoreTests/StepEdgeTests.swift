@@ -334,6 +334,12 @@ struct StepEdgeTests {
     rig.cells(2.5, 3)
     rig.run(.seconds(10))
     #expect(!rig.out.contactorCommand && rig.out.offIn != nil)
+    // It falls, and a charger comes: through an open contactor no current says so.
+    rig.system = 11
+    rig.step()
+    rig.system = 12
+    rig.run(TimeSpan(seconds: 2.1))
+    #expect(!rig.out.contactorCommand && rig.out.offIn == nil)
   }
 
   @Test("Extremes that come with one silent half, single cells beside them, and ties")
@@ -457,6 +463,24 @@ struct StepEdgeTests {
     #expect(CellTable(expectedCount: -1).expectedCount == 0 && CellTable(expectedCount: 400).expectedCount == 357)
     #expect(CellPlace(battery: -1, cell: 0) == nil && CellPlace(battery: 0, cell: -1) == nil)
     #expect(CellPlace(index: last.index) == last && CellPlace(index: 18) == CellPlace(battery: 1, cell: 1))
+  }
+
+  @Test("Cells that are told together each keep their own value, in whatever order they are told")
+  func toldInAnotherOrder() throws {
+    let places = try (1...4).map { try #require(CellPlace(battery: 0, cell: $0)) }
+    var table = CellTable(expectedCount: 4)
+    table.report([], of: [], at: .origin)
+    table.report([], of: places, at: .origin)
+    #expect(table.reportedCount == 0 && table.summary == nil)
+    table.report([3.1, 3.2, 3.3, 3.4], of: places, at: .origin)
+    table.report([3.24, 3.23, 3.22, 3.21], of: places.reversed(), at: .origin + .seconds(1))
+    #expect(places.map { table[$0].lastGood } == [3.21, 3.22, 3.23, 3.24])
+    // Of equal cells the first is named, as where each is told alone.
+    table.report([3.2, 3.4, 3.4, 3.2], of: places, at: .origin + .seconds(2))
+    #expect(table.summary?.highest.place == places[1] && table.summary?.lowest.place == places[0])
+    table.report([3.21, 3.22, 3.23, 3.24], of: places, at: .origin + .seconds(2))
+    table.report([3.34, 3.31, 3.32], of: [places[3], places[0], places[1]], at: .origin + .seconds(2))
+    #expect(places.map { table[$0].lastGood } == [3.31, 3.32, 3.23, 3.34])
   }
 
   @Test("R80: with the system side unknown nobody says that the sides are exchanged")
