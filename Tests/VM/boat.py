@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
-import time
 import zlib
 from collections.abc import Callable
 
@@ -111,6 +111,13 @@ def wait_contactor(vm: Machine, closed: bool, seconds: float) -> None:
             f"the contactor is {'closed' if closed else 'open'}")  # fmt: skip
 
 
+def wait_closed(vm: Machine, seconds: float) -> None:
+    """As vecand closes it by itself, at the first try."""
+    wait_contactor(vm, True, seconds)
+    journal = vm.run("journalctl -b -u vecand --no-pager -o cat _PID=$(systemctl show -p MainPID --value vecand)")
+    assert not re.search("raised E-B(11|25|26|35)", journal), journal
+
+
 def pid(vm: Machine) -> int:
     return int(vm.run("systemctl show -p MainPID --value vecand"))
 
@@ -136,7 +143,7 @@ def stored(vm: Machine, record: str, folder: str = "/var/lib/vecand") -> dict:
 
 
 def wait_stored(vm: Machine, record: str, is_there: Callable[[dict], bool], seconds: float) -> dict:
-    end = time.monotonic() + seconds
+    end = vm.uptime() + seconds
     while True:
         try:
             found = stored(vm, record)
@@ -144,5 +151,5 @@ def wait_stored(vm: Machine, record: str, is_there: Callable[[dict], bool], seco
                 return found
         except (AssertionError, sqlite3.DatabaseError) as error:
             found = error
-        assert time.monotonic() < end, f"{record} is still {found}"
-        time.sleep(0.5)
+        assert vm.uptime() < end, f"{record} is still {found}"
+        vm.run("sleep 0.5")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 
+import pytest
+
 import boat
 from machine import Machine
 
@@ -27,7 +29,7 @@ def keep_what_a_boot_finds(vm: Machine) -> None:
 
 
 def give_the_disk_work(vm: Machine) -> None:
-    """Little of the processor, which is emulated: a contact that is heard 0.4 s late is an error of its own."""
+    """Not while a contactor closes: in an emulated machine its feedback is then 0.4 s late, an error of its own."""
     vm.run(
         "systemd-run -q --unit=load --nice=19 bash -c 'while :; do dd if=/dev/zero of=/var/tmp/load bs=64k count=16"
         " conv=fsync 2>/dev/null; sleep 0.2; done'"
@@ -36,23 +38,29 @@ def give_the_disk_work(vm: Machine) -> None:
 
 def set_mode(vm: Machine, mode: int) -> None:
     boat.write_register(vm, "device-mode", mode)
-    boat.wait_contactor(vm, mode == ON, 60)
+    if mode == ON:
+        boat.wait_closed(vm, 30)
+    else:
+        boat.wait_contactor(vm, False, 30)
 
 
+# A reset with its boot takes a minute here, and more on a busy host.
+@pytest.mark.timeout(600 + 300 * RESETS)
 def test_hard_resets_lose_no_setting_ten_seconds_of_counting_and_close_nothing(vm: Machine):
     """The disk keeps what the kernel had handed to it; one that loses what it had confirmed is not emulated."""
     keep_what_a_boot_finds(vm)
     chance = random.Random(6)
-    give_the_disk_work(vm)
     for number in range(RESETS):
         capacity, mode = 150 + number, (STANDBY, ON)[number % 2]
         boat.write_register(vm, "battery-capacity", capacity)
         set_mode(vm, mode)
+        give_the_disk_work(vm)
         boat.wait_stored(vm, "settings", lambda settings: str(capacity) in str(settings), 10)
         boat.wait_stored(vm, "core", lambda core: core["snapshot"]["isContactorClosed"] is (mode == ON), 10)
         # At any moment of the ten seconds between two writes.
         moment = chance.uniform(0, COUNTING)
-        uptime = float(vm.run(f"sleep {moment:.2f}; cut -d' ' -f1 /proc/uptime"))
+        vm.run(f"sleep {moment:.2f}")
+        uptime = vm.uptime()
         vm.reset()
 
         where = f"reset {number}, {moment:.2f} s after a decision"
@@ -66,14 +74,12 @@ def test_hard_resets_lose_no_setting_ten_seconds_of_counting_and_close_nothing(v
         assert lost < COUNTING + WRITE, f"{where}: the newest state is {lost:.1f} s older than the reset"
         assert core["snapshot"]["isContactorClosed"] is (mode == ON), where
         boat.give_bit_times(vm)
-        give_the_disk_work(vm)
         if mode == STANDBY:
             # Standby stays Standby: with battery and cells heard, nothing is closed.
             vm.wait("systemctl show -p StatusText --value vecand | grep -q 'V, '", 30, "the battery is heard")
             vm.run("sleep 10")
             closing = [line for line in boat.told(vm) if "commanded on" in line and ("contactor" in line or "pre" in line)]
             assert not closing, f"{where}: {closing}"
-    vm.run("systemctl stop load")
 
 
 def test_a_stop_on_purpose_opens_atc_first_and_the_contactor_two_seconds_later(vm: Machine):
@@ -92,7 +98,7 @@ def test_a_stop_on_purpose_opens_atc_first_and_the_contactor_two_seconds_later(v
 
 def test_a_removal_keeps_state_and_configuration_and_a_purge_leaves_nothing(vm: Machine):
     vm.run("rm -rf /etc/systemd/system/vecand.service.d; systemctl daemon-reload; systemctl start vecand", 60)
-    boat.wait_contactor(vm, True, 60)
+    boat.wait_closed(vm, 60)
     vm.run("dpkg --remove vecand", 60)
     boat.wait_contactor(vm, False, 2)
     vm.run("test -s /var/lib/vecand/state.db && test -s /etc/vecand/vecand.toml && ! test -e /usr/bin/vecand")
