@@ -52,6 +52,9 @@ class Machine:
                 "-append", "console=ttyS0 root=/dev/vda rw quiet mitigations=off panic=-1 systemd.show_status=0",
                 "-drive", f"file={self.folder / 'disk'},format=raw,if=virtio",
                 "-object", "can-bus,id=bus", "-device", "kvaser_pci,canbus=bus", "-device", "kvaser_pci,canbus=bus",
+                # Empty until a test plugs something in.
+                "-device", "qemu-xhci", "-chardev", f"socket,id=usb,path={self.folder / 'usb'},server=on,wait=off",
+                "-device", "usb-redir,chardev=usb",
                 "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,path={self.folder / 'agent'},server=on,wait=off",
                 "-device", "virtserialport,chardev=agent,name=agent",
@@ -135,7 +138,8 @@ class Machine:
         self._agent.close()
         self._process.kill()
         self._process.wait()
-        (self.folder / "agent").unlink(missing_ok=True)
+        for name in ("agent", "usb"):
+            (self.folder / name).unlink(missing_ok=True)
         self._start()
 
     def end(self) -> None:
