@@ -163,6 +163,19 @@ def test_a_stopped_engine_is_killed_by_the_watchdog_and_comes_back(vm: Machine):
     boat.assert_stays_closed(vm, since)
 
 
+def test_a_state_that_belongs_to_somebody_else_forbids_and_says_what_to_do(vm: Machine):
+    state = "/var/lib/vecand/state.db"
+    vm.run(f"systemctl stop vecand; chown root:root {state}; chmod 600 {state}; sha256sum {state} >/run/sum", 60)
+    vm.run("systemctl start vecand", 60)
+    said = vm.wait("journalctl -b -u vecand --no-pager -o cat -n 40 | grep -B40 'raised E-B119'", 20, "E-B119")
+    assert f"{state} can't be read" in said and "let the service's user read and write it" in said, said
+    vm.run("sleep 5")  # a battery and its cells are heard by then, and nothing is closed
+    boat.wait_contactor(vm, False, 2)
+    vm.run("systemctl stop vecand; sha256sum -c /run/sum", 60)
+    vm.run(f"chown vecand:vecand {state}; systemctl start vecand", 60)
+    boat.wait_closed(vm, 60)
+
+
 def test_a_controller_that_is_unbound_is_named_and_comes_back_by_itself(vm: Machine):
     before = boat.pid(vm)
     device = vm.run("basename $(readlink -f /sys/class/net/can0/device)").strip()
