@@ -38,8 +38,8 @@ TRAFFIC = [
     (61184, 9, 10),  # registers of a charger
 ]
 FRAMES_PER_SECOND = sum(rate for _, _, rate in TRAFFIC) + 8
-# Goals of the project: 1 % of a core and 20 MiB on this bus, ready 600 ms after its start on a quiet one.
-GOALS = {"cpu_percent": 1.0, "resident_mib": 32.0, "ready_ms": 600.0}
+# Goals of the project: 1 % of a core, 32 MiB of which 8 are anonymous, ready 600 ms after its start on a quiet bus.
+GOALS = {"cpu_percent": 1.0, "resident_mib": 32.0, "anonymous_mib": 8.0, "ready_ms": 600.0}
 
 
 def ready_milliseconds(vecand: peers.Vecand) -> float:
@@ -114,6 +114,7 @@ def main() -> int:
             traffic.stop()
         peers.end(candump)
         results["resident_mib"] = vecand.resident_bytes() / (1 << 20)
+        results["anonymous_mib"] = vecand.resident_bytes("RssAnon") / (1 << 20)
         battery.stop()
         vecand.close()
     recorder.stop()

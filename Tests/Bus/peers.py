@@ -949,11 +949,11 @@ class Vecand:
     def log_tail(self, lines: int = 15) -> str:
         return "\n".join(self.log_lines()[-lines:]) or "(empty)"
 
-    def resident_bytes(self) -> int:
-        """VmRSS of /proc/PID/status."""
+    def resident_bytes(self, key: str = "VmRSS") -> int:
+        """VmRSS of /proc/PID/status, or RssAnon."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        found = re.search(rf"{key}:\s+(\d+) kB", status)
         assert found, "the daemon is gone"
         return int(found.group(1)) * 1024
 
