@@ -120,12 +120,15 @@ def test_each_protective_change_is_in_the_log_once_with_its_reason(fed_vecand: p
     vecand.wait_said("notice: charge allowed: nothing forbids it", 5)
 
 
+KILLS = 200 if os.environ.get("BUS_LONG") else 4
+
+
+@pytest.mark.timeout(120 + 10 * KILLS)
 def test_a_kill_at_a_random_moment_loses_no_setting_and_ten_seconds_of_counting(
     battery: peers.Battery, sender: peers.Sender, vecand: peers.Vecand, temporary: Path
 ):
     numbers = random.Random(6)
-    kills = 200 if os.environ.get("BUS_LONG") else 4
-    for kill in range(kills):
+    for kill in range(KILLS):
         vecand.wait_limits_given()
         write_capacity(sender, vecand, 300 + kill)
         # A setting is on the disk within a second of its answer; the state is written at any moment.
