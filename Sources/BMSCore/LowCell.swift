@@ -19,6 +19,8 @@ struct LowCell: Sendable {
   private(set) var preAlarmAge: TimeSpan
   /// For how long every cell has been above the release voltage (OD-3).
   private var recoveredFor: TimeSpan?
+  /// For how long every cell has been at ``resume``, while loads are disconnected.
+  private var restedFor: TimeSpan?
 
   /// R84: at least so long between the pre-alarm and the disconnection.
   static let grace = TimeSpan.seconds(30)
@@ -29,6 +31,9 @@ struct LowCell: Sendable {
   static let hardLimit = 2.6
   /// R93: loads return when every cell is here.
   static let resume = 3.2
+  /// Ours, as OD-12 is: and after a cell below the hard limit only when it was so for as long as R84 lies between all other
+  /// disconnections. An empty cell recovers in a second without its load, and the contact would chatter.
+  static let hardHold = grace
 
   init(restoring snapshot: Snapshot?) {
     isActive = snapshot?.lowCell ?? false
@@ -46,21 +51,29 @@ struct LowCell: Sendable {
     if isPreAlarm { preAlarmAge = min(preAlarmAge + elapsed, LowCell.grace) }
     guard let cell = judged.lowestCell?.value else {
       recoveredFor = nil
+      restedFor = nil
       return
     }
     let isComplete = judged.cellState.isUsable
     evaluatePreAlarm(cell, isComplete, parameters, elapsed)
+    let hasRested = isActive && isComplete && cell >= LowCell.resume
+    restedFor = hasRested ? LowCell.held(restedFor, elapsed, parameters) : nil
     if cell < LowCell.hardLimit {
       isActive = true
       isHard = true
     } else if cell <= parameters.lowCell, !parameters.preAlarm || graceLeft == .zero {  // R92, R84
       isActive = true
-    } else if isComplete, cell >= LowCell.resume {  // R93
+    } else if isComplete, cell >= LowCell.resume, !isHard || (restedFor ?? .zero) >= LowCell.hardHold {  // R93
       // Above every threshold the pre-alarm can have (R343): it is over with the alarm it announced.
       if isActive { isPreAlarm = false }
       isActive = false
       isHard = false
     }
+  }
+
+  /// Nobody looked in a gap: it does not count as recovered.
+  private static func held(_ span: TimeSpan?, _ elapsed: TimeSpan, _ parameters: Parameters) -> TimeSpan {
+    elapsed < parameters.cellStale ? span.map { $0 + elapsed } ?? .zero : .zero
   }
 
   private mutating func evaluatePreAlarm(
@@ -78,8 +91,7 @@ struct LowCell: Sendable {
       recoveredFor = nil
       return
     }
-    // Nobody looked in a gap: it does not count as recovered.
-    let held = elapsed < parameters.cellStale ? recoveredFor.map { $0 + elapsed } ?? .zero : .zero
+    let held = LowCell.held(recoveredFor, elapsed, parameters)
     recoveredFor = held
     if held >= LowCell.preAlarmHold {  // OD-3
       isPreAlarm = false

@@ -27,7 +27,7 @@ extension Reason: CustomStringConvertible {
     case .lowCell: "\(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) or above"
     case .veryLowCell:
       "\(placeText("lowest cell"))\(at("V")) after a cell fell below 2.6 V, which stops at once, "
-        + "until every cell is at \(end("V")) or above"
+        + "until every cell is at \(end("V")) or above for 30 s"
     case .preAlarm: "pre-alarm, \(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) for 10 s"
     case .lowTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or above for 60 s"
     case .highTemperature: "\(placeText("battery"))\(at("°C")), until it is at \(end("°C")) or below"

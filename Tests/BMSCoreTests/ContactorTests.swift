@@ -500,6 +500,7 @@ struct ContactorTests {
     #expect(bench.out.chargeAllowed && !bench.out.dischargeAllowed)
     bench.rig.current = 10
     bench.rig.cells(3.2, 3.3)
+    #expect(!bench.run(.seconds(30)) { $0.dischargeAllowed }, "OD-12: it was below 2.6 V")
     #expect(bench.step().dischargeAllowed, "R60, R93")
   }
 

@@ -82,12 +82,54 @@ struct PreAlarmTests {
     #expect(
       rig.out.dischargeText
         == "discharge forbidden: lowest cell at 2.59 V after a cell fell below 2.6 V, which stops at once, "
-        + "until every cell is at 3.2 V or above")
+        + "until every cell is at 3.2 V or above for 30 s")
     rig.cells(3.19, 3.3)
-    #expect(!rig.step().dischargeAllowed)
+    #expect(!rig.run(.minutes(1)) { $0.dischargeAllowed })
     rig.cells(3.20, 3.3)
+    rig.step()
+    #expect(!rig.run(TimeSpan(seconds: 29.9)) { $0.dischargeAllowed })
     #expect(rig.step().dischargeAllowed)
     #expect(rig.out.alarms.isEmpty, "R93: it ends together with its announcement")
+  }
+
+  @Test("OD-12: an empty cell under load, back at 3.3 V a second after each opening, opens ATD twice a minute at most")
+  func noChatter() {
+    var rig = Rig.resting()
+    var openings = 0
+    var wasAllowed = true
+    for _ in 0..<6000 {
+      let volts = rig.out.dischargeAllowed ? 2.5 : 3.3
+      rig.cells(volts, 3.3)
+      rig.step()
+      if wasAllowed, !rig.out.dischargeAllowed { openings += 1 }
+      wasAllowed = rig.out.dischargeAllowed
+    }
+    #expect((19...20).contains(openings), "\(openings) in ten minutes")
+  }
+
+  @Test("OD-12: after a hard low cell a dip, silence and a gap without steps begin the 30 s anew; a restart does, too")
+  func hardHold() {
+    for disturbance in 0..<4 {
+      var rig = Rig.resting()
+      rig.cells(2.59, 3.3)
+      rig.step()
+      rig.cells(3.2, 3.3)
+      rig.run(.seconds(20))
+      switch disturbance {
+      case 0:
+        rig.cells(3.19, 3.3)
+        rig.step()
+      case 1:
+        (rig.lowest, rig.highest) = (nil, nil)
+        rig.run(.seconds(6))
+      case 2: rig.step(after: .seconds(5))
+      default: rig.bms = BMS(restoring: rig.bms.snapshot, unseenFor: .zero)
+      }
+      rig.cells(3.2, 3.3)
+      rig.step()
+      #expect(!rig.run(.seconds(29)) { $0.dischargeAllowed }, "\(disturbance)")
+      #expect(rig.run(.seconds(2)) { $0.dischargeAllowed }, "\(disturbance)")
+    }
   }
 
   @Test("OD-3: 3.14 V keeps the pre-alarm, 3.15 V ends it after 10 s, and a dip starts the 10 s again")
