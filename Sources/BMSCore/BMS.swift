@@ -69,6 +69,8 @@ public struct BMS: Sendable {
   let ledPriority = LEDPriority.table
   var isBusbarHot = false
   private var isFeedbackLost = false
+  /// The contactor carries, and its feedback is missing.
+  private(set) var isContactorUnseen = false
   private var contactDrop: Double?
   var isSupplyBad = false
   private var isFanStill = false
@@ -421,9 +423,13 @@ public struct BMS: Sendable {
     isFeedbackLost =
       switches.0 == .unknown || switches.1 == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
+    let silence = contactor.silence(view, at: now)
+    isContactorUnseen = silence > .zero
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let isReady = !isDataLost && window.verdict == .inside
-    let mayCarry = contactor.carries ? !isWithdrawn(judged, at: now) : isReady || contactor.mayTakeOver(parameters)
+    let mayCarry =
+      contactor.carries
+      ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn : isReady || contactor.mayTakeOver(parameters)
     view.isComplete = isReady
     view.isWanted =
       modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil

@@ -101,7 +101,7 @@ extension BMS {
     note(.data, isDataLost, in: &both)
     note(.voltageWindow, window.verdict != .inside, in: &both)
     // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
-    note(.contactor, isBusbarHot && wiring.contactors == .none, in: &both)
+    note(.contactor, isBusbarHot && wiring.contactors == .none || isContactorUnseen, in: &both)
 
     var charge = both
     note(.contradiction, plausibility.contradiction == .charge, in: &charge)
@@ -177,6 +177,9 @@ extension BMS {
   var contactorReason: Reason {
     if contactor.phase == .open, contactor.awaitsModule {
       return Reason(.waitingForData, .contactor, fault: .neverSeen)
+    }
+    if isContactorUnseen, contactor.phase == .closed {
+      return Reason(.feedbackLost, .contactor, fault: .stale)
     }
     let rule: Rule =
       switch contactor.phase {

@@ -201,6 +201,17 @@ struct ContactorSequence: Sendable {
   @inline(__always)
   var allowsCharge: Bool { isSupervisor || phase == .closed }
 
+  /// How old the feedback of the closed contactor is, where it is too old to count; zero where it counts or none is wired.
+  /// What carries and is not seen is not known to open either (design rule 7), so it counts as data that is lost (OD-20).
+  @inline(__always)
+  func silence(_ view: View, at now: Instant) -> TimeSpan {
+    guard !isSupervisor, carries else { return .zero }
+    func age(_ feedback: Feedback) -> TimeSpan {
+      feedback.state == .unknown ? ageOf(feedback.taken, at: now) : .zero
+    }
+    return max(age(view.feedback), wiring.contactors == .two ? age(view.secondFeedback) : .zero)
+  }
+
   /// R61: the resistor is hot, so the BMS should not go to sleep yet.
   @inline(__always)
   var isHot: Bool { heat > 0 }

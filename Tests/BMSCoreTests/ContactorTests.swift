@@ -261,6 +261,39 @@ struct ContactorTests {
     #expect(bench.out.limits.chargeVoltage == nil && bench.out.chargeVoltageReason.rule == .standby)
   }
 
+  @Test(
+    "OD-20: a closed contactor that is not heard for 5 s forbids both, of two the second too; after 60 s it opens",
+    arguments: [Wiring.Contactors.one, .two])
+  func unheardWhileClosed(contactors: Wiring.Contactors) {
+    var bench = ContactorBench.closed(contactors: contactors)
+    let heard = bench.rig.inputs.contactorFeedback.taken
+    bench.hasFeedback = false
+    func wait(_ seconds: Double, _ look: (Outputs) -> Void = { _ in }) {
+      while bench.rig.now - heard < TimeSpan(seconds: seconds) {
+        // Of two the first goes on saying what it says.
+        if contactors == .two {
+          bench.rig.inputs.contactorFeedback = ContactFeedback(isClosed: true, at: bench.rig.now)
+        }
+        look(bench.step())
+      }
+    }
+    wait(4.9) { #expect($0.chargeAllowed && $0.dischargeAllowed && $0.limits.chargeCurrent > 0) }
+    wait(5)
+    #expect(bench.out.chargeBlocks == .contactor && bench.out.dischargeBlocks == .contactor)
+    #expect(bench.out.limits.chargeCurrent == 0 && bench.out.limits.dischargeCurrent == 0)
+    #expect(bench.out.chargeReason.rule == .feedbackLost && bench.out.dischargeReason.rule == .feedbackLost)
+    #expect(bench.out.alarms.contains(.feedbackLost) && bench.out.contactorCommand)
+    var back = bench
+    back.hasFeedback = true
+    back.step()
+    #expect(back.out.chargeAllowed && back.out.dischargeAllowed, "heard again")
+    wait(59.9) { #expect($0.contactorPhase == .closed && $0.dischargeBlocks.isSubset(of: .contactor)) }
+    wait(60)
+    #expect(bench.out.contactorPhase == .lead && bench.out.contactorCommand)
+    wait(62.1)
+    #expect(!bench.out.contactorCommand && !bench.contact)
+  }
+
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")
   func weldedAtStart() {
     var bench = ContactorBench()
