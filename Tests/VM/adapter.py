@@ -12,7 +12,6 @@ import pathlib
 import socket
 import struct
 import threading
-import time
 
 from machine import SLOWEST
 
