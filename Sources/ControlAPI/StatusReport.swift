@@ -130,6 +130,8 @@ public struct LimitsReport: Codable, Sendable, Equatable {
 
 /// Contactor, pre-charge, relay: what is commanded, and what is seen.
 public struct ContactsReport: Codable, Sendable, Equatable {
+  /// False where there is none to command: the battery protects itself (design section 4).
+  public var hasContactor = true
   public var isContactorCommanded = false
   /// As its feedback says; left out when nothing says so.
   public var isContactorClosed: Bool?

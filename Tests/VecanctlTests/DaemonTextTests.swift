@@ -41,6 +41,9 @@ struct DaemonTextTests {
     #expect(lines.contains("Charging      allowed   CVL 13.50 V   CCL 200.0 A"))
     #expect(lines.contains("Discharging   allowed   DCL 600.0 A"))
     #expect(lines.contains("Contactor     closed, commanded closed"))
+    var supervised = Self.running
+    supervised.contacts.hasContactor = false
+    #expect(Self.lines(supervised).contains("Contactor     none to command"))
     #expect(lines.contains("Alarms        none"))
     #expect(lines.contains("Bus           up, address 35, 1 of 1 roles in order"))
     #expect(lines.contains("vecand        1.2.3, running for 1 h 2 min"))

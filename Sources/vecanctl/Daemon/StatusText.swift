@@ -87,9 +87,12 @@ struct StatusText {
   }
 
   private func contactor(_ contacts: ContactsReport) -> String {
-    var text = contacts.isContactorClosed.map { $0 ? "closed" : "open" } ?? "no feedback"
-    text += ", commanded \(contacts.isContactorCommanded ? "closed" : "open")"
-    if !contacts.contactorPhase.isEmpty { text += ", \(Plain.safe(contacts.contactorPhase))" }
+    var text = "none to command"
+    if contacts.hasContactor {
+      text = contacts.isContactorClosed.map { $0 ? "closed" : "open" } ?? "no feedback"
+      text += ", commanded \(contacts.isContactorCommanded ? "closed" : "open")"
+      if !contacts.contactorPhase.isEmpty { text += ", \(Plain.safe(contacts.contactorPhase))" }
+    }
     if let fault = contacts.contactorFault { text += ", " + palette.bad(Plain.safe(fault)) }
     if contacts.isRelayActive { text += "; relay active" }
     return text

@@ -34,7 +34,7 @@ extension StatusReport {
     lowestTemperature = outputs.lowestTemperature.map(TemperatureReport.init)
     highestTemperature = outputs.highestTemperature.map(TemperatureReport.init)
     limits = LimitsReport(outputs)
-    contacts = ContactsReport(outputs)
+    contacts = ContactsReport(status)
     alarms = AlarmsReport(device).alarms
     link = snapshot.link.word
     address = status.address.map(Int.init)
@@ -142,8 +142,10 @@ extension LimitsReport {
 }
 
 extension ContactsReport {
-  init(_ outputs: Outputs) {
+  init(_ status: DeviceStatus) {
     self.init()
+    let outputs = status.outputs
+    hasContactor = status.switches[.contactor] != nil
     isContactorCommanded = outputs.contactorCommand
     isContactorClosed = outputs.contactorClosed
     contactorPhase = "\(outputs.contactorPhase)"
