@@ -5,14 +5,50 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 import peers
+import stillness
 
 _numbers = itertools.count()
+
+# A test is run again, so often at most, when the machine stood still while it failed: that says nothing of the daemon.
+TRIES = 3
+_witness: stillness.Stillness | None = None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _witness
+    _witness = stillness.Stillness()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _witness:
+        _witness.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Function, nextitem: pytest.Item | None) -> bool:
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for number in range(1, TRIES + 1):
+        begin = time.monotonic()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        pause = _witness.longest(begin)
+        if number == TRIES or pause == 0 or not any(report.failed for report in reports):
+            break
+        why = next(report.longreprtext for report in reports if report.failed)
+        print(f"\n{item.nodeid} is run again: the machine stood still for {1000 * pause:.0f} ms while it failed:\n{why}")
+        item._initrequest()
+    for report in reports:
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
 
 @pytest.fixture
