@@ -101,7 +101,7 @@ extension BMS {
     note(.data, isDataLost, in: &both)
     note(.voltageWindow, window.verdict != .inside, in: &both)
     // R72: with nothing to open, a hot busbar is at least given no current by those who obey.
-    note(.contactor, isBusbarHot && wiring.contactors == .none || isContactorUnseen, in: &both)
+    note(.contactor, isBusbarHot && wiring.contactors == .none || isContactorUnseen || contactor.isDoomed, in: &both)
 
     var charge = both
     note(.contradiction, plausibility.contradiction == .charge, in: &charge)
@@ -187,7 +187,7 @@ extension BMS {
       case .cooling: .prechargeCools
       case .pending: .waitingForGroup
       case .closed: .allowed
-      case .lead, .opening: .contactorOpens
+      case .lead, .opening: contactor.isDoomed ? .contactorFault : .contactorOpens
       case .failed: .contactorFault
       }
     return Reason(isBusbarHot ? .busbarHot : rule, .contactor)

@@ -201,6 +201,10 @@ struct ContactorSequence: Sendable {
   @inline(__always)
   var allowsCharge: Bool { isSupervisor || phase == .closed }
 
+  /// A fault was found while it carried: it is about to open, and nobody knows whether it is still closed.
+  @inline(__always)
+  var isDoomed: Bool { phase == .lead && fault != nil }
+
   /// How old the feedback of the closed contactor is, where it is too old to count; zero where it counts or none is wired.
   /// What carries and is not seen is not known to open either (design rule 7), so it counts as data that is lost (OD-20).
   @inline(__always)
@@ -239,8 +243,10 @@ struct ContactorSequence: Sendable {
       heat = max(heat - wiring.precharge.energyLimit / ContactorSequence.tryInterval.seconds * elapsed.seconds, 0)
     }
     if let found = contactFault(view, elapsed) {
-      fail(found, at: now)
-      return
+      guard carries else { return fail(found, at: now) }
+      // It may be the feedback that is wrong: R76 holds for what may carry, or an alternator is torn off its battery.
+      fault = found
+      if phase == .closed { enter(.lead, at: now) }
     }
     switch phase {
     case .open:
@@ -273,10 +279,10 @@ struct ContactorSequence: Sendable {
       noteDrop(view, parameters, elapsed)
       if !view.isWanted { enter(.lead, at: now) }
     case .lead:
-      if view.isWanted {
+      if view.isWanted, !isDoomed {
         enter(.closed, at: now)
       } else if age >= ContactorSequence.lead, isCalm(view, parameters) {
-        enter(.opening, at: now)
+        if let fault { fail(fault, at: now) } else { enter(.opening, at: now) }
       }
     case .opening:
       if isVerified(view) {

@@ -19,6 +19,8 @@ struct ContactorBench {
   var hasSystemVoltage = true
   /// The module hears no command.
   var isOffline = false
+  /// The feedback says this, wherever the contact is.
+  var told: Bool?
   var hot = false
   /// Volts across the closed contactor.
   var drop = 0.0
@@ -44,7 +46,7 @@ struct ContactorBench {
     rig.system = hasSystemVoltage ? system : nil
     let next = rig.now + (span ?? rig.period)
     if hasFeedback {
-      rig.inputs.contactorFeedback = ContactFeedback(isClosed: contact, at: next)
+      rig.inputs.contactorFeedback = ContactFeedback(isClosed: told ?? contact, at: next)
       if rig.bms.wiring.contactors == .two {
         rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: second, at: next)
       }
@@ -292,6 +294,25 @@ struct ContactorTests {
     #expect(bench.out.contactorPhase == .lead && bench.out.contactorCommand)
     wait(62.1)
     #expect(!bench.out.contactorCommand && !bench.contact)
+  }
+
+  @Test("R73, R76: a closed contactor that is told to be open is E-B26 and opens 2 s after ATC: its wire may be broken")
+  func toldOpen() {
+    var bench = ContactorBench.closed()
+    bench.rig.current = 30
+    bench.told = false
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(1)) { $0.alarms.contains(.contactorError) } == true)
+    #expect(bench.out.chargeBlocks == .contactor && bench.out.contactorCommand && bench.out.limits.chargeCurrent == 0)
+    // It may come back within the lead, and is not believed any more.
+    let raised = bench.rig.now
+    #expect(raised - began <= .milliseconds(340))
+    bench.run(.seconds(1))
+    bench.told = nil
+    #expect(bench.run(.seconds(9)) { !$0.contactorCommand } == true)
+    #expect(bench.rig.now - raised == .seconds(2) && !bench.out.dischargeAllowed)
+    bench.run(.seconds(5))
+    #expect(bench.out.contactorFault == .stuckOpen && bench.out.contactorPhase == .failed && !bench.contact)
   }
 
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")

@@ -117,8 +117,8 @@ struct ReactionTimeTests {
     frozen(.current, "the shunt repeats itself", tells: .currentStuck, stops: nil),
     frozen(.batteryVoltage, "the battery voltage repeats itself", tells: .voltageStuck, stops: nil),
     fault(
-      .contactor(0, .feedbackStuck(closed: false)), "the contactor's feedback says open", "R73, OD-21",
-      tells: .contactorError, in: 0.1...0.4, stops: .discharge, within: 0.1...0.4, opens: 0.1...0.5),
+      .contactor(0, .feedbackStuck(closed: false)), "the contactor's feedback says open", "R73, R76, OD-21",
+      tells: .contactorError, in: 0.1...0.4, stops: .discharge, within: 0.1...0.4, opens: 2.1...2.5),
     Row(
       name: "the contactor is welded, and told to open", source: "R73, R76, OD-21",
       inject: { loop in
