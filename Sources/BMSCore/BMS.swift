@@ -294,9 +294,10 @@ public struct BMS: Sendable {
     } else if sawCellsLost {
       sawCablePull = true
     }
-    // With the contactor open nothing is expected of ATC and ATD: the current of a pre-charge is no error 36.
+    // A pre-charge is no error 36, and neither are loads at the battery itself while the contactor is open (a bilge pump);
+    // what charges then comes through a welded contact, or past it.
     contacts.evaluate(
-      judged.current, chargeAllowed: decided.chargeAllowed || !contactor.carries,
+      judged.current, chargeAllowed: decided.chargeAllowed || contactor.mayPass,
       dischargeAllowed: decided.dischargeAllowed || !contactor.carries, elapsed: elapsed
     )
     derating.evaluate(judged, parameters, elapsed: elapsed)

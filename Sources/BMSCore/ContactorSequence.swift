@@ -205,6 +205,11 @@ struct ContactorSequence: Sendable {
   @inline(__always)
   var isDoomed: Bool { phase == .lead && fault != nil }
 
+  /// Charge may flow although the contactor does not carry: through the pre-charge resistor, through contacts on their way,
+  /// and after a restart that has not looked yet.
+  @inline(__always)
+  var mayPass: Bool { phase == .precharge || phase == .closing || phase == .takeover }
+
   /// How old the feedback of the closed contactor is, where it is too old to count; zero where it counts or none is wired.
   /// What carries and is not seen is not known to open either (design rule 7), so it counts as data that is lost (OD-20).
   @inline(__always)

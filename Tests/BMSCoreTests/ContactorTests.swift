@@ -315,6 +315,24 @@ struct ContactorTests {
     #expect(bench.out.contactorFault == .stuckOpen && bench.out.contactorPhase == .failed && !bench.contact)
   }
 
+  @Test("R122: charge through an open contactor is error 36 in Standby, too, and ends when the current does")
+  func chargeThroughOpen() throws {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.isWelded = true
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.rig.current = 1
+    bench.run(.minutes(1))
+    #expect(!bench.out.alarms.contains(.contactFailure) && !bench.out.contactorCommand)
+    bench.rig.current = 1.01
+    #expect(bench.run(.seconds(11)) { $0.alarms.contains(.contactFailure) } == true)
+    #expect(!bench.run(.minutes(5)) { !$0.alarms.contains(.contactFailure) })
+    // Loads may be wired to the battery itself: a bilge pump.
+    bench.rig.current = -5
+    #expect(bench.run(.seconds(11)) { !$0.alarms.contains(.contactFailure) } == true)
+    #expect(!bench.run(.minutes(1)) { $0.alarms.contains(.contactFailure) })
+  }
+
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")
   func weldedAtStart() {
     var bench = ContactorBench()
