@@ -676,6 +676,15 @@ public struct BMS: Sendable {
       decided.chargeVoltageReason.become(reason, at: now)
       return
     }
+    guard window.verdict == .inside else {
+      // Either the setting or the wire is wrong. Charge is forbidden, and who charges all the same is told no more than
+      // the lower of the two banks rests at.
+      let measured = judged.voltage.flatMap(VoltageWindows.nominal(of:)) ?? parameters.nominal
+      decided.limits.chargeVoltage = parameters.restingVoltage * min(measured / parameters.nominal, 1)
+      decided.limits.lowVoltage = parameters.lowVoltageLimit
+      decided.chargeVoltageReason.become(windowReason(judged), at: now)
+      return
+    }
     let (volts, rule) = charge.chargeVoltage(judged.voltage, parameters)
     decided.limits.chargeVoltage = volts
     decided.limits.lowVoltage = parameters.lowVoltageLimit

@@ -210,6 +210,20 @@ struct VoltageWindowTests {
     #expect(Alarm.voltageNotAllowed.definition.ledBlinks == 14)
   }
 
+  @Test(
+    "R205: outside its window no CVL is above what the lower of the two banks rests at",
+    arguments: [
+      (24.0, 13.2, 13.5), (48, 13.2, 13.5), (48, 26.4, 27), (12, 26.4, 13.5), (24, 52.8, 27), (12, 15.5, 13.5),
+      (24, 8, 27), (24, 15.5, 27),
+    ])
+  func chargeVoltage(nominal: Double, volts: Double, limit: Double) throws {
+    var rig = Rig(try settings((.nominalVoltage, nominal)))
+    rig.voltage = volts
+    rig.step()
+    #expect(rig.out.limits.chargeVoltage == limit && rig.out.limits.chargeCurrent == 0)
+    #expect(rig.out.chargeVoltageReason.rule == rig.out.chargeReason.rule)
+  }
+
   @Test("A running bank is given as long as a silent one (2 s), and comes back after 10 s inside")
   func whileRunning() {
     var rig = Rig.resting()
