@@ -812,6 +812,15 @@ public struct BMS: Sendable {
     }
     for alarm in active { records[Int(alarm.rawValue)].lastSeen = now }
     for alarm in decided.events.cleared { records[Int(alarm.rawValue)].isActive = false }
+    if active.contains(.loadDisconnected) { renewCauseOfDisconnection() }
+  }
+
+  /// What disconnected the loads may end while something else keeps them off.
+  private mutating func renewCauseOfDisconnection() {
+    let index = Int(Alarm.loadDisconnected.rawValue)
+    guard let cause = records[index].cause, cause.rule != decided.dischargeReason.rule else { return }
+    records[index].cause = decided.dischargeReason
+    records[index].cause?.since = cause.since
   }
 
   private mutating func cause(

@@ -201,7 +201,23 @@ struct SelfCheckTests {
     #expect(changed { rig.inputs.isUpdating = true } == [.statusLED])
     #expect(changed { rig.inputs.isUpdating = false } == [.statusLED])
     #expect(
-      try changed { try rig.bms.perform(.requestMode(.standby, by: .app)) } == [.mode, .auxiliary, .state, .statusLED])
+      try changed { try rig.bms.perform(.requestMode(.standby, by: .app)) }
+        == [.mode, .auxiliary, .state, .statusLED, .contactor, .precharge])
+  }
+
+  @Test("A-B06 names what keeps the loads off now, and since when they are off")
+  func disconnectedByAnother() {
+    var rig = Rig.resting()
+    rig.temperature = 56
+    rig.step()
+    let since = rig.now
+    #expect(rig.bms.record(of: .loadDisconnected).cause?.rule == .highTemperature)
+    rig.cells(2.5, 3.3)
+    rig.run(.seconds(2))
+    rig.temperature = 20
+    rig.run(.seconds(2))
+    let record = rig.bms.record(of: .loadDisconnected)
+    #expect(record.cause?.rule == .veryLowCell && record.cause?.since == since && record.count == 1)
   }
 
   @Test("The contactor, the pre-charge and the relay are dated by the step that changed them")
