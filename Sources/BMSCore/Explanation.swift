@@ -99,6 +99,8 @@ extension BMS {
     func amperes(_ value: Double) -> String {
       out.limits.isAvailable ? "\(value.text(upTo: 1)) A" : "not available"
     }
+    /// What is open already and stays so for the mode does so since the mode.
+    func held(since instant: Instant) -> Instant { out.mode == .on ? instant : max(instant, valueTimes.mode) }
     switch subject {
     case .charge:
       let word = out.left.contains(.allowToCharge) ? "left as it is" : out.chargeAllowed ? "allowed" : "forbidden"
@@ -119,12 +121,12 @@ extension BMS {
     case .contactor:
       return explain(
         out.left.contains(.contactor) ? "left as it is" : out.contactorCommand ? "closed" : "open", contactReason,
-        since: valueTimes.contactor)
+        since: held(since: valueTimes.contactor))
     case .precharge:
       let reason =
         out.prechargeCommand
         ? Reason(.contactorStarts, .contactor) : out.contactorCommand ? Reason(.notNeeded) : contactReason
-      return explain(out.prechargeCommand ? "on" : "off", reason, since: valueTimes.precharge)
+      return explain(out.prechargeCommand ? "on" : "off", reason, since: held(since: valueTimes.precharge))
     case .relay:
       let word = out.relayActive ? "active" : "inactive"
       if out.mode == .off { return explain(word, modes.reason, since: valueTimes.relay) }
@@ -135,7 +137,9 @@ extension BMS {
         parameters.relayOnWarning ? AlarmSet.warningRelayDrivers : AlarmSet.relayDrivers)
       guard let alarm = mostSerious(drivers) else { return explain(word, Reason(.notNeeded), since: valueTimes.relay) }
       return explain(word, record(of: alarm).cause ?? Reason(.notNeeded), alarm: alarm)
-    case .auxiliary: return explain(out.auxiliary ? "on" : "off", modes.reason, since: valueTimes.mode)
+    case .auxiliary:
+      let reason = out.auxiliary ? Reason(.allowed) : modes.reason
+      return explain(out.auxiliary ? "on" : "off", reason, since: valueTimes.mode)
     case .statusLED:
       let word = "\(out.statusPattern)"
       if out.statusPattern == .alternating {
