@@ -98,3 +98,29 @@ extension Outputs {
   /// "discharge forbidden: …".
   public var dischargeText: String { "discharge \(dischargeAllowed ? "allowed" : "forbidden"): \(dischargeReason)" }
 }
+
+extension SynchronisationRecord.Cause {
+  /// Who set it, in words.
+  public var text: String {
+    switch self {
+    case .charged: "charged voltage and tail current held"
+    case .commanded: "synchronised by command"
+    case .set: "set by command"
+    case .reported: "as the battery monitor reports it, to begin with"
+    }
+  }
+}
+
+extension FullChargeTrigger {
+  /// What began the cycle, in words.
+  public var text: String {
+    switch self {
+    case .firstStart: "first start, or nothing was stored"
+    case .update: "the program was updated"
+    case .stateOfCharge: "the state of charge is below soc_threshold"
+    case .interval: "repeated_absorption_interval has passed"
+    case .lowVoltage: "the battery is below 12 V per 12 V"
+    case .lowCell: "a cell was low"
+    }
+  }
+}

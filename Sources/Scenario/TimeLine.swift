@@ -70,7 +70,7 @@ struct TimeLine: Sendable {
     }
     lookAtMode(outputs, now)
     lookAtContacts(outputs, now)
-    lookAtContactor(outputs, now)
+    lookAtContactor(loop, outputs, now)
     if !outputs.events.isEmpty { lookAtEvents(loop, outputs, now) }
   }
 
@@ -103,15 +103,18 @@ struct TimeLine: Sendable {
     }
   }
 
-  private mutating func lookAtContactor(_ outputs: Outputs, _ now: TimeSpan) {
+  private mutating func lookAtContactor(_ loop: ClosedLoop, _ outputs: Outputs, _ now: TimeSpan) {
     if outputs.contactorPhase != phase {
       switch outputs.contactorPhase {
       case .precharge: add(now, .decision, "pre-charge begins", key: "precharge")
       case .cooling: add(now, .decision, "pre-charge failed, its resistor cools", key: "cooling")
       case .pending: add(now, .decision, "waits for the group", key: "pending")
-      case .failed: add(now, .decision, "the contactor sequence gives up until a restart", key: "failed")
+      case .failed: add(now, .decision, "the contactor stays open until it is switched off and on again", key: "failed")
+      case .lead:
+        let reason = loop.bms.explanation(of: .contactor).reason
+        add(now, .decision, "the contactor is to open: \(reason)", key: "lead")
       case .takeover: add(now, .decision, "looks at the contactor that the run before left closed", key: "takeover")
-      case .open, .selfTest, .closing, .closed, .lead, .opening: break
+      case .open, .selfTest, .closing, .closed, .opening: break
       }
       phase = outputs.contactorPhase
     }
@@ -131,7 +134,7 @@ struct TimeLine: Sendable {
     }
     if let trigger = events.fullChargeStarted {
       let volts = outputs.limits.chargeVoltage.map { ", CVL \($0.text(upTo: 2)) V" } ?? ""
-      add(now, .decision, "full charge begins (\(snakeCase("\(trigger)")))\(volts)", key: "full charge begins")
+      add(now, .decision, "full charge begins: \(trigger.text)\(volts)", key: "full charge begins")
     }
     if events.fullChargeCompleted {
       let volts = outputs.limits.chargeVoltage.map { ", CVL \($0.text(upTo: 2)) V" } ?? ""
@@ -144,7 +147,7 @@ struct TimeLine: Sendable {
       }
       add(
         now, .decision,
-        "state of charge \(record.after.text(upTo: 1)) % (\(record.cause), was \(before))\(at ?? "")",
+        "state of charge \(record.after.text(upTo: 1)) % (\(record.cause.text), was \(before))\(at ?? "")",
         key: "synchronised")
     }
   }
