@@ -12,11 +12,6 @@ struct ControlClient {
   /// The socket's path.
   let socket: String
 
-  private struct Answer {
-    var status = HTTPResponseStatus.ok
-    var body = Data()
-  }
-
   /// The body of the answer.
   ///
   /// - Parameters:
@@ -26,7 +21,7 @@ struct ControlClient {
   func ask(
     _ method: HTTPMethod, _ path: String, body: Data? = nil, patience: Duration = Self.patience
   ) async throws -> Data {
-    let answer = try await within(patience) { try await exchange(method, path, body) }
+    let answer = try await exchange(method, path, body, patience)
     guard (200..<300).contains(answer.status.code) else {
       let refusal = try? ControlJSON.decode(Refusal.self, from: answer.body)
       throw Failure(refusal?.error ?? "vecand refuses \(method) \(path): \(answer.status)")
@@ -34,39 +29,32 @@ struct ControlClient {
     return answer.body
   }
 
-  private func exchange(_ method: HTTPMethod, _ path: String, _ body: Data?) async throws -> Answer {
-    let channel = try await connect()
-    return try await channel.executeThenClose { inbound, outbound in
-      var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
-      head.headers = ["Host": "vecand", "Connection": "close"]
-      if let body {
-        head.headers.add(name: "Content-Type", value: "application/json")
-        head.headers.add(name: "Content-Length", value: "\(body.count)")
-      }
-      try await outbound.write(.head(head))
-      if let body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
-      try await outbound.write(.end(nil))
-      var answer = Answer()
-      for try await part in inbound {
-        switch part {
-        case .head(let head): answer.status = head.status
-        case .body(let bytes): answer.body.append(contentsOf: bytes.readableBytesView)
-        case .end: return answer
-        }
-      }
-      throw Failure("\(socket): vecand closed the connection without an answer; see journalctl -u vecand")
+  private func exchange(
+    _ method: HTTPMethod, _ path: String, _ body: Data?, _ patience: Duration
+  ) async throws -> ControlAnswer {
+    var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
+    head.headers = ["Host": "vecand", "Connection": "close"]
+    if let body {
+      head.headers.add(name: "Content-Type", value: "application/json")
+      head.headers.add(name: "Content-Length", value: "\(body.count)")
     }
-  }
-
-  private func connect() async throws -> NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart> {
+    let request = [HTTPClientRequestPart.head(head)] + (body.map { [.body(.byteBuffer(ByteBuffer(bytes: $0)))] } ?? [])
+    let group = MultiThreadedEventLoopGroup.singleton
+    let answer = group.next().makePromise(of: ControlAnswer.self)
     do {
-      return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        .connect(unixDomainSocketPath: socket) { channel in
+      try await ClientBootstrap(group: answer.futureResult.eventLoop)
+        .connect(unixDomainSocketPath: socket) { [socket] channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
-            return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+            try channel.pipeline.syncOperations.addHandler(
+              AnswerCollector(request + [.end(nil)], answer, patience: patience, socket: socket))
           }
         }
+    } catch {
+      answer.fail(error)
+    }
+    do {
+      return try await answer.futureResult.get()
     } catch let error as IOError {
       throw Failure(Self.words(error.errnoCode, socket))
     } catch is SocketAddressError {
@@ -86,20 +74,71 @@ struct ControlClient {
     default: "\(socket): \(String(cString: strerror(code)))"
     }
   }
+}
 
-  private func within<Value: Sendable>(
-    _ patience: Duration, _ work: @escaping @Sendable () async throws -> Value
-  ) async throws -> Value {
+/// An answer of the daemon.
+private struct ControlAnswer {
+  var status = HTTPResponseStatus.ok
+  var body = Data()
+}
+
+/// Sends a request and collects its answer.
+///
+/// Whether the whole answer came decides, and nothing else. Who has answered may close at once, also before all of the
+/// request is written: that writing, reading or closing fails then says nothing about the answer.
+private final class AnswerCollector: ChannelInboundHandler {
+  typealias InboundIn = HTTPClientResponsePart
+  typealias OutboundOut = HTTPClientRequestPart
+
+  private let request: [HTTPClientRequestPart]
+  private let promise: EventLoopPromise<ControlAnswer>
+  private let patience: Duration
+  private let socket: String
+  private var answer = ControlAnswer()
+  private var isComplete = false
+
+  init(
+    _ request: [HTTPClientRequestPart], _ promise: EventLoopPromise<ControlAnswer>, patience: Duration, socket: String
+  ) {
+    self.request = request
+    self.promise = promise
+    self.patience = patience
+    self.socket = socket
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
     let late = Failure("\(socket): no answer within \(patience.components.seconds) s; see journalctl -u vecand")
-    return try await withThrowingTaskGroup(of: Value.self) { group in
-      group.addTask { try await work() }
-      group.addTask {
-        try await Task.sleep(for: patience)
-        throw late
-      }
-      defer { group.cancelAll() }
-      guard let value = try await group.next() else { throw late }
-      return value
+    context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(patience)) {
+      self.finish(.failure(late), context)
     }
+    for part in request { context.write(wrapOutboundOut(part), promise: nil) }
+    context.flush()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head(let head): answer.status = head.status
+    case .body(let bytes): answer.body.append(contentsOf: bytes.readableBytesView)
+    case .end: finish(.success(answer), context)
+    }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // A connection that is reset becomes inactive next, and what came before has been read.
+    guard !(error is IOError) else { return }
+    finish(.failure(broken), context)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) { finish(.failure(broken), context) }
+
+  private var broken: Failure {
+    Failure("\(socket): vecand closed the connection without an answer; see journalctl -u vecand")
+  }
+
+  private func finish(_ result: Result<ControlAnswer, any Error>, _ context: ChannelHandlerContext) {
+    guard !isComplete else { return }
+    isComplete = true
+    promise.completeWith(result)
+    context.close(promise: nil)
   }
 }

@@ -1,0 +1,114 @@
+import ControlAPI
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import vecanctl
+
+@Suite("How vecanctl asks over a socket")
+struct ControlClientTests {
+  private static let body = #"{"done":"it is"}"#
+  private static let answer =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+
+  @Test("an answer that has come counts, however soon the connection ends after it")
+  func soonClosed() async throws {
+    // It answers as soon as the head is there, and closes.
+    let server = try TinyServer { connection in
+      _ = connection.readHead()
+      connection.write(Self.answer)
+    }
+    for _ in 0..<200 { try await check(server) }
+  }
+
+  @Test("an answer that came before the request was written counts")
+  func answeredUnasked() async throws {
+    let server = try TinyServer { $0.write(Self.answer) }
+    for _ in 0..<200 { try await check(server) }
+  }
+
+  private func check(_ server: TinyServer) async throws {
+    let client = ControlClient(socket: server.path)
+    let got = try await client.ask(.PUT, ControlPath.mode, body: Data(#"{"mode":"on"}"#.utf8))
+    #expect(String(decoding: got, as: UTF8.self) == Self.body)
+    #expect(try await client.ask(.GET, ControlPath.alarms) == got)
+  }
+
+  @Test("half an answer is none, and none is none")
+  func cutShort() async throws {
+    for piece in ["", "HTTP/1.1 200 OK\r\nContent-Le", String(Self.answer.dropLast())] {
+      let server = try TinyServer { connection in
+        _ = connection.readHead()
+        connection.write(piece)
+      }
+      await #expect {
+        _ = try await ControlClient(socket: server.path).ask(.GET, ControlPath.status)
+      } throws: { "\($0)".contains("closed the connection without an answer") }
+    }
+  }
+
+  @Test("who says nothing is waited for as long as was said")
+  func silent() async throws {
+    let server = try TinyServer {
+      _ = $0.readHead()
+      sleep(5)
+    }
+    await #expect {
+      _ = try await ControlClient(socket: server.path).ask(.GET, ControlPath.status, patience: .seconds(1))
+    } throws: {
+      "\($0)".contains("no answer within 1 s")
+    }
+  }
+}
+
+/// Takes one connection after the other on a socket of its own and does the same with each.
+final class TinyServer: Sendable {
+  struct Connection {
+    fileprivate let descriptor: Int32
+
+    /// What came until an empty line, or the end.
+    func readHead() -> String {
+      var text = ""
+      var byte: UInt8 = 0
+      while !text.hasSuffix("\r\n\r\n"), read(descriptor, &byte, 1) == 1 {
+        text.unicodeScalars.append(Unicode.Scalar(byte))
+      }
+      return text
+    }
+
+    func write(_ text: String) {
+      let bytes = Array(text.utf8)
+      _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+  }
+
+  let path: String
+  private let descriptor: Int32
+
+  init(_ serve: @escaping @Sendable (Connection) -> Void) throws {
+    path = "/tmp/vecanctl-test-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(bound == 0 && listen(descriptor, 16) == 0)
+    ReaderThread.start { [descriptor] in
+      while case let connection = accept(descriptor, nil, nil), connection >= 0 {
+        serve(Connection(descriptor: connection))
+        close(connection)
+      }
+      // Here and not in deinit, where the number could become another server's while this one is at work.
+      close(descriptor)
+    }
+  }
+
+  deinit {
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    unlink(path)
+  }
+}
