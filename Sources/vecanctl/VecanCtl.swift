@@ -21,4 +21,6 @@ struct VecanCtl: AsyncParsableCommand {
         subcommands: [Monitor.self, Devices.self, Send.self, RegisterCommand.self, Simulate.self]),
       CommandGroup(name: "Captures:", subcommands: [Decode.self, Encode.self]),
     ])
+
+  static func main() async { await main(TypedArguments.prepared(Array(CommandLine.arguments.dropFirst()))) }
 }

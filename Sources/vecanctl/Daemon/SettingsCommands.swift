@@ -44,6 +44,7 @@ struct SetCommand: AsyncParsableCommand {
       changes. What is set here counts before the configuration file, and survives a restart.
 
       Example: vecanctl set discharge_floor 20
+      Example: vecanctl set minimum_charge_temperature -5
       Example: vecanctl set discharge_floor --reset
       Example: vecanctl set --reset-all
       """)
