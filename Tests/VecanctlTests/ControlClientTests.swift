@@ -61,6 +61,29 @@ struct ControlClientTests {
   }
 }
 
+@Suite("What vecanctl asks")
+struct AskedTests {
+  private static func answer(_ body: String) -> String {
+    "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+  }
+
+  @Test("one explanation is asked for by its name, as JSON too; a wrong name is answered with the right ones")
+  func explanation() async throws {
+    let one = #"{"name":"mode","output":"mode","rule":"allowed","since_seconds":4,"text":"mode On","value":"On"}"#
+    let server = try TinyServer { connection in
+      let isOne = connection.readHead().hasPrefix("GET /v1/explanations/mode ")
+      connection.write(Self.answer(isOne ? one : #"{"explanations":[\#(one)]}"#))
+    }
+    let command = try Explain.parse(["mode", "--json", "--control-socket", server.path])
+    #expect(String(decoding: try await command.one("mode"), as: UTF8.self) == one)
+    for wrong in ["moed", "", "../status", "mode?"] {
+      await #expect {
+        _ = try await command.one(wrong)
+      } throws: { "\($0)" == "\"\(wrong)\" is no output: mode" }
+    }
+  }
+}
+
 /// Takes one connection after the other on a socket of its own and does the same with each.
 final class TinyServer: Sendable {
   struct Connection {

@@ -31,7 +31,9 @@ protocol ReportCommand: AsyncParsableCommand {
 }
 
 extension ReportCommand {
-  func run() async throws {
+  func run() async throws { try await printReport() }
+
+  func printReport() async throws {
     let answer = try await daemon.client.ask(.GET, path)
     try say(daemon.json ? answer.line : text(answer.decoded(Report.self), .standardOutput))
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BMSCore
 import ControlAPI
+import FoundationEssentials
 
 // The commands that ask one question.
 
@@ -12,6 +13,7 @@ struct Explain: ReportCommand {
 
       Example: vecanctl explain
       Example: vecanctl explain charge-current
+      Example: vecanctl explain charge-current --json | jq .rule
       """)
 
   @OptionGroup var daemon: DaemonOptions
@@ -19,15 +21,28 @@ struct Explain: ReportCommand {
   @Argument(help: ArgumentHelp("One of them, as the first column of all names it.", valueName: "output"))
   var output: String?
 
-  // One of them and all of them have the same form here: a list.
+  // For people one of them and all of them have the same form: a list.
   var path: String { ControlPath.explanations }
+
+  func run() async throws {
+    guard daemon.json, let output else { return try await printReport() }
+    try say(try await one(output).line)
+  }
+
+  /// The daemon's answer for one of them.
+  func one(_ output: String) async throws -> Data {
+    let names = try await daemon.client.ask(.GET, path).decoded(ExplanationsReport.self).explanations.map(\.output)
+    guard names.contains(output) else { throw Self.unknown(output, names) }
+    return try await daemon.client.ask(.GET, "\(path)/\(output)")
+  }
+
+  private static func unknown(_ output: String, _ names: [String]) -> Failure {
+    Failure("\"\(output)\" is no output: \(names.joined(separator: ", "))")
+  }
 
   func text(_ report: ExplanationsReport, _ palette: Palette) throws -> String {
     let chosen = report.explanations.filter { output == nil || $0.output == output }
-    guard !chosen.isEmpty else {
-      let names = report.explanations.map(\.output).joined(separator: ", ")
-      throw Failure("\"\(output ?? "")\" is no output: \(names)")
-    }
+    guard !chosen.isEmpty else { throw Self.unknown(output ?? "", report.explanations.map(\.output)) }
     let width = 2 + (chosen.map(\.output.count).max() ?? 0)
     return chosen.map { explanation in
       Plain.left(Plain.safe(explanation.output), width) + Plain.safe(explanation.text)
