@@ -128,6 +128,67 @@ struct DaemonTextTests {
     #expect(Watch.redrawn("a\nb\n") == "\u{1B}[Ha\u{1B}[K\nb\u{1B}[K\n\u{1B}[J")
   }
 
+  @Test("on a terminal lines wrap at words, with what goes on below indented; colours take no room")
+  func wrapping() {
+    let line = "Charge        61.3 % ± 3 %, full 2 d 2 h ago"
+    #expect(Screen.wrapped(line, indent: 14, to: 80) == line)
+    #expect(Screen.wrapped(line, indent: 14, to: nil) == line)
+    #expect(
+      Screen.wrapped(line, indent: 14, to: 30)
+        == "Charge        61.3 % ± 3 %,\n              full 2 d 2 h ago")
+    let palette = Palette(isOn: true, columns: 12)
+    let red = palette.bad("one two three")
+    #expect(palette.wrapped(red, under: 2) == "\u{1B}[1;31mone two\n  three\u{1B}[0m")
+    #expect(Screen.wrapped("ab cdefghijklm", indent: 2, to: 8) == "ab\n  cdefgh\n  ijklm")
+    #expect(Screen.wrapped("a b c d e f", indent: 14, to: 4) == "a b\n  c\n  d\n  e\n  f")
+  }
+
+  @Test("what is wrong stays on a screen of 80 by 24: the headline first, and how much is cut")
+  func fits() {
+    var status = Self.running
+    status.isAllRight = false
+    status.problems = (1...30).map {
+      "problem \($0): battery 2 cell 3 is silent, and nobody knows why this happens to it"
+    }
+    for isOn in [false, true] {
+      let palette = Palette(isOn: isOn, columns: 79)
+      let text = Screen.cut(StatusText(palette: palette).text(status), to: 23, palette)
+      let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      #expect(lines.count == 23)
+      #expect(lines[0].contains("NOT all right"))
+      #expect(lines[1].contains("problem 1:"))
+      #expect(lines[22].contains("more lines: vecanctl status"))
+      #expect(lines[22].hasPrefix(isOn ? "\u{1B}[0m" : "…"))
+    }
+    #expect(Screen.cut("a\nb\n", to: 2, .plain) == "a\nb\n")
+    #expect(Screen.cut("a\nb\nc\n", to: 2, .plain) == "a\n… 2 more lines: vecanctl status\n")
+  }
+
+  @Test("explanations, alarms and the checklist wrap on a terminal")
+  func wrappedReports() throws {
+    let palette = Palette(isOn: false, columns: 40)
+    let explanations = ExplanationsReport(explanations: [
+      ExplanationReport(
+        output: "charge-current", name: "CCL", value: "0 A", text: "CCL 0 A: battery 2 cell 3 at 3.76 V",
+        rule: "highCell", input: nil, alarm: nil, sinceSeconds: 4)
+    ])
+    #expect(
+      try Explain.parse([]).text(explanations, palette)
+        == "charge-current  CCL 0 A: battery 2 cell\n                3 at 3.76 V, since 4 s\n")
+    let check = CheckReport(items: [
+      CheckItemReport(
+        item: "tailCurrent", verdict: "open", finding: "no full charge was seen yet", advice: "Charge it.")
+    ])
+    #expect(
+      try Checklist.parse([]).text(check, Palette(isOn: false, columns: 46))
+        == """
+        tail current  open     no full charge was seen
+                               yet
+                               Charge it.
+
+        """)
+  }
+
   @Test("explanations: all in one column, one by its name, and a wrong name is answered with the right ones")
   func explanations() throws {
     let report = ExplanationsReport(explanations: [

@@ -45,8 +45,10 @@ struct Explain: ReportCommand {
     guard !chosen.isEmpty else { throw Self.unknown(output ?? "", report.explanations.map(\.output)) }
     let width = 2 + (chosen.map(\.output.count).max() ?? 0)
     return chosen.map { explanation in
-      Plain.left(Plain.safe(explanation.output), width) + Plain.safe(explanation.text)
-        + palette.faint(", since \(Age.text(explanation.sinceSeconds))") + "\n"
+      let line =
+        Plain.left(Plain.safe(explanation.output), width) + Plain.safe(explanation.text)
+        + palette.faint(", since \(Age.text(explanation.sinceSeconds))")
+      return palette.wrapped(line, under: width) + "\n"
     }.joined()
   }
 }
@@ -69,7 +71,7 @@ struct Alarms: ReportCommand {
         AlarmText(palette: palette).lines([alarm]) + [
           Layout.row("", palette.faint(Plain.safe("effect: \(alarm.effect); until \(alarm.clearedWhen)")))
         ]
-      return lines.joined(separator: "\n") + "\n"
+      return lines.map { palette.wrapped($0, under: Layout.column) + "\n" }.joined()
     }.joined(separator: "\n")
   }
 }
@@ -202,9 +204,11 @@ struct Checklist: ReportCommand {
         case "failed": palette.bad(verdict)
         default: palette.doubtful(verdict)
         }
-      let line = Plain.left(Layout.words(item.item), width) + coloured + Plain.safe(item.finding) + "\n"
       let indent = String(repeating: " ", count: width + 9)
-      return line + (item.advice.isEmpty ? "" : indent + Plain.safe(item.advice) + "\n")
+      let lines =
+        [Plain.left(Layout.words(item.item), width) + coloured + Plain.safe(item.finding)]
+        + (item.advice.isEmpty ? [] : [indent + Plain.safe(item.advice)])
+      return lines.map { palette.wrapped($0, under: width + 9) + "\n" }.joined()
     }.joined()
   }
 }

@@ -25,8 +25,9 @@ struct Watch: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows the status live, redrawn each second.",
     discussion: """
-      Ctrl-C ends it. A daemon that goes away is waited for. With --json, or where the output is no terminal, each answer \
-      follows the one before.
+      Ctrl-C ends it. A daemon that goes away is waited for. What does not fit on the terminal is cut at its bottom, and \
+      the last line says how much that is. With --json, or where the output is no terminal, each answer follows the one \
+      before.
 
       Example: vecanctl watch --interval 0.5
       """)
@@ -41,14 +42,16 @@ struct Watch: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let palette = Palette.standardOutput
     while true {
-      try say(await screen(palette))
+      try say(await picture())
       try await Task.sleep(for: .seconds(interval))
     }
   }
 
-  private func screen(_ palette: Palette) async throws -> String {
+  private func picture() async throws -> String {
+    let screen = Screen.now
+    // A line that fills the last column would be shortened by what clears the rest of it.
+    let palette = Palette(isOn: Palette.standardOutput.isOn, columns: screen.map { $0.columns - 1 })
     let text: String
     do {
       let answer = try await daemon.client.ask(.GET, ControlPath.status)
@@ -56,9 +59,10 @@ struct Watch: AsyncParsableCommand {
       text = StatusText(palette: palette).text(try answer.decoded(StatusReport.self))
     } catch let failure as Failure {
       if daemon.json { throw failure }
-      text = palette.bad("\(failure)") + "\n"
+      text = palette.wrapped(palette.bad(Plain.safe("\(failure)")), under: 2) + "\n"
     }
-    return palette.isOn ? Self.redrawn(text) : text + "\n"
+    // The last row is the cursor's: a line end there would push the first row out.
+    return screen.map { Self.redrawn(Screen.cut(text, to: $0.rows - 1, palette)) } ?? text + "\n"
   }
 
   /// From the top left corner on, each line to its end, and nothing below: no flicker, nothing left of the one before.

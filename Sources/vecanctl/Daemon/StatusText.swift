@@ -37,7 +37,9 @@ struct StatusText {
     if !status.isControlEnabled {
       lines.append(row("", palette.doubtful("remote control is off: commands are refused (remote_control)")))
     }
-    return lines.joined(separator: "\n") + "\n"
+    return lines.enumerated().map { number, line in
+      palette.wrapped(line, under: number == 0 ? 2 : number <= status.problems.count ? 4 : Layout.column) + "\n"
+    }.joined()
   }
 
   private func headline(_ status: StatusReport) -> String {
@@ -110,7 +112,10 @@ struct StatusText {
 
 /// The layout of what is printed of the daemon.
 enum Layout {
-  static func row(_ name: String, _ text: String) -> String { Plain.left(name, 14) + text }
+  /// Where the text of a row begins.
+  static let column = 14
+
+  static func row(_ name: String, _ text: String) -> String { Plain.left(name, column) + text }
 
   static func words(_ name: String) -> String { Wording.words(Plain.safe(name)) }
 }
