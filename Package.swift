@@ -89,7 +89,7 @@ let package = Package(
       name: "vecanctl",
       dependencies: [
         "BMSCore", "BMSDevice", "BatterySimulator", "CANBus", "CANBusBMS", "ControlAPI", "MonotonicTime", "NMEA2000",
-        "Scenario", "SimulatedDevices", "SocketCAN", "VECan",
+        "Scenario", "SimulatedDevices", "SocketCAN", "TOMLReading", "VECan",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -118,6 +118,7 @@ def test_a_disabled_channel_takes_no_command_until_the_machine_enables_it(demo):
     ]:
         answer = ask(demo.socket, method, target, body)
         assert answer.status == 403 and "R320" in answer.json["error"], target
+        assert "sudo vecanctl set remote_control 1" in answer.json["error"], target
     assert ask(demo.socket, "GET", "/v1/status").json["is_control_enabled"] is False
     # This test runs as the daemon's own user; that nobody else can is in the Swift tests.
     assert ask(demo.socket, "PUT", "/v1/settings/remote_control", {"value": 1}).status == 200

@@ -244,6 +244,24 @@ struct DaemonTextTests {
     #expect(throws: (any Error).self) { try ModeCommand.parse(["sleep"]) }
   }
 
+  @Test("a setting that is none is told the one that was meant")
+  func unknownSetting() {
+    func complaint(_ arguments: String...) -> String {
+      do {
+        _ = try SetCommand.parse(arguments)
+        return ""
+      } catch {
+        return SetCommand.message(for: error)
+      }
+    }
+    #expect(
+      complaint("discharge_flor", "20")
+        == "there is no setting \"discharge_flor\": did you mean discharge_floor? vecanctl settings lists them")
+    #expect(complaint("discharge_flor", "--reset").contains("did you mean discharge_floor?"))
+    #expect(complaint("", "5") == "there is no setting \"\": vecanctl settings lists them")
+    #expect(complaint("\u{1B}[2J", "5") == "there is no setting \"?[2J\": vecanctl settings lists them")
+  }
+
   @Test("why nobody answers is said with what to do")
   func failures() {
     #expect(ControlClient.words(ENOENT, "/x").contains("systemctl status vecand"))

@@ -31,14 +31,17 @@ public enum OperatorRefusal: Error, Sendable, Hashable, CustomStringConvertible 
   /// R320: it is not enabled from afar.
   case enabledOnlyLocally
 
+  private static let enabling = "sudo vecanctl set remote_control 1"
+
   /// A sentence.
   public var description: String {
     switch self {
     case .setting(let error): "\(error)"
     case .command(let error): "\(error)"
     case .controlDisabled:
-      "refused: the remote control channel is disabled; root on the machine enables it: remote_control = 1 (R320)"
-    case .enabledOnlyLocally: "refused: only root on the machine enables the remote control channel (R320)"
+      "refused: the remote control channel is disabled (R320); root on the machine enables it: \(Self.enabling)"
+    case .enabledOnlyLocally:
+      "refused: only root on the machine enables the remote control channel (R320): \(Self.enabling)"
     }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BMSCore
 import ControlAPI
+import TOMLReading
 
 struct SettingsCommand: ReportCommand {
   static let configuration = CommandConfiguration(
@@ -66,10 +67,13 @@ struct SetCommand: AsyncParsableCommand {
   func validate() throws {
     let isRight = resetAll ? key == nil && !reset : key != nil && (value != nil) != reset
     guard isRight else { throw ValidationError("Give a key with a value, a key with --reset, or --reset-all alone.") }
-    guard key.map({ $0.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") } }) ?? true else {
-      throw ValidationError("\"\(key ?? "")\" is no key: see vecanctl settings.")
-    }
+    if let key, Setting(key: key) == nil { throw Self.unknown(key) }
     guard value?.isFinite ?? true else { throw ValidationError("The value is a number.") }
+  }
+
+  private static func unknown(_ key: String) -> ValidationError {
+    let guess = nearest(key, among: Setting.allCases.map(\.definition.key)).map { " did you mean \($0)?" } ?? ""
+    return ValidationError("there is no setting \"\(Plain.safe(key))\":\(guess) vecanctl settings lists them")
   }
 
   func run() async throws {
