@@ -219,10 +219,14 @@ struct DaemonTextTests {
         key: "model", unit: "", value: 500, setBy: .standard, configured: 500, standard: 500, lowest: 500,
         highest: 1000,
         choices: [500, 1000], isWhole: false, isShown: true, source: "R5"),
+      SettingReport(
+        key: "pre_alarm", unit: "", value: 1, setBy: .standard, configured: 1, standard: 1, lowest: 0, highest: 1,
+        choices: [0, 1], isWhole: false, isShown: true, source: "R328"),
     ])
     let lines = try SettingsCommand.parse([]).text(report, .plain).split(separator: "\n")
     #expect(lines[0] == "discharge_floor  *20 %             0...99        changed")
     #expect(lines[1] == "model             500              500, 1000     default")
+    #expect(lines[2] == "pre_alarm         1                switch 0 or 1 default")
   }
 
   @Test("set takes a key with a value, a key with --reset, or --reset-all; anything else is a mistake of usage")
@@ -260,6 +264,37 @@ struct DaemonTextTests {
     #expect(complaint("discharge_flor", "--reset").contains("did you mean discharge_floor?"))
     #expect(complaint("", "5") == "there is no setting \"\": vecanctl settings lists them")
     #expect(complaint("\u{1B}[2J", "5") == "there is no setting \"?[2J\": vecanctl settings lists them")
+  }
+
+  @Test("a switch takes words, and what is no value is told what would be one")
+  func typedValues() throws {
+    func number(_ key: String, _ value: String) throws -> Double? { try SetCommand.parse([key, value]).number() }
+    for word in ["on", "yes", "true", "1", "ON", "1.0"] { #expect(try number("remote_control", word) == 1) }
+    for word in ["off", "no", "False", "0"] { #expect(try number("remote_control", word) == 0) }
+    #expect(try number("charged_voltage", "14.1") == 14.1)
+    #expect(try number("maximum_charge_current", "1e2") == 100)
+    func complaint(_ key: String, _ value: String) -> String {
+      do {
+        _ = try SetCommand.parse([key, value])
+        return ""
+      } catch {
+        return SetCommand.message(for: error)
+      }
+    }
+    let floor = "is no value of discharge_floor, which is a number from 0 to 99, in %"
+    for text in ["twenty", "nan", "inf", "0xA", "0x1p4", "1e999", "", "on", "1_0", "1.2.3"] {
+      #expect(complaint("discharge_floor", text) == "\"\(text)\" \(floor)")
+    }
+    #expect(complaint("discharge_floor", "20,5") == "\"20,5\" \(floor): 20.5")
+    #expect(complaint("discharge_floor", "20%") == "\"20%\" \(floor), typed without the unit: 20")
+    #expect(complaint("charged_voltage", "14.1 V").hasSuffix(", in V per 12 V, typed without the unit: 14.1"))
+    #expect(complaint("model", "big") == "\"big\" is no value of model, which is one of 500, 1000")
+    #expect(
+      complaint("batteries_in_parallel", "two")
+        == "\"two\" is no value of batteries_in_parallel, which is a whole number from 1 to 20")
+    #expect(
+      complaint("remote_control", "enabled")
+        == "\"enabled\" is no value of remote_control, which is a switch: on or off, 1 or 0")
   }
 
   @Test("why nobody answers is said with what to do")

@@ -31,7 +31,8 @@ struct SettingsCommand: ReportCommand {
   }
 
   private static func range(_ setting: SettingReport) -> String {
-    setting.choices.isEmpty
+    if TypedSetting.isSwitch(setting.choices) { return "switch 0 or 1" }
+    return setting.choices.isEmpty
       ? "\(setting.lowest.text(upTo: 3))...\(setting.highest.text(upTo: 3))"
       : setting.choices.map { $0.text(upTo: 3) }.joined(separator: ", ")
   }
@@ -41,10 +42,12 @@ struct SetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "set", abstract: "Changes a setting, or gives it back to the configuration.",
     discussion: """
-      A value that is out of its range, or that contradicts another setting, is refused with the reason, and nothing \
+      A value is a number in the setting's unit, with a point before its decimals; a switch is also on or off, yes or no, \
+      true or false. A value that is out of its range, or that contradicts another setting, is refused with the reason, and nothing \
       changes. What is set here counts before the configuration file, and survives a restart.
 
       Example: vecanctl set discharge_floor 20
+      Example: vecanctl set relay_on_warning on
       Example: vecanctl set minimum_charge_temperature -5
       Example: vecanctl set discharge_floor --reset
       Example: vecanctl set --reset-all
@@ -55,8 +58,8 @@ struct SetCommand: AsyncParsableCommand {
   @Argument(help: ArgumentHelp("The setting, as vecanctl settings names it.", valueName: "key"))
   var key: String?
 
-  @Argument(help: ArgumentHelp("The value, in the setting's unit.", valueName: "value"))
-  var value: Double?
+  @Argument(help: ArgumentHelp("The value, in the setting's unit; on or off for a switch.", valueName: "value"))
+  var value: String?
 
   @Flag(help: "Give the setting back to the configuration.")
   var reset = false
@@ -67,8 +70,18 @@ struct SetCommand: AsyncParsableCommand {
   func validate() throws {
     let isRight = resetAll ? key == nil && !reset : key != nil && (value != nil) != reset
     guard isRight else { throw ValidationError("Give a key with a value, a key with --reset, or --reset-all alone.") }
-    if let key, Setting(key: key) == nil { throw Self.unknown(key) }
-    guard value?.isFinite ?? true else { throw ValidationError("The value is a number.") }
+    _ = try number()
+  }
+
+  /// The value as the daemon takes it; nil where none was given.
+  func number() throws -> Double? {
+    guard let key else { return nil }
+    guard let setting = Setting(key: key) else { throw Self.unknown(key) }
+    guard let value else { return nil }
+    guard let number = TypedSetting.number(value, setting.definition) else {
+      throw ValidationError(TypedSetting.complaint(value, setting.definition))
+    }
+    return number
   }
 
   private static func unknown(_ key: String) -> ValidationError {
@@ -79,10 +92,52 @@ struct SetCommand: AsyncParsableCommand {
   func run() async throws {
     guard let key else { return try await daemon.perform(.POST, ControlPath.settings + "/reset") }
     let path = "\(ControlPath.settings)/\(key)"
-    if let value {
-      try await daemon.perform(.PUT, path, SettingRequest(value: value))
+    if let number = try number() {
+      try await daemon.perform(.PUT, path, SettingRequest(value: number))
     } else {
       try await daemon.perform(.DELETE, path)
     }
+  }
+}
+
+/// A setting's value as people type it.
+enum TypedSetting {
+  private static let words: [String: Double] = ["on": 1, "yes": 1, "true": 1, "off": 0, "no": 0, "false": 0]
+
+  /// Whether a setting with these choices is on or off.
+  static func isSwitch(_ choices: [Double]) -> Bool { choices == [0, 1] }
+
+  /// The number meant; nil for what is no value of this setting. Whether it is in range is the daemon's to say.
+  static func number(_ text: String, _ setting: SettingDefinition) -> Double? {
+    if isSwitch(setting.choices), let value = words[text.lowercased()] { return value }
+    // Swift reads "0xA", "nan" and "inf" too, which nobody means.
+    guard text.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }), let number = Double(text) else { return nil }
+    return number.isFinite ? number : nil
+  }
+
+  /// What a text is not, and what would be one: type, unit and range.
+  static func complaint(_ text: String, _ setting: SettingDefinition) -> String {
+    let range = "from \(setting.range.lowerBound.text(upTo: 3)) to \(setting.range.upperBound.text(upTo: 3))"
+    let unit = setting.unit == .none ? "" : ", in \(setting.unit.rawValue)"
+    let wanted =
+      if isSwitch(setting.choices) {
+        "a switch: on or off, 1 or 0"
+      } else if !setting.choices.isEmpty {
+        "one of \(setting.choices.map { $0.text(upTo: 3) }.joined(separator: ", "))\(unit)"
+      } else {
+        "a \(setting.isWhole ? "whole " : "")number \(range)\(unit)"
+      }
+    return "\"\(Plain.safe(text))\" is no value of \(setting.key), which is \(wanted)\(hint(text, setting))"
+  }
+
+  /// What is most likely wrong.
+  private static func hint(_ text: String, _ setting: SettingDefinition) -> String {
+    let point = String(text.map { $0 == "," ? "." : $0 })
+    if text.contains(","), number(point, setting) != nil { return ": \(point)" }
+    let bare = text.prefix { $0.isASCII && ($0.isNumber || "+-.".contains($0)) }
+    let rest = text.dropFirst(bare.count).drop { $0 == " " }
+    let unit = setting.unit.rawValue.prefix { $0 != " " }
+    guard !rest.isEmpty, unit.hasSuffix(rest), number(String(bare), setting) != nil else { return "" }
+    return ", typed without the unit: \(bare)"
   }
 }
