@@ -84,6 +84,67 @@ struct AskedTests {
   }
 }
 
+@Suite("Who does not answer, or answers wrongly")
+struct WrongAnswerTests {
+  private static func complaint(_ socket: String) async -> String {
+    do {
+      let answer = try await ControlClient(socket: socket).ask(.GET, ControlPath.status)
+      return "\(try answer.decoded(StatusReport.self))"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test("what is no socket is told what it is")
+  func noSocket() async {
+    let file = "/tmp/vecanctl-test-\(getpid()).file"
+    close(open(file, O_CREAT | O_RDONLY, 0o600))
+    defer { unlink(file) }
+    let kinds = [
+      (file, "the file \(file)"), ("/tmp", "the directory /tmp"), ("/dev/null", "the device /dev/null"),
+      ("", "an empty name"),
+    ]
+    for (path, kind) in kinds {
+      let words = await Self.complaint(path)
+      #expect(words.hasPrefix("\(kind) is no socket; vecand's is /run/"), "\(words)")
+    }
+  }
+
+  @Test("who has no right is told the socket's own group")
+  func group() throws {
+    let server = try TinyServer { _ in }
+    let name = String(cString: try #require(getgrgid(getgid())).pointee.gr_name)
+    let words = ControlClient.words(EACCES, server.path)
+    #expect(words.contains(name == "root" ? "Be root: sudo" : "usermod -aG \(name) $USER"), "\(words)")
+    if getuid() == 0 {
+      #expect(chown(server.path, 0, 1) == 0)
+      let group = String(cString: try #require(getgrgid(1)).pointee.gr_name)
+      #expect(ControlClient.words(EACCES, server.path).contains("sudo usermod -aG \(group) $USER"))
+    }
+  }
+
+  @Test("who is not vecand is told so, without a word of the program's insides")
+  func foreign() async throws {
+    func body(_ status: String, _ text: String) -> String {
+      "HTTP/1.1 \(status)\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)"
+    }
+    for (answer, words) in [
+      ("220 mail.example.org ESMTP\r\n", "it speaks no HTTP"), (body("404 Not Found", "<html>"), "404 Not Found"),
+      (body("200 OK", "<html>"), "the answer is not understood"),
+      (body("200 OK", "{}"), "the answer is not understood"),
+      (body("200 OK", ""), "the answer is not understood"),
+    ] {
+      let server = try TinyServer { connection in
+        _ = connection.readHead()
+        connection.write(answer)
+      }
+      let complaint = await Self.complaint(server.path)
+      #expect(complaint.contains(words) && complaint.contains("vecand"), "\(complaint)")
+      #expect(!complaint.contains("Error"), "\(complaint)")
+    }
+  }
+}
+
 /// Takes one connection after the other on a socket of its own and does the same with each.
 final class TinyServer: Sendable {
   struct Connection {

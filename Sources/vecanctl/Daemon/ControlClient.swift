@@ -24,7 +24,7 @@ struct ControlClient {
     let answer = try await exchange(method, path, body, patience)
     guard (200..<300).contains(answer.status.code) else {
       let refusal = try? ControlJSON.decode(Refusal.self, from: answer.body)
-      throw Failure(refusal?.error ?? "vecand refuses \(method) \(path): \(answer.status)")
+      throw Failure(refusal?.error ?? Self.foreign(socket, "it says \"\(answer.status)\""))
     }
     return answer.body
   }
@@ -67,12 +67,51 @@ struct ControlClient {
     switch code {
     case ENOENT:
       "\(socket): no such socket. Does vecand run? See systemctl status vecand; --control-socket names another"
-    case ECONNREFUSED: "\(socket): nobody listens any more: vecand has ended. See systemctl status vecand"
-    case EACCES, EPERM:
-      "\(socket): no right to ask. Be root, or a member of its group: sudo usermod -aG vecand $USER, then log in again"
+    case ECONNREFUSED:
+      kind(socket).map { "\($0) is no socket; vecand's is \(ControlPath.socket) where nothing else is configured" }
+        ?? "\(socket): nobody listens any more: vecand has ended. See systemctl status vecand"
+    case EACCES, EPERM: "\(socket): no right to ask. \(rights(socket))"
     case EAGAIN: "\(socket): vecand has more connections than it takes; try again"
     default: "\(socket): \(String(cString: strerror(code)))"
     }
+  }
+
+  /// Somebody else answers.
+  fileprivate static func foreign(_ socket: String, _ why: String) -> String {
+    "\(socket): what answers there is not vecand, for \(why); --control-socket names another"
+  }
+
+  /// What stands there instead of a socket; nil where one does, or nothing can be known.
+  private static func kind(_ path: String) -> String? {
+    guard !path.isEmpty else { return "an empty name" }
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return switch status.st_mode & S_IFMT {
+    case S_IFREG: "the file \(path)"
+    case S_IFDIR: "the directory \(path)"
+    case S_IFCHR, S_IFBLK: "the device \(path)"
+    case S_IFIFO: "the pipe \(path)"
+    default: nil
+    }
+  }
+
+  /// Who may ask: who may write to the socket.
+  private static func rights(_ socket: String) -> String {
+    var status = stat()
+    var path = socket[...]
+    // What lies in a directory that is closed to us most likely has its group.
+    while stat(String(path), &status) != 0 {
+      guard errno == EACCES, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+        return joining("vecand")
+      }
+      path = path[..<slash]
+    }
+    guard status.st_gid != 0 else { return "Be root: sudo vecanctl ..." }
+    return joining(getgrgid(status.st_gid).map { String(cString: $0.pointee.gr_name) } ?? "\(status.st_gid)")
+  }
+
+  private static func joining(_ group: String) -> String {
+    "Be root, or a member of its group: sudo usermod -aG \(group) $USER, then log in again"
   }
 }
 
@@ -126,7 +165,8 @@ private final class AnswerCollector: ChannelInboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A connection that is reset becomes inactive next, and what came before has been read.
     guard !(error is IOError) else { return }
-    finish(.failure(broken), context)
+    let isCut = error as? HTTPParserError == .invalidEOFState
+    finish(.failure(isCut ? broken : Failure(ControlClient.foreign(socket, "it speaks no HTTP"))), context)
   }
 
   func channelInactive(context: ChannelHandlerContext) { finish(.failure(broken), context) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BMSDevice
 import ControlAPI
 import FoundationEssentials
 import NIOHTTP1
@@ -48,7 +49,9 @@ extension Data {
     do {
       return try ControlJSON.decode(type, from: self)
     } catch {
-      throw Failure("vecand's answer is not understood: another version than this vecanctl? \(error)")
+      throw Failure(
+        "the answer is not understood: it comes from another version than this vecanctl \(Version.text), or not from vecand"
+      )
     }
   }
 }
