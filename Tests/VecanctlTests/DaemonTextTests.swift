@@ -99,7 +99,7 @@ struct DaemonTextTests {
     #expect(lines.contains("V-B21         Cell voltages lost: battery 2 cell 3 is silent, since 3 min 12 s"))
     #expect(lines.contains("              Check the cable."))
     #expect(lines.contains("              inputs.cells: silent for 12 s"))
-    #expect(lines.contains { $0.contains("remote control is off") })
+    #expect(lines.contains("Control       disabled over this socket (R320): sudo vecanctl set remote_control 1"))
     #expect(!lines.contains { $0.contains(" 0 A") || $0.contains(" 0.0 A") || $0.contains(" 0.00 V") })
   }
 
@@ -186,6 +186,29 @@ struct DaemonTextTests {
                                yet
                                Charge it.
 
+        """)
+  }
+
+  @Test("alarms with what to do, and that nothing can be done from here where the channel is disabled")
+  func alarms() throws {
+    var status = Self.running
+    #expect(try Alarms.parse([]).text(status, .plain) == "no alarm is active\n")
+    status.isControlEnabled = false
+    let control = "Control       disabled over this socket (R320): sudo vecanctl set remote_control 1\n"
+    #expect(try Alarms.parse([]).text(status, .plain) == "no alarm is active\n\n\(control)")
+    status.alarms = [
+      AlarmReport(
+        code: "V-B21", gxNumber: nil, severity: "warning", message: "Cell voltages lost", cause: nil, effect: "none",
+        clearedWhen: "they come", advice: "Check the cable.", sinceSeconds: 192, count: 1)
+    ]
+    #expect(
+      try Alarms.parse([]).text(status, .plain)
+        == """
+        V-B21         Cell voltages lost, since 3 min 12 s
+                      Check the cable.
+                      effect: none; until they come
+
+        \(control)
         """)
   }
 

@@ -62,11 +62,17 @@ struct Alarms: ReportCommand {
 
   @OptionGroup var daemon: DaemonOptions
 
-  var path: String { ControlPath.alarms }
+  // The status has the same alarms, and whether there is something that can be done about them from here.
+  var path: String { daemon.json ? ControlPath.alarms : ControlPath.status }
 
-  func text(_ report: AlarmsReport, _ palette: Palette) -> String {
-    guard !report.alarms.isEmpty else { return palette.good("no alarm is active") + "\n" }
-    return report.alarms.map { alarm in
+  func text(_ report: StatusReport, _ palette: Palette) -> String {
+    let control = ControlText(palette: palette).lines(report).map { palette.wrapped($0, under: Layout.column) + "\n" }
+    return alarms(report.alarms, palette) + (control.isEmpty ? "" : "\n" + control.joined())
+  }
+
+  private func alarms(_ alarms: [AlarmReport], _ palette: Palette) -> String {
+    guard !alarms.isEmpty else { return palette.good("no alarm is active") + "\n" }
+    return alarms.map { alarm in
       let lines =
         AlarmText(palette: palette).lines([alarm]) + [
           Layout.row("", palette.faint(Plain.safe("effect: \(alarm.effect); until \(alarm.clearedWhen)")))

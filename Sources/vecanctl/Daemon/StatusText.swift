@@ -34,9 +34,7 @@ struct StatusText {
       lines.append(row("", palette.bad(Plain.safe("\(role.role): \(role.text)"))))
     }
     lines.append(row("vecand", "\(status.version), running for \(Age.text(status.uptimeSeconds))"))
-    if !status.isControlEnabled {
-      lines.append(row("", palette.doubtful("remote control is off: commands are refused (remote_control)")))
-    }
+    lines += ControlText(palette: palette).lines(status)
     return lines.enumerated().map { number, line in
       palette.wrapped(line, under: number == 0 ? 2 : number <= status.problems.count ? 4 : Layout.column) + "\n"
     }.joined()
@@ -118,6 +116,17 @@ enum Layout {
   static func row(_ name: String, _ text: String) -> String { Plain.left(name, column) + text }
 
   static func words(_ name: String) -> String { Wording.words(Plain.safe(name)) }
+}
+
+/// That nothing can be commanded here, and what changes it.
+struct ControlText {
+  let palette: Palette
+
+  func lines(_ status: StatusReport) -> [String] {
+    guard !status.isControlEnabled else { return [] }
+    let words = "disabled over this socket (R320): sudo vecanctl set remote_control 1"
+    return [Layout.row("Control", palette.doubtful(words))]
+  }
 }
 
 /// What is allowed, and why.
