@@ -1,4 +1,5 @@
 import ArgumentParser
+import TOMLReading
 
 /// What a person types, as the parser of arguments reads it.
 enum TypedArguments {
@@ -23,6 +24,27 @@ enum TypedArguments {
     }
     let others = arguments[end...].dropFirst()
     return numbers.isEmpty && end == arguments.endIndex ? kept : kept + ["--"] + numbers + others
+  }
+
+  /// Refuses a command that there is none of with the one that was meant; the parser shows all of its help instead.
+  static func checkCommand(_ arguments: [String], of root: any ParsableCommand.Type) throws {
+    var command = root
+    var path = root._commandName
+    for word in arguments.first == "help" ? arguments.dropFirst() : arguments[...] {
+      let known = command.configuration.subcommands
+      if word.hasPrefix("-") || known.isEmpty { return }
+      guard let next = known.first(where: { $0._commandName == word }) else {
+        let guess = meant(word, among: known.map { $0._commandName })
+        throw ValidationError("\(path) has no command \"\(Plain.safe(word))\":\(guess) \(path) --help lists them")
+      }
+      command = next
+      path += " \(word)"
+    }
+  }
+
+  /// " did you mean status?", or nothing.
+  static func meant(_ word: String, among words: [String]) -> String {
+    nearest(word, among: words).map { " did you mean \($0)?" } ?? ""
   }
 
   /// "-5", "-.5"; also "-5,5" and "-5%", so that the command can say what it takes.

@@ -22,5 +22,13 @@ struct VecanCtl: AsyncParsableCommand {
       CommandGroup(name: "Captures:", subcommands: [Decode.self, Encode.self]),
     ])
 
-  static func main() async { await main(TypedArguments.prepared(Array(CommandLine.arguments.dropFirst()))) }
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      try TypedArguments.checkCommand(arguments, of: Self.self)
+    } catch {
+      exit(withError: error)
+    }
+    await main(TypedArguments.prepared(arguments))
+  }
 }

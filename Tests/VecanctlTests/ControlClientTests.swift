@@ -79,7 +79,9 @@ struct AskedTests {
     for wrong in ["moed", "", "../status", "mode?"] {
       await #expect {
         _ = try await command.one(wrong)
-      } throws: { "\($0)" == "\"\(wrong)\" is no output: mode" }
+      } throws: {
+        "\($0)" == "\"\(wrong)\" is no output:\(wrong.hasPrefix("mo") ? " did you mean mode?" : "") there are mode"
+      }
     }
   }
 }

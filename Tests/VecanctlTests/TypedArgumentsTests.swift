@@ -32,6 +32,30 @@ struct TypedArgumentsTests {
     #expect(try Self.parsed("set minimum_charge_temperature -.5", as: SetCommand.self)?.number() == -0.5)
   }
 
+  @Test("a command that there is none of is told the one that was meant, and is a mistake of usage")
+  func unknownCommand() throws {
+    func complaint(_ line: String) -> String {
+      do {
+        try TypedArguments.checkCommand(line.split(separator: " ").map(String.init), of: VecanCtl.self)
+        return ""
+      } catch {
+        #expect(VecanCtl.exitCode(for: error) == .validationFailure)
+        return VecanCtl.message(for: error)
+      }
+    }
+    #expect(
+      complaint("statu") == "vecanctl has no command \"statu\": did you mean status? vecanctl --help lists them")
+    #expect(complaint("help foo") == "vecanctl has no command \"foo\": vecanctl --help lists them")
+    #expect(
+      complaint("register raed 0x0390")
+        == "vecanctl register has no command \"raed\": did you mean read? vecanctl register --help lists them")
+    let right = [
+      "", "help", "help status", "help register read", "status --json", "--help", "--version", "register",
+      "explain foo", "trace save -", "decode -", "set discharge_floor 20", "register --help", "help decode foo",
+    ]
+    for right in right { #expect(complaint(right).isEmpty, "\(right)") }
+  }
+
   @Test("a negative number that is out of range is told the range")
   func outOfRange() {
     #expect(Self.complaint("soc -1") == "The percentage is 0 to 100.")

@@ -37,7 +37,8 @@ struct Explain: ReportCommand {
   }
 
   private static func unknown(_ output: String, _ names: [String]) -> Failure {
-    Failure("\"\(output)\" is no output: \(names.joined(separator: ", "))")
+    let guess = TypedArguments.meant(output, among: names)
+    return Failure("\"\(Plain.safe(output))\" is no output:\(guess) there are \(names.joined(separator: ", "))")
   }
 
   func text(_ report: ExplanationsReport, _ palette: Palette) throws -> String {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import BMSCore
 import ControlAPI
-import TOMLReading
 
 struct SettingsCommand: ReportCommand {
   static let configuration = CommandConfiguration(
@@ -85,7 +84,7 @@ struct SetCommand: AsyncParsableCommand {
   }
 
   private static func unknown(_ key: String) -> ValidationError {
-    let guess = nearest(key, among: Setting.allCases.map(\.definition.key)).map { " did you mean \($0)?" } ?? ""
+    let guess = TypedArguments.meant(key, among: Setting.allCases.map(\.definition.key))
     return ValidationError("there is no setting \"\(Plain.safe(key))\":\(guess) vecanctl settings lists them")
   }
 
