@@ -29,8 +29,9 @@ public struct CandumpRecord: Hashable, Sendable {
 
   /// The frame.
   public var frame: CANFrame
-  /// The line's time in microseconds: since 1970 for `candump -L` and `-t a`, since the start or the last frame for
-  /// `-t z` and `-t d`. Nil if the line has none. Finer digits are cut off.
+  /// The line's time in microseconds: since 1970 for `candump -L`, `-t a` and `-t A`, since the start or the last frame
+  /// for `-t z` and `-t d`. Nil if the line has none. Finer digits are cut off. `-t A` writes the recorder's local time
+  /// and not in which zone: it is taken as it stands, for UTC.
   public var microseconds: Int64?
   /// Where the interface's name stands in the line; empty in the form of `cansend`.
   public var interface: Range<Int>
@@ -51,7 +52,7 @@ public struct CandumpFault: Error, Hashable, Sendable, CustomStringConvertible {
   /// What should have been there.
   public enum Expected: String, Hashable, Sendable {
     /// A time.
-    case timestamp = "a time in seconds such as (1587256555.571000)"
+    case timestamp = "a time such as (1587256555.571000) or (2020-04-19 00:35:55.571000)"
     /// An interface name.
     case interface = "the name of an interface, at most 15 characters"
     /// An identifier.
@@ -192,6 +193,9 @@ extension CandumpLine {
       seconds = seconds * 10 + Int64(digit)
       index += 1
     }
+    if index - first == 4, index < end, line[index] == ascii("-") {
+      seconds = try dateAndTime(line, at: &index, end: end, year: seconds)
+    }
     guard index > first, index < end, line[index] == ascii(".") else {
       throw CandumpFault(.timestamp, column: index + 1)
     }
@@ -209,6 +213,30 @@ extension CandumpLine {
     }
     offset = index + 1
     return seconds * 1_000_000 + fraction
+  }
+
+  /// Seconds since 1970 of the rest of `2026-11-29 02:00:00`, from the hyphen behind the year on (`candump -t A`).
+  private static func dateAndTime(
+    _ line: Span<UInt8>, at index: inout Int, end: Int, year: Int64
+  ) throws(CandumpFault) -> Int64 {
+    var parts = InlineArray<5, Int64>(repeating: 0)
+    let layout: InlineArray<5, (separator: Unicode.Scalar, allowed: ClosedRange<Int64>)> = [
+      ("-", 1...12), ("-", 1...31), (" ", 0...23), (":", 0...59), (":", 0...60),
+    ]
+    for part in layout.indices {
+      guard index < end, line[index] == ascii(layout[part].separator) else {
+        throw CandumpFault(.timestamp, column: index + 1)
+      }
+      guard index + 2 < end, case let tens = line[index + 1] &- 0x30, tens < 10,
+        case let ones = line[index + 2] &- 0x30, ones < 10, case let value = Int64(tens) * 10 + Int64(ones),
+        layout[part].allowed.contains(value)
+      else { throw CandumpFault(.timestamp, column: index + 2) }
+      parts[part] = value
+      index += 3
+    }
+    guard year >= 1970 else { throw CandumpFault(.timestamp, column: 2) }
+    let days = CalendarDate.daysSince1970(year: year, month: parts[0], day: parts[1])
+    return ((days * 24 + parts[2]) * 60 + parts[3]) * 60 + parts[4]
   }
 
   /// `RX - -` or `TX B E` before the identifier, as `candump -x` writes on a terminal.

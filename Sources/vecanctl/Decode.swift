@@ -7,9 +7,11 @@ struct Decode: ParsableCommand {
     discussion: """
       Reads lines of candump -L, or of candump on a terminal, and prints one message a line. A line that begins with # \
       starts another capture: what was incomplete before it is dropped. Lines that can't be read are counted on standard \
-      error and never end the work.
+      error and never end the work. A time of candump -t A is that of the recorder's zone, and is shown as it stands.
 
       Example: candump -L can0 | vecanctl decode --json | jq 'select(.pgn == 127508)'
+
+      Exit code 1 when what was read is not one line of a capture.
       """)
 
   @Argument(help: "The capture; - for standard input.", completion: .file())
@@ -37,6 +39,10 @@ struct Decode: ParsableCommand {
       throw Failure(error.description)
     }
     Self.explain(decoder.report, decoder.fastPackets, incompleteTransfers: decoder.incompleteTransfers)
+    guard decoder.report.frames > 0 || decoder.report.brokenLines == 0 else {
+      let name = file == "-" ? "standard input" : file
+      throw Failure("\(name): not one frame in it; lines of candump -L, or of candump on a terminal, are wanted")
+    }
   }
 
   private static func explain(

@@ -7,7 +7,8 @@ struct Encode: ParsableCommand {
     abstract: "Turns messages into frames.",
     discussion: """
       Reads JSON lines as decode --json prints them and prints the lines of candump -L that carry them. Fields that are \
-      absent are sent as not available. A lookup can be given as {"value":1}, as 1, or by its name.
+      absent are sent as not available. A lookup can be given as {"value":1}, as 1, or by its name. Of lines that can't be \
+      read the first ten are told on standard error and the others counted; then the exit code is 1.
 
       Example: echo '{"pgn":127508,"src":22,"fields":{"Instance":0,"Voltage":13.2}}' | vecanctl encode
       """)
@@ -39,18 +40,30 @@ struct Encode: ParsableCommand {
     } catch {
       throw Failure(error.description)
     }
+    if work.brokenLines > Self.told { complain("\(work.brokenLines - Self.told) more lines not understood") }
     guard work.brokenLines == 0 else { throw ExitCode.failure }
   }
 
+  /// So many lines that can't be read are told one by one, and the others counted.
+  static let told = 10
+
   /// Lines in, frames out.
-  private struct Work {
+  struct Work {
+    /// Longer lines are broken: the longest that decode prints, of a fast packet full of PGNs, has some 10,000.
+    static let lineLimit = 1 << 16
+
     let interface: String
     private(set) var brokenLines = 0
+    /// What is wrong with the lines since it was last emptied; the first of all lines only.
+    private(set) var faults: [String] = []
+    /// The lines since it was last emptied.
+    private(set) var text: [UInt8] = []
     private let reader = MessageReader()
     private var frames = MessageFrames()
     private var line: [UInt8] = []
-    private var number = 0
-    private var text: [UInt8] = []
+    private var number = 1
+    /// Whether the rest of a line that is too long is being skipped.
+    private var isSkipping = false
 
     init(interface: String) { self.interface = interface }
 
@@ -58,14 +71,20 @@ struct Encode: ParsableCommand {
       for index in 0..<bytes.count {
         if bytes[index] == 0x0A {
           finish()
-        } else {
+          number += 1
+          isSkipping = false
+        } else if !isSkipping {
           line.append(bytes[index])
+          guard line.count > Self.lineLimit else { continue }
+          note("longer than \(Self.lineLimit) bytes")
+          line.removeAll(keepingCapacity: true)
+          isSkipping = true
         }
       }
     }
 
+    /// Reads the line that is under way.
     mutating func finish() {
-      number += 1
       defer { line.removeAll(keepingCapacity: true) }
       guard line.contains(where: { $0 > 0x20 }) else { return }
       // canboat's analyzer opens with a line about itself.
@@ -77,12 +96,18 @@ struct Encode: ParsableCommand {
             .data(frame), microseconds: message.microseconds ?? 0, interface: interface, to: &text)
         }
       } catch {
-        brokenLines += 1
-        complain("line \(number): \(error)")
+        note("\(error)")
       }
     }
 
+    private mutating func note(_ fault: String) {
+      brokenLines += 1
+      if brokenLines <= Encode.told { faults.append("line \(number): \(fault)") }
+    }
+
     mutating func write() throws(FileError) {
+      for fault in faults { complain(fault) }
+      faults.removeAll()
       try OutputFile.standardOutput.write(text)
       text.removeAll(keepingCapacity: true)
     }

@@ -98,6 +98,17 @@ import Testing
     #expect(try record("  vcan0  RX B E  12345678   [1]  11").direction == .received)
   }
 
+  @Test func dates() throws {
+    for (time, seconds) in [
+      ("1970-01-01 00:00:00", 0), ("2026-11-29 02:00:00", 1_795_917_600), ("2024-02-29 23:59:59", 1_709_251_199),
+      ("2020-04-19 00:35:55", 1_587_256_555),
+    ] as [(String, Int64)] {
+      let line = try record("(\(time).123456)  can0  123   [2]  11 22")
+      #expect(line.microseconds == seconds * 1_000_000 + 123_456, "\(time)")
+      #expect(line.frame == .data(CANDataFrame(.standard(0x123), [0x11, 0x22])))
+    }
+  }
+
   @Test func commentsAndBlankLines() {
     #expect(CandumpLine("# block 0 canboat/126208.raw") == .comment)
     #expect(CandumpLine("  #") == .comment)
@@ -112,7 +123,13 @@ import Testing
   @Test(arguments: [
     ("(1587256555.571000 can0 123#", CandumpFault.Expected.timestamp, 19),
     ("(15872565x5.571000) can0 123#", .timestamp, 10),
-    ("(2020-04-19 00:35:55.571000) can0 123#", .timestamp, 6),
+    ("(2020-04-19T00:35:55.571000) can0 123#", .timestamp, 12),
+    ("(2020-13-19 00:35:55.571000) can0 123#", .timestamp, 7),
+    ("(2020-04-19 24:35:55.571000) can0 123#", .timestamp, 13),
+    ("(1969-12-31 23:59:59.571000) can0 123#", .timestamp, 2),
+    ("(2020-04-19 00:35:55) can0 123#", .timestamp, 21),
+    ("(2020-04-19 00:35", .timestamp, 18),
+    ("(2020-", .timestamp, 7),
     ("(1234567890123.5) can0 123#", .timestamp, 14),
     ("(1.) can0 123#", .timestamp, 4),
     ("(1.0)", .interface, 6),

@@ -42,6 +42,17 @@ import Testing
       ])
   }
 
+  @Test("Console lines with a date, and without a time, which then is left out")
+  func consoleLines() {
+    let frame = "can0  19F21423   [8]  01 20 05 0A 00 FF FF 07"
+    let words = "6 35 > 255 127508 Battery Status: Instance: 1, Voltage: 13.12 V, Current: 1.0 A, SID: 7"
+    let dated = "(2026-11-29 02:00:00.123456)  \(frame)\n"
+    #expect(Self.decode(dated, .text).lines == ["2026-11-29T02:00:00.123Z \(words)"])
+    #expect(Self.decode(dated).lines[0].hasPrefix(#"{"timestamp":"2026-11-29T02:00:00.123Z","prio":6,"src":35,"#))
+    #expect(Self.decode("  \(frame)\n", .text).lines == [words])
+    #expect(Self.decode("  \(frame)\n").lines[0].hasPrefix(#"{"prio":6,"src":35,"dst":255,"pgn":127508,"#))
+  }
+
   @Test("A message without any value has no fields; negative and small numbers keep their digits")
   func numbers() {
     let log = """
@@ -168,9 +179,14 @@ import Testing
 
   @Test("A line without end is skipped and counted once")
   func endless() {
-    let outcome = Self.decode(String(repeating: "x", count: 100_000) + "\n(1.0) can0 19F21423#01\n", piecesOf: 1000)
-    #expect(outcome.report.brokenLines == 1)
-    #expect(outcome.lines.count == 1)
+    let endless = "# first\n" + String(repeating: "x", count: 100_000) + "\n(1.0) can0 19F21423#01\n"
+    for size in [1000, 1 << 20] {
+      let outcome = Self.decode(endless, piecesOf: size)
+      #expect(outcome.report.brokenLines == 1)
+      #expect(outcome.report.firstFault?.line == 2)
+      #expect(outcome.report.lines == 3 && outcome.report.frames == 1)
+      #expect(outcome.lines.count == 1)
+    }
   }
 
   // MARK: - The way back
@@ -209,6 +225,8 @@ import Testing
       (#"{"pgn":127508,"src":256}"#, "src"), (#"{"pgn":127508}"#, "src"), (#"{"src":1}"#, "pgn"),
       (#"{"pgn":127507,"src":1,"fields":{"Operating State":"Boiling"}}"#, "Boiling"),
       (#"{"pgn":127508,"src":1,"timestamp":"yesterday"}"#, "timestamp"),
+      (#"{"pgn":12345,"src":1,"fields":{"A":1}}"#, "12345 is no PGN: 12288"),
+      (#"{"pgn":59905,"src":1}"#, "59905 is no PGN: 59904"),
       (#"{"pgn":129025,"src":1,"fields":{"Data":"1 2"}}"#, "Data"),
       (#"{"pgn":129025,"src":1,"fields":{"Data":"01 02 03 04 05 06 07 08 09"}}"#, "9 bytes"),
     ])

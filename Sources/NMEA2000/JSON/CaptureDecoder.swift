@@ -10,6 +10,8 @@ public struct CaptureDecoder: ~Copyable {
   public struct Report: Sendable {
     /// Lines so far.
     public var lines = 0
+    /// Frames of any kind.
+    public var frames = 0
     /// Messages written.
     public var messages = 0
     /// Lines that are no lines of a capture.
@@ -84,6 +86,7 @@ public struct CaptureDecoder: ~Copyable {
     guard !isSkipping else { return }
     for index in start..<bytes.count { pending.append(bytes[index]) }
     if pending.count > Self.lineLimit {
+      report.lines += 1
       note(CandumpFault(.endOfLine, column: Self.lineLimit + 1))
       pending.removeAll(keepingCapacity: true)
       isSkipping = true
@@ -135,6 +138,7 @@ public struct CaptureDecoder: ~Copyable {
     report.lines &+= 1
     switch CandumpLine(line) {
     case .frame(let record):
+      report.frames &+= 1
       switch record.frame {
       case .data(let frame): decode(frame, record.microseconds)
       case .remote: report.remoteFrames += 1
@@ -142,7 +146,9 @@ public struct CaptureDecoder: ~Copyable {
       }
     case .comment: dropUnderWay()
     case .empty: break
-    case .canFD: report.flexibleDataRateFrames += 1
+    case .canFD:
+      report.frames += 1
+      report.flexibleDataRateFrames += 1
     case .broken(let fault): note(fault)
     }
   }

@@ -35,7 +35,11 @@ public struct MessageReader: Sendable {
   /// Reads one object.
   public func message(_ object: JSONValue) throws(Fault) -> Message {
     guard case .object = object else { throw Fault("expected an object") }
-    let pgn = PGN(UInt32(try whole(object["pgn"], "pgn", 0...0x3FFFF)))
+    let number = UInt32(try whole(object["pgn"], "pgn", 0...0x3FFFF))
+    let pgn = PGN(number)
+    guard pgn.rawValue == number else {
+      throw Fault("pgn: \(number) is no PGN: \(pgn) is, and dst says to whom it goes")
+    }
     let fields = object["fields"] ?? .object([])
     guard case .object(let members) = fields else { throw Fault("fields: expected an object") }
     let definition = try definition(of: pgn, fields)

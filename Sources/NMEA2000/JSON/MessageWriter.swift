@@ -114,12 +114,18 @@ public final class MessageWriter {
   ) {
     switch style {
     case .json:
-      text.append("{\"timestamp\":\"")
-      if let microseconds { clock.append(microseconds, to: &text) }
-      text.append("\",\"prio\":")
+      text.append("{")
+      if let microseconds {
+        text.append("\"timestamp\":\"")
+        clock.append(microseconds, to: &text)
+        text.append("\",")
+      }
+      text.append("\"prio\":")
     case .text:
-      if let microseconds { clock.append(microseconds, to: &text) }
-      text.append(" ")
+      if let microseconds {
+        clock.append(microseconds, to: &text)
+        text.append(" ")
+      }
     }
     text.append(unsigned: UInt64(header.priority))
     text.append(style == .json ? ",\"src\":" : " ")

@@ -1,3 +1,5 @@
+import CANBus
+
 /// Wall time as ISO 8601 in UTC with milliseconds, `2020-04-19T00:35:55.571Z`.
 ///
 /// A busy bus has thousands of messages a second, so the text of the second is kept and only the milliseconds change.
@@ -93,12 +95,8 @@ public struct WallClockText: Sendable {
         fraction = fraction * 10 + (index < bytes.count - 1 ? Int64(bytes[index] &- 0x30) : 0)
       }
     }
-    // The count of days, by years that begin in March: the inverse of what `render` does.
-    let shiftedYear = month <= 2 ? year - 1 : year
-    let shiftedMonth = month > 2 ? month - 3 : month + 9
-    let dayOfYear = (153 * shiftedMonth + 2) / 5 + day - 1
-    let yearOfEra = shiftedYear % 400
-    let days = shiftedYear / 400 * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    // The inverse of what `render` does.
+    let days = CalendarDate.daysSince1970(year: year, month: month, day: day)
     return (days * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000_000 + fraction
   }
 
