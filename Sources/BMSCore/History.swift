@@ -57,7 +57,10 @@ public struct History: Sendable, Hashable, Codable {
   public init() {}
 
   /// Ampere-hours of a mean discharge, 0 or negative (R191); nil before the first cycle.
-  public var averageDischarge: Double? { chargeCycles > 0 ? -drawnAmpereHours / Double(chargeCycles) : nil }
+  public var averageDischarge: Double? {
+    // Not with a sign before it: of nothing that is -0.
+    chargeCycles > 0 ? (0 - drawnAmpereHours) / Double(chargeCycles) : nil
+  }
 
   /// R184.
   static let cycleBelow = 65.0

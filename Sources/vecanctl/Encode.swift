@@ -10,7 +10,7 @@ struct Encode: ParsableCommand {
       absent are sent as not available. A lookup can be given as {"value":1}, as 1, or by its name. Of lines that can't be \
       read the first ten are told on standard error and the others counted; then the exit code is 1.
 
-      Example: echo '{"pgn":127508,"src":22,"fields":{"Instance":0,"Voltage":13.2}}' | vecanctl encode
+      Example: echo '{"pgn":127508,"src":1,"fields":{"Voltage":13}}' | vecanctl encode
       """)
 
   @Argument(help: "The JSON lines; - for standard input.", completion: .file())

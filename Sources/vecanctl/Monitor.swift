@@ -17,7 +17,7 @@ struct Monitor: ParsableCommand {
       "decode". Other frames have "id" instead of "pgn", and error frames and changes of the link have "event".
 
       Example: vecanctl monitor --interface can0 --pgn 127508 127506
-      Example: vecanctl monitor --json --duration 60 | jq -c 'select(.pgn == 127508) | .fields'
+      Example: vecanctl monitor --json | jq -c 'select(.pgn == 127508) | .fields'
 
       Ends with Ctrl-C, with the reader of its output, or as told by --count and --duration. Exit code 0; 1 when the \
       interface cannot be used; 64 for wrong arguments.

@@ -80,7 +80,7 @@ struct RegisterRead: ParsableCommand {
 
       It takes an address on the bus for the time it needs, as any device that asks must.
 
-      Example: vecanctl register read --interface can0 --device 35 charge-voltage-limit 0x0391
+      Example: vecanctl register read --device 35 charge-voltage-limit 0x0391
       Example: vecanctl register read --device 35 --mask 0xFF00 0x2100 --json | jq .
 
       With --json one object a line: "src", "register", "name", and "value" with "unit" where it has one; a value that \
@@ -247,7 +247,7 @@ struct RegisterList: ParsableCommand {
       where the knowledge comes from. No bus is needed.
 
       Example: vecanctl register list limit
-      Example: vecanctl register list --json | jq -r 'select(.access == "read and write") | .key'
+      Example: vecanctl register list --json | jq -r .key
       """)
 
   @Flag(help: "Print one JSON object a line.")

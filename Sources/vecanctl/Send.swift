@@ -15,7 +15,8 @@ struct Send: ParsableCommand {
       The frames leave as they are: nothing is checked against the state of a running device on the same address, and \
       nothing claims an address for them. CAN FD frames are refused, for a VE.Can / NMEA 2000 bus is classic CAN.
 
-      Example: vecanctl send --interface can0 '19F21400#00150116F001FF01' '351#8E00D00770176800' '123#R8'
+      Example: vecanctl send --interface can0 '19F21400#00150116F001FF01'
+      Example: vecanctl send --interface can0 '351#8E00D00770176800' '123#R8'
       Example: candump -L can0 | vecanctl send --interface vcan0 -
       Example: vecanctl send --interface vcan0 --timing - < capture.log
 

@@ -11,19 +11,21 @@ struct Simulate: ParsableCommand {
     discussion: """
       With --interface the plant is a system of devices on a bus, for a vecand beside it: battery monitor, cells, \
       switching module, chargers, inverters and a GX-like coordinator, each with its own NAME and address. \
-      Config/simulator.toml is \
-      the wiring for it. What happens is printed as a time line. Lines typed meanwhile do things to it; "help" lists them. \
+      Config/simulator.toml is the wiring for it. What happens is printed as a time line. Lines typed meanwhile do things to it; "help" lists them. \
       Expectations in the file and its events for the BMS are left out; without a file there is a boat with a sunny week.
 
-      Example: vecanctl simulate --interface vcan0                 and vecand --config Config/simulator.toml
-      Example: vecanctl simulate --interface vcan0 --speed 60      and vecand --config Config/simulator.toml --speed 60
+      Example: vecanctl simulate --interface vcan0
+      Beside it: vecand --config Config/simulator.toml
+
+      Example: vecanctl simulate --interface vcan0 --speed 60
+      Beside it: vecand --config Config/simulator.toml --speed 60
 
       --speed makes time up to so many times as fast, on a virtual interface only. This program leads the time and a \
       vecand with --speed follows it: time moves when both have done what was due, so a slow machine makes the day longer \
       and nothing late.
 
-      With --offline it runs in virtual time with the BMS inside. It reads scenario files, runs each, prints what happened with the reasons that the BMS gives, and judges the \
-      expectations in the file. The format is described in Tests/Scenarios/README.md.
+      With --offline it runs in virtual time with the BMS inside. It reads scenario files, runs each, prints what \
+      happened with the reasons that the BMS gives, and judges the expectations in the file. The format is described in Tests/Scenarios/README.md.
 
       What repeats itself is told three times and then counted; --all tells everything.
 
@@ -32,7 +34,7 @@ struct Simulate: ParsableCommand {
       states and alarms over time; --plot-from and --plot-to show a part of it.
 
       Example: vecanctl simulate --offline --scenario Tests/Scenarios/*.toml
-      Example: vecanctl simulate --offline --scenario night.toml --plot night.svg --trace night.csv
+      Example: vecanctl simulate --offline --scenario night.toml --plot night.svg
 
       Exit code 0 when every expectation of every file holds, 1 when one is broken or a file is wrong, 64 for wrong \
       arguments.

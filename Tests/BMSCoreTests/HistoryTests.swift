@@ -62,6 +62,13 @@ struct HistoryTests {
     #expect(rig.bms.history.averageDischarge == -rig.bms.history.drawnAmpereHours)
   }
 
+  @Test("R191: the mean of nothing drawn is 0 and not -0")
+  func nothingDrawn() {
+    var history = History()
+    history.chargeCycles = 1
+    #expect(history.averageDischarge?.sign == .plus)
+  }
+
   @Test("R161: 0.05 A counts as a discharge, 0.04 A does not")
   func threshold() {
     for (current, counts) in [(-0.05, true), (-0.04, false)] {

@@ -212,6 +212,43 @@ struct DaemonTextTests {
         """)
   }
 
+  @Test("names for programs are words for people, and nothing else is changed")
+  func names() throws {
+    var status = Self.running
+    (status.mode, status.offCause, status.state) = (.off, "softSwitch", "shutDown")
+    #expect(Self.lines(status)[0] == "All right, shut down, mode off, soft switch, resting")
+    let words = ["13.5 V", "On", "CCL 0 A", "", "E-B36", "slowFlash"].map { Layout.words($0) }
+    #expect(words == ["13.5 V", "On", "CCL 0 A", "", "E-B36", "slow flash"])
+    func text(_ value: String, _ text: String) throws -> String {
+      let report = ExplanationsReport(explanations: [
+        ExplanationReport(
+          output: "led", name: "Bluetooth LED", value: value, text: text, rule: "x", input: nil, alarm: nil,
+          sinceSeconds: 4)
+      ])
+      return try Explain.parse([]).text(report, .plain)
+    }
+    #expect(try text("slowFlash", "Bluetooth LED slowFlash: off") == "led  Bluetooth LED slow flash: off, since 4 s\n")
+    #expect(try text("0.5 kWh", "Bluetooth LED 0.5 kWh: x") == "led  Bluetooth LED 0.5 kWh: x, since 4 s\n")
+    #expect(DaemonOptions.sentence(Done(done: "remote_control = 1 ")) == "remote_control = 1")
+  }
+
+  @Test("the history: a dash for what never was, the last errors in one column")
+  func history() throws {
+    var report = HistoryReport()
+    #expect(try HistoryCommand.parse([]).text(report, .plain).hasSuffix("\nLast errors         none\n"))
+    #expect(try HistoryCommand.parse([]).text(report, .plain).contains("\nAverage discharge   -\n"))
+    report.lastErrors = [
+      ErrorEntryReport(code: "E-B36", gxNumber: 36, ageSeconds: 60),
+      ErrorEntryReport(code: "E-B22", gxNumber: 22, ageSeconds: 3600),
+    ]
+    let lines = try HistoryCommand.parse([]).text(report, .plain).split(separator: "\n").suffix(2)
+    #expect(
+      Array(lines) == [
+        "Last errors         E-B36 (#36), \(Age.text(60)) of running ago",
+        "                    E-B22 (#22), \(Age.text(3600)) of running ago",
+      ])
+  }
+
   @Test("explanations: all in one column, one by its name, and a wrong name is answered with the right ones")
   func explanations() throws {
     let report = ExplanationsReport(explanations: [

@@ -17,7 +17,12 @@ struct DaemonOptions: ParsableArguments {
   /// Carries a command out, and says what is in force now.
   func perform(_ method: HTTPMethod, _ path: String, _ body: (any Encodable)? = nil) async throws {
     let answer = try await client.ask(method, path, body: try body.map { try ControlJSON.encode($0) })
-    try say(json ? answer.line : Plain.safe(try answer.decoded(Done.self).done) + "\n")
+    try say(json ? answer.line : Self.sentence(try answer.decoded(Done.self)) + "\n")
+  }
+
+  /// "remote_control = 1 " of a daemon that writes a unit where there is none.
+  static func sentence(_ done: Done) -> String {
+    String(Plain.safe(done.done).reversed().drop { $0 == " " }.reversed())
   }
 }
 

@@ -36,6 +36,13 @@ struct Explain: ReportCommand {
     return try await daemon.client.ask(.GET, "\(path)/\(output)")
   }
 
+  /// "status LED orangeBlinking: ..." begins with a name for programs; what follows is a sentence already.
+  private static func sentence(_ explanation: ExplanationReport) -> String {
+    let beginning = "\(explanation.name) \(explanation.value)"
+    guard explanation.text.hasPrefix(beginning) else { return explanation.text }
+    return "\(explanation.name) \(Layout.words(explanation.value))\(explanation.text.dropFirst(beginning.count))"
+  }
+
   private static func unknown(_ output: String, _ names: [String]) -> Failure {
     let guess = TypedArguments.meant(output, among: names)
     return Failure("\"\(Plain.safe(output))\" is no output:\(guess) there are \(names.joined(separator: ", "))")
@@ -47,7 +54,7 @@ struct Explain: ReportCommand {
     let width = 2 + (chosen.map(\.output.count).max() ?? 0)
     return chosen.map { explanation in
       let line =
-        Plain.left(Plain.safe(explanation.output), width) + Plain.safe(explanation.text)
+        Plain.left(Plain.safe(explanation.output), width) + Plain.safe(Self.sentence(explanation))
         + palette.faint(", since \(Age.text(explanation.sinceSeconds))")
       return palette.wrapped(line, under: width) + "\n"
     }.joined()
@@ -58,7 +65,7 @@ struct Alarms: ReportCommand {
   static let configuration = CommandConfiguration(
     abstract: "Lists the active alarms with what raised them and what to do.",
     discussion: """
-      The most serious first. Codes are those of the manual, E-Bnn, A-Bnn and W-Bnn, and V-nn for vecand's own.
+      The most serious first. Codes are those of the manual, E-Bnn, A-Bnn and W-Bnn, and V-Bnn for vecand's own.
       """)
 
   @OptionGroup var daemon: DaemonOptions
@@ -116,9 +123,9 @@ struct HistoryCommand: ReportCommand {
       ("Error shutdowns", "\(report.errorShutdowns)"),
     ]
     let errors = report.lastErrors.map {
-      ("", Plain.safe("\($0.code) (#\($0.gxNumber)), \(Age.text($0.ageSeconds)) of running ago"))
+      Plain.safe("\($0.code) (#\($0.gxNumber)), \(Age.text($0.ageSeconds)) of running ago")
     }
-    let last = errors.isEmpty ? [("Last errors", "none")] : [("Last errors", "")] + errors
+    let last = (errors.isEmpty ? ["none"] : errors).enumerated().map { ($0 == 0 ? "Last errors" : "", $1) }
     return (rows + last).map { Plain.left($0.0, 20) + $0.1 + "\n" }.joined()
   }
 }
@@ -127,7 +134,7 @@ struct LogCommand: ReportCommand {
   static let configuration = CommandConfiguration(
     commandName: "log", abstract: "Shows the stored log: alarms that came and went, decisions, the links.",
     discussion: """
-      It outlives restarts and power cuts; the daemon keeps 4,000 entries of at most 400 days. The newest stand last. A time
+      It outlives restarts and power cuts; the daemon keeps 4,000 entries of at most 400 days. The newest stand last. A time \
       with a ~ was told by a clock that had not been set. The whole of what the daemon says is in journalctl -u vecand.
 
       Example: vecanctl log --count 500
@@ -159,7 +166,10 @@ struct LogCommand: ReportCommand {
 struct Fuses: ReportCommand {
   static let configuration = CommandConfiguration(
     abstract: "Shows the Lynx Distributors and their fuses.",
-    discussion: "A fuse without a name is not used (R259); fuse names are set by registers 0x2160 to 0x216F.")
+    discussion: """
+      A fuse without a name is not used (R259). Names stand in [fuses] of the configuration file, or are set by registers \
+      0x2160 to 0x216F.
+      """)
 
   @OptionGroup var daemon: DaemonOptions
 

@@ -6,11 +6,12 @@ struct SettingsCommand: ReportCommand {
   static let configuration = CommandConfiguration(
     commandName: "settings", abstract: "Lists the settings with their values and what they may be.",
     discussion: """
-      A star stands where the value differs from the default; the last column tells who set it. "vecanctl set" changes one. \
-      What means nothing for these batteries is left out, but not from --json (R89).
+      A star stands where the value differs from the default. The last column tells who set it: "default" nobody, \
+      "configuration" the configuration file, "changed" somebody at run time, over the bus or the control socket. \
+      "vecanctl set" changes one. What means nothing for these batteries is left out, but not from --json (R89).
 
       Example: vecanctl settings
-      Example: vecanctl settings --json | jq '.settings[] | select(.set_by == "changed")'
+      Example: vecanctl settings --json | jq '.settings[] | {key, value}'
       """)
 
   @OptionGroup var daemon: DaemonOptions

@@ -42,12 +42,12 @@ struct StatusText {
 
   private func headline(_ status: StatusReport) -> String {
     var words = [
-      status.isAllRight ? palette.good("All right") : palette.bad("NOT all right"), Plain.safe(status.state),
+      status.isAllRight ? palette.good("All right") : palette.bad("NOT all right"), Layout.words(status.state),
     ]
     if status.mode != .on { words.append("mode \(status.mode.rawValue)") }
-    if let cause = status.offCause { words.append(Plain.safe(cause)) }
+    if let cause = status.offCause { words.append(Layout.words(cause)) }
     if let seconds = status.offInSeconds { words.append("off in \(Age.text(seconds))") }
-    words.append(Plain.safe(status.chargePhase))
+    words.append(Layout.words(status.chargePhase))
     return words.joined(separator: ", ")
   }
 
@@ -91,9 +91,9 @@ struct StatusText {
     if contacts.hasContactor {
       text = contacts.isContactorClosed.map { $0 ? "closed" : "open" } ?? "no feedback"
       text += ", commanded \(contacts.isContactorCommanded ? "closed" : "open")"
-      if !contacts.contactorPhase.isEmpty { text += ", \(Plain.safe(contacts.contactorPhase))" }
+      if !contacts.contactorPhase.isEmpty { text += ", \(Layout.words(contacts.contactorPhase))" }
     }
-    if let fault = contacts.contactorFault { text += ", " + palette.bad(Plain.safe(fault)) }
+    if let fault = contacts.contactorFault { text += ", " + palette.bad(Layout.words(fault)) }
     if contacts.isRelayActive { text += "; relay active" }
     return text
   }
@@ -115,7 +115,11 @@ enum Layout {
 
   static func row(_ name: String, _ text: String) -> String { Plain.left(name, column) + text }
 
-  static func words(_ name: String) -> String { Wording.words(Plain.safe(name)) }
+  /// A name for programs as one for people; a text that is none, "13.5 V", as it is.
+  static func words(_ name: String) -> String {
+    let isName = name.first?.isLowercase == true && name.allSatisfy(\.isLetter)
+    return isName ? Wording.words(name) : Plain.safe(name)
+  }
 }
 
 /// That nothing can be commanded here, and what changes it.
