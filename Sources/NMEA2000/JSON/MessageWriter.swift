@@ -114,13 +114,9 @@ public final class MessageWriter {
   ) {
     switch style {
     case .json:
-      text.append("{")
-      if let microseconds {
-        text.append("\"timestamp\":\"")
-        clock.append(microseconds, to: &text)
-        text.append("\",")
-      }
-      text.append("\"prio\":")
+      text.append("{\"timestamp\":\"")
+      if let microseconds { clock.append(microseconds, to: &text) }
+      text.append("\",\"prio\":")
     case .text:
       if let microseconds {
         clock.append(microseconds, to: &text)
