@@ -216,11 +216,19 @@ public struct SettingDefinition: Sendable {
 public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Not a number, or outside of the range or the choices.
   case notAccepted(Setting, Double)
-  /// Two settings contradict each other.
-  case contradiction(Setting, Setting)
+  /// Settings contradict each other, in all these pairs.
+  case contradictions([SettingContradiction])
 
-  /// A sentence with key, value and what would be accepted.
+  /// What was asked for, why it is refused, what would be accepted or what to do.
   public var description: String {
+    switch self {
+    case .notAccepted: finding
+    case .contradictions(let all): all.map(\.description).joined(separator: "; ")
+    }
+  }
+
+  /// The same without what to do, for who knows better.
+  public var finding: String {
     switch self {
     case .notAccepted(let setting, let value):
       let row = setting.definition
@@ -232,15 +240,72 @@ public enum SettingError: Error, Sendable, Equatable, CustomStringConvertible {
       let whole = row.isWhole ? "whole numbers " : ""
       return "\(row.key) = \(value.text(upTo: 3)) is refused: \(whole)from \(row.range.lowerBound.text(upTo: 3)) to "
         + "\(row.range.upperBound.text(upTo: 3))\(unit) (\(row.source))"
-    case .contradiction(.lowStateOfChargeWarning, .dischargeFloor):
-      return "low_soc_warning is refused below discharge_floor (R321)"
-    case .contradiction(.preAlarmVoltage, .lowCellVoltage):
-      return "pre_alarm_voltage is refused at or below low_cell_voltage (R343)"
-    case .contradiction(let first, let second):
-      return "\(first.definition.key) is refused above \(second.definition.key): late comes before stale, stale before "
-        + "withdrawn (OD-20)"
+    case .contradictions(let all): return all.map(\.finding).joined(separator: "; ")
     }
   }
+}
+
+/// Two settings that may not stand beside each other as they are.
+public struct SettingContradiction: Sendable, Hashable, CustomStringConvertible {
+  /// Which setting may not lie above which, whether both may be the same, and where that comes from.
+  struct Rule {
+    var lower: Setting
+    var upper: Setting
+    var source: String
+    var mayBeEqual = true
+  }
+
+  /// A floor of 0 is off and contradicts nothing; late comes before stale.
+  static let rules = [
+    Rule(lower: .dischargeFloor, upper: .lowStateOfChargeWarning, source: "R321"),
+    Rule(lower: .lowCellVoltage, upper: .preAlarmVoltage, source: "R343", mayBeEqual: false),
+    Rule(lower: .cellLate, upper: .cellStale, source: "OD-20"),
+    Rule(lower: .measurementLate, upper: .measurementStale, source: "OD-20"),
+  ]
+
+  /// The one that was asked for, and its value.
+  public let setting: Setting
+  /// See ``setting``.
+  public let value: Double
+  /// The one that stands against it, and its value.
+  public let other: Setting
+  /// See ``other``.
+  public let otherValue: Double
+  /// Whether both were asked for at once.
+  public let isBoth: Bool
+
+  /// A contradiction of what was asked for with another setting.
+  public init(_ setting: Setting, _ value: Double, with other: Setting, _ otherValue: Double, isBoth: Bool = false) {
+    self.setting = setting
+    self.value = value
+    self.other = other
+    self.otherValue = otherValue
+    self.isBoth = isBoth
+  }
+
+  /// What was asked for, both values, and what to do.
+  public var description: String { "\(finding); \(isBoth ? "change one of the two" : "set that first")" }
+
+  /// What was asked for, and both values.
+  public var finding: String {
+    let rule = Self.rules.first { Set([$0.lower, $0.upper]) == [setting, other] }
+    let isLower = rule?.lower == setting
+    let isStrict = rule?.mayBeEqual == false
+    let bounds = isStrict == isLower ? "above" : "below"
+    return "\(setting.text(of: value)) is refused: \(other.definition.key) is \(other.valueText(of: otherValue)) and "
+      + "\(isStrict ? "must" : "may not") lie \(bounds) it (\(rule?.source ?? ""))"
+  }
+}
+
+extension Setting {
+  /// A value with its unit.
+  public func valueText(of value: Double) -> String {
+    let unit = definition.unit
+    return "\(value.text(upTo: 3))\(unit == .none ? "" : " \(unit.rawValue)")"
+  }
+
+  /// Key, value and unit.
+  public func text(of value: Double) -> String { "\(definition.key) \(valueText(of: value))" }
 }
 
 /// A complete and consistent set of settings. It cannot hold a refused value.
@@ -272,18 +337,21 @@ public struct Settings: Sendable, Equatable {
       else { throw .notAccepted(setting, value) }
       changed.values[setting.rawValue] = quantised(value)
     }
-    try changed.check()
+    let found = changed.contradictions(to: changes.map(\.0))
+    guard found.isEmpty else { throw .contradictions(found) }
     self = changed
   }
 
-  private func check() throws(SettingError) {
-    // R321. A floor of 0 is off and contradicts nothing.
-    if self[.lowStateOfChargeWarning] < self[.dischargeFloor] {
-      throw .contradiction(.lowStateOfChargeWarning, .dischargeFloor)
+  /// All of them, each told from what was asked for.
+  private func contradictions(to asked: [Setting]) -> [SettingContradiction] {
+    SettingContradiction.rules.compactMap { rule in
+      let (lower, upper) = (self[rule.lower], self[rule.upper])
+      guard rule.mayBeEqual ? lower > upper : lower >= upper else { return nil }
+      guard asked.contains(rule.lower) else {
+        return SettingContradiction(rule.upper, upper, with: rule.lower, lower)
+      }
+      return SettingContradiction(rule.lower, lower, with: rule.upper, upper, isBoth: asked.contains(rule.upper))
     }
-    if self[.preAlarmVoltage] <= self[.lowCellVoltage] { throw .contradiction(.preAlarmVoltage, .lowCellVoltage) }
-    if self[.cellLate] > self[.cellStale] { throw .contradiction(.cellLate, .cellStale) }
-    if self[.measurementLate] > self[.measurementStale] { throw .contradiction(.measurementLate, .measurementStale) }
   }
 
   /// Cells in series: 4, 8 or 16 (R2).

@@ -29,8 +29,15 @@ extension TOMLSection {
     } catch {
       switch error {
       case .notAccepted(let setting, _): report(setting.definition.key, "\(error)")
-      case .contradiction(let first, let second):
-        report((has(first.definition.key) ? first : second).definition.key, "\(error)")
+      case .contradictions(let all):
+        for found in all {
+          let other = found.other.definition.key
+          // What stands here and was not taken over has its own error, and its default is nothing to argue with.
+          if has(other), !found.isBoth { continue }
+          report(
+            found.setting.definition.key,
+            found.isBoth ? "\(found)" : "\(found.finding); give \(other) a value here too")
+        }
       }
     }
     finish()

@@ -234,7 +234,7 @@ struct PreAlarmTests {
   @Test("R343: the pre-alarm voltage is above the low cell voltage and at most 3.15 V")
   func setting() {
     var settings = Settings()
-    #expect(throws: SettingError.contradiction(.preAlarmVoltage, .lowCellVoltage)) {
+    #expect(throws: SettingError.contradictions([.init(.preAlarmVoltage, 2.8, with: .lowCellVoltage, 2.8)])) {
       try settings.set(.preAlarmVoltage, to: 2.8)
     }
     #expect(throws: Never.self) { try settings.set(.preAlarmVoltage, to: 2.81) }

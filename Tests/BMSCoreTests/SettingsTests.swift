@@ -43,16 +43,43 @@ struct SettingsTests {
   @Test("R321: the warning level is not below the floor; both together may move")
   func crossCheck() throws {
     var settings = Settings()
-    #expect(throws: SettingError.contradiction(.lowStateOfChargeWarning, .dischargeFloor)) {
+    #expect(throws: SettingError.contradictions([.init(.dischargeFloor, 16, with: .lowStateOfChargeWarning, 15)])) {
       try settings.set(.dischargeFloor, to: 16)
     }
     #expect(settings[.dischargeFloor] == 10)
     try settings.set(.dischargeFloor, to: 15)
     try settings.set([(.dischargeFloor, 30), (.lowStateOfChargeWarning, 40)])
     #expect(settings[.lowStateOfChargeWarning] == 40)
-    #expect(throws: SettingError.contradiction(.measurementLate, .measurementStale)) {
+    #expect(throws: SettingError.contradictions([.init(.measurementLate, 2.1, with: .measurementStale, 2)])) {
       try settings.set(.measurementLate, to: 2.1)
     }
+  }
+
+  @Test("R321: what is refused is what was asked for, told with both values, with all that stand against it")
+  func contradictionTold() throws {
+    func refusal(_ changes: (Setting, Double)...) -> String {
+      var settings = Settings()
+      do {
+        try settings.set(changes)
+        return ""
+      } catch {
+        return error.description
+      }
+    }
+    #expect(
+      refusal((.dischargeFloor, 20))
+        == "discharge_floor 20 % is refused: low_soc_warning is 15 % and may not lie below it (R321); set that first")
+    #expect(
+      refusal((.lowStateOfChargeWarning, 5))
+        == "low_soc_warning 5 % is refused: discharge_floor is 10 % and may not lie above it (R321); set that first")
+    #expect(
+      refusal((.preAlarmVoltage, 2.8))
+        == "pre_alarm_voltage 2.8 V is refused: low_cell_voltage is 2.8 V and must lie below it (R343); set that first")
+    #expect(
+      refusal((.cellLate, 4), (.cellStale, 3), (.measurementStale, 0.5), (.measurementLate, 0.6))
+        == "cell_late 4 s is refused: cell_stale is 3 s and may not lie below it (OD-20); change one of the two; "
+        + "measurement_late 0.6 s is refused: measurement_stale is 0.5 s and may not lie below it (OD-20); "
+        + "change one of the two")
   }
 
   @Test("Alarm rows are complete and their codes unique (R254)")

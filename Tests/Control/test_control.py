@@ -59,7 +59,9 @@ def test_a_setting_is_set_refused_and_reset(demo):
     refused = ask(demo.socket, "PUT", "/v1/settings/charged_voltage", {"value": 14.7})
     assert refused.status == 422 and "13 to 14.6" in refused.json["error"]
     contradiction = ask(demo.socket, "PUT", "/v1/settings/discharge_floor", {"value": 50})
-    assert contradiction.status == 422 and "low_soc_warning" in contradiction.json["error"]
+    assert contradiction.status == 422 and contradiction.json["error"] == (
+        "discharge_floor 50 % is refused: low_soc_warning is 15 % and may not lie below it (R321); set that first"
+    )
     assert setting()["value"] == 14.6
     assert ask(demo.socket, "DELETE", "/v1/settings/charged_voltage").status == 200
     assert setting() == before

@@ -108,7 +108,11 @@ struct ConfigurationTests {
 
   @Test("contradicting settings are found whatever their order (R321)")
   func contradiction() throws {
-    #expect(problems("[battery]\nlow_soc_warning = 5").count == 1)
+    #expect(
+      problems("[battery]\nlow_soc_warning = 5") == [
+        "line 2: battery.low_soc_warning: low_soc_warning 5 % is refused: discharge_floor is 10 % and may not lie above it "
+          + "(R321); give discharge_floor a value here too"
+      ])
     let configuration = try Configuration(
       text: "[battery]\nlow_soc_warning = 40\ndischarge_floor = 30", file: "test.toml")
     #expect(configuration.device.settings[.dischargeFloor] == 30)

@@ -120,7 +120,7 @@ struct ControlCommandTests {
       answers.all
         == [
           nil, .setting(.notAccepted(.chargedVoltage, 14.7)),
-          .setting(.contradiction(.lowStateOfChargeWarning, .dischargeFloor)),
+          .setting(.contradictions([.init(.dischargeFloor, 50, with: .lowStateOfChargeWarning, 15)])),
           .command(.stateOfChargeOutOfRange(100.5)), .command(.modeRefused(.gxCannotSwitchOff)),
         ].map(Optional.some))
     let look = try #require(looks.all.first ?? nil)

@@ -17,6 +17,23 @@ struct ExampleTests {
     arguments: ["monitor-and-module", "supervised-battery", "two-interfaces", "simulator"])
   func isAccepted(name: String) throws { #expect(try Self.example(name).remarks == []) }
 
+  @Test("what README and help show of vecanctl set is taken by an installation that set nothing")
+  func set() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    for file in ["README.md", "Sources/vecanctl/Daemon/SettingsCommands.swift"] {
+      let shown = try TextFile.read("\(root)/\(file)").split(separator: "\n").compactMap { line -> [Substring]? in
+        guard let words = line.firstRange(of: "vecanctl set ") else { return nil }
+        return Array(line[words.upperBound...].split(separator: " ").prefix(2))
+      }
+      let values = shown.compactMap { words in Double(words.last ?? "").map { (words[0], $0) } }
+      #expect(!values.isEmpty, "\(file)")
+      for (key, value) in values {
+        var settings = DeviceConfiguration.standardSettings
+        try settings.set(try #require(Setting(key: String(key))), to: value)
+      }
+    }
+  }
+
   @Test("a monitor plus a switching module: one contactor with pre-charge and feedback, commands each second")
   func monitorAndModule() throws {
     let device = try Self.example("monitor-and-module").device

@@ -48,7 +48,7 @@ struct ReloadTests {
     let old = device.report(at: .origin).configuredSettings
     var configured = old
     try configured.set(.dischargeFloor, to: 15)
-    #expect(throws: SettingError.contradiction(.lowStateOfChargeWarning, .dischargeFloor)) {
+    #expect(throws: SettingError.contradictions([.init(.lowStateOfChargeWarning, 14, with: .dischargeFloor, 15)])) {
       try device.reconfigure(configured, FuseNames(), at: .origin)
     }
     #expect(device.report(at: .origin).settings[.dischargeFloor] == 10)

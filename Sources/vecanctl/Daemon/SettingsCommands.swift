@@ -46,10 +46,10 @@ struct SetCommand: AsyncParsableCommand {
       true or false. A value that is out of its range, or that contradicts another setting, is refused with the reason, and nothing \
       changes. What is set here counts before the configuration file, and survives a restart.
 
-      Example: vecanctl set discharge_floor 20
+      Example: vecanctl set low_soc_warning 20
       Example: vecanctl set relay_on_warning on
       Example: vecanctl set minimum_charge_temperature -5
-      Example: vecanctl set discharge_floor --reset
+      Example: vecanctl set low_soc_warning --reset
       Example: vecanctl set --reset-all
       """)
 

@@ -43,7 +43,10 @@ struct ReloadService: Service {
     }
     if let refusal = answer {
       logger.error(
-        "SIGHUP: the configuration contradicts what was set at run time, the old one stays in force: \(refusal)")
+        """
+        SIGHUP: the configuration contradicts what was set at run time, the old one stays in force: \(refusal.finding); \
+        change the file, or give it back to the file (vecanctl set KEY --reset)
+        """)
       return old
     }
     for line in Self.changes(from: old, to: new) { logger.notice("SIGHUP: \(line)") }

@@ -50,7 +50,7 @@ struct EventText {
       [
         EventLine(
           level: .error,
-          text: "what was set at run time contradicts the configuration, which is in force instead: \(error)")
+          text: "what was set at run time contradicts the configuration, which is in force instead: \(error.finding)")
       ]
     case .outboxFull(let refused):
       [
