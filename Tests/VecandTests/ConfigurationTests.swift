@@ -120,6 +120,34 @@ struct ConfigurationTests {
     #expect(other.device.settings[.lowStateOfChargeWarning] == 5)
   }
 
+  @Test("all contradictions come at once, each at its line, and none with a default in place of what was refused")
+  func allContradictions() {
+    let found = problems(
+      """
+      [battery]
+      low_cell_voltage = 2.7
+      pre_alarm_voltage = 2.7
+      discharge_floor = 20
+      low_soc_warning = 19
+      cell_late = 4
+      cell_stale = 3
+      measurement_late = 2.5
+      """)
+    #expect(found.count == 4, "\(found)")
+    #expect(
+      found[0] == "line 2: battery.low_cell_voltage: low_cell_voltage 2.7 V is refused: pre_alarm_voltage is 2.7 V and "
+        + "must lie above it (R343); change one of the two")
+    #expect(
+      found[1].hasPrefix("line 4: battery.discharge_floor: discharge_floor 20 % is refused: low_soc_warning is 19 %"))
+    #expect(found[2].hasPrefix("line 6: battery.cell_late: cell_late 4 s is refused: cell_stale is 3 s"))
+    #expect(found[3].hasPrefix("line 8: battery.measurement_late:"))
+    #expect(
+      found[3].hasSuffix(
+        "measurement_stale is 2 s and may not lie below it (OD-20); give measurement_stale a value here too"))
+    let misspelt = problems("[battery]\ndischarge_floor = 20\nlow_soc_warning = 300")
+    #expect(misspelt.count == 1 && misspelt[0].hasPrefix("line 3: "), "\(misspelt)")
+  }
+
   @Test("text that is no TOML names its line")
   func noTOML() {
     let found = problems("[bus]\ninterface = \n")
