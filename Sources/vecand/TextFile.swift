@@ -16,8 +16,16 @@ enum TextFile {
 
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-  /// The whole text.
-  static func read(_ path: String) throws(FileError) -> String {
+  static func isDirectory(_ path: String) -> Bool {
+    var found = stat()
+    return stat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// The whole text; what is not UTF-8 in it is replaced.
+  static func read(_ path: String) throws(FileError) -> String { String(decoding: try bytes(path), as: UTF8.self) }
+
+  /// All bytes.
+  static func bytes(_ path: String) throws(FileError) -> [UInt8] {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { throw FileError(action: "read", path: path, code: errno) }
     defer { close(file) }
@@ -30,7 +38,7 @@ enum TextFile {
       bytes.append(contentsOf: block[..<count])
       guard bytes.count <= longest else { throw FileError(action: "read", path: path, code: EFBIG) }
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes
   }
 
   /// Replaces the file whole: after a power cut the old or the new text is there, never half of one.

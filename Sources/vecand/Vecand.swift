@@ -104,9 +104,11 @@ struct Vecand: AsyncParsableCommand {
       Report.error("\(error)")
       throw ExitCode.failure
     }
+    let notes = configuration.remarks + configuration.stateRemarks
+    for note in notes { Report.error("\(file): note: \(note)") }
+    let verdict = notes.isEmpty ? "all right" : "no mistake, \(notes.count) note\(notes.count == 1 ? "" : "s")"
     let interface = configuration.interface.map { "interface \($0)" } ?? "no interface: give one with --interface"
-    print("\(file): all right; \(interface)")
-    for remark in configuration.remarks { print("\(file): note: \(remark)") }
+    print("\(file): \(verdict); \(interface)")
   }
 
   /// What a file says, with the options over it; they must fit each other.
@@ -133,7 +135,7 @@ struct Vecand: AsyncParsableCommand {
   }
 
   private static func read(_ file: String) throws -> Configuration {
-    try Configuration(text: TextFile.read(file), file: file)
+    try Configuration(bytes: TextFile.bytes(file), file: file)
   }
 
   /// Options that contradict a file which is right by itself.

@@ -22,7 +22,9 @@ struct ConfigurationTests {
     #expect(configuration.interface == nil)
     #expect(configuration.device.monitor == nil)
     #expect(configuration.device.cells == nil)
-    #expect(configuration.remarks.count == 2)
+    #expect(configuration.remarks.count == 4)
+    #expect(configuration.remarks.contains("battery.nominal_voltage is not there: 12 V is assumed"))
+    #expect(configuration.remarks.contains("battery.battery_capacity is not there: 200 Ah is assumed"))
   }
 
   @Test("a bus of its own for the 11-bit frames: 500 kbit/s unless told, never the same interface")
@@ -153,6 +155,76 @@ struct ConfigurationTests {
     let found = problems("[bus]\ninterface = \n")
     #expect(found.count == 1)
     #expect(found[0].hasPrefix("line 2: "))
+  }
+
+  @Test("what nobody said of the battery is told, and of a battery that is told nothing is")
+  func assumed() throws {
+    func assumed(_ text: String) throws -> [String] {
+      try Configuration(text: text, file: "test.toml").remarks.filter { $0.contains("assumed") }
+    }
+    #expect(
+      try assumed("[battery]\nnominal_voltage = 24") == ["battery.battery_capacity is not there: 200 Ah is assumed"])
+    #expect(try assumed("[battery]\nnominal_voltage = 12\nbattery_capacity = 200").isEmpty)
+  }
+
+  @Test("an input that takes whoever sends is told; one with a sender or by 11-bit frames is not")
+  func anySender() throws {
+    func told(_ text: String) throws -> [String] {
+      try Configuration(text: text, file: "test.toml").remarks.filter { $0.contains("names no sender") }
+    }
+    #expect(
+      try told("[inputs.monitor]\ninstance = 0").first?.hasPrefix("[inputs.monitor] names no sender: every") == true)
+    #expect(try told("[inputs.monitor]\n[inputs.cells]\n[inputs.distributor_a]").count == 3)
+    #expect(try told("[inputs.monitor]\nmanufacturer = 358\n[inputs.cells]\nunique_number = 1").isEmpty)
+    let frames = "[inputs.monitor]\nplace = \"11-bit\"\n[inputs.cells]\nplace = \"11-bit\"\n"
+    #expect(try told(frames + "[outputs]\nbattery_frames = false").isEmpty)
+  }
+
+  @Test(
+    "R2: 4 cells a 12 V string times strings; another count is an error, one string of two is told",
+    arguments: [
+      (48, 1, 4, false), (48, 1, 16, true), (12, 1, 16, false), (12, 1, 5, false), (12, 2, 8, true), (12, 2, 12, false),
+      (24, 1, 8, true), (24, 3, 16, true),
+    ])
+  func cellCount(volts: Int, strings: Int, count: Int, isTaken: Bool) throws {
+    let text =
+      "[battery]\nnominal_voltage = \(volts)\nbatteries_in_parallel = \(strings)\n[inputs.cells]\nunique_number = 1\n"
+      + "count = \(count)"
+    #expect(problems(text).isEmpty == isTaken)
+    guard isTaken else {
+      #expect(
+        problems(text).first?.hasPrefix("line 6: inputs.cells.count: \(count) does not fit: \(volts) V are") == true)
+      return
+    }
+    let told = try Configuration(text: text, file: "test.toml").remarks.filter { $0.contains("count") }
+    #expect(
+      told == (count < volts / 3 * strings ? ["inputs.cells.count is 16 of 24 cells: nobody watches the others"] : []))
+  }
+
+  @Test("a state directory is absolute; one that cannot be made is told, one that is there or only lacks itself is not")
+  func stateDirectory() throws {
+    func told(_ directory: String) throws -> [String] {
+      try Configuration(text: "[state]\ndirectory = \"\(directory)\"", file: "test.toml").stateRemarks
+    }
+    #expect(
+      problems("[state]\ndirectory = \"state\"") == [
+        "line 2: state.directory: \"state\" is not absolute: begin it with /"
+      ])
+    #expect(problems("[state]\ndirectory = \"\"").count == 1)
+    #expect(try told("/tmp").isEmpty && told("/tmp/vecand-that-is-not-there").isEmpty)
+    #expect(
+      try told("/tmp/none-such/state").first?.contains(
+        "/tmp/none-such/state is not there, and neither is /tmp/none-such")
+        == true)
+    #expect(try told("/etc/passwd").first?.contains("is no directory") == true)
+  }
+
+  @Test("bytes that are no UTF-8 are an error with their line, in a comment too")
+  func notUTF8() throws {
+    let bytes = Array("[bus]\n# Akku ".utf8) + [0xFC] + Array("\ninterface = \"can0\"\n".utf8)
+    let error = #expect(throws: ConfigurationError.self) { try Configuration(bytes: bytes, file: "test.toml") }
+    #expect(error?.description == "test.toml: line 2: is not UTF-8 text: save the file with that encoding")
+    #expect(try Configuration(bytes: Array("# ü\n[bus]\ninterface = \"can0\"".utf8), file: "a").interface == "can0")
   }
 
   @Test("a table where a value belongs, and a value where a table belongs, are named")

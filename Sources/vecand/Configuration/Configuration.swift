@@ -19,6 +19,8 @@ struct Configuration {
   var control = Control()
   /// The device: identity, settings, wiring, what it publishes.
   var device = DeviceConfiguration()
+  /// What nobody said of the battery, so that a default stands for it.
+  var assumed: [Setting] = [.nominalVoltage, .batteryCapacity]
 }
 
 extension Configuration {
@@ -56,6 +58,21 @@ struct ConfigurationError: Error, CustomStringConvertible {
 }
 
 extension Configuration {
+  /// Reads a configuration from the bytes of a file, which are to be UTF-8.
+  ///
+  /// - Throws: ``ConfigurationError`` with every problem found.
+  init(bytes: [UInt8], file: String) throws(ConfigurationError) {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      // Repaired, the text would hold other characters than the file.
+      let line = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        .firstIndex { String(validating: $0, as: UTF8.self) == nil }
+      let problem = TOMLProblem(
+        line: line.map { $0 + 1 }, key: "", message: "is not UTF-8 text: save the file with that encoding")
+      throw ConfigurationError(file: file, problems: [problem])
+    }
+    try self.init(text: text, file: file)
+  }
+
   /// Reads a configuration.
   ///
   /// - Parameters:
@@ -68,17 +85,30 @@ extension Configuration {
     if let top = reader.parse(text) {
       if let bus = top.section("bus") { readBus(bus) }
       if let identity = top.section("identity") { readIdentity(identity) }
-      if let battery = top.section("battery") { battery.readSettings(into: &device.settings) }
+      let before = reader.problems.count
+      if let battery = top.section("battery") {
+        battery.readSettings(into: &device.settings)
+        assumed.removeAll { battery.has($0.definition.key) }
+      }
+      // A count that contradicts a voltage which was refused would be a second error for one mistake.
+      let isBatteryKnown = reader.problems.count == before
       if let inputs = top.section("inputs") { readInputs(inputs) }
       if let outputs = top.section("outputs") { readOutputs(outputs) }
       if let fuses = top.section("fuses") { readFuses(fuses) }
       if let state = top.section("state") {
-        if let directory = state.string("directory") { stateDirectory = directory }
+        if let directory = state.string("directory") {
+          stateDirectory = directory
+          // The daemon's own place is where the service manager starts it.
+          if !directory.hasPrefix("/") {
+            state.report("directory", "\"\(directory)\" is not absolute: begin it with /")
+          }
+        }
         state.finish()
       }
       if let control = top.section("control") { readControl(control) }
       top.finish()
       checkWiring(reader)
+      if isBatteryKnown { checkCount(reader) }
     }
     if !reader.problems.isEmpty {
       throw ConfigurationError(file: file, problems: reader.problems)
@@ -138,5 +168,22 @@ extension Configuration {
     if let name = identity.string("installation_description_1") { device.identity.installationDescription1 = name }
     if let name = identity.string("installation_description_2") { device.identity.installationDescription2 = name }
     identity.finish()
+  }
+}
+
+extension Configuration {
+  /// What will be missing of the state's place on this machine. The daemon makes the last folder itself.
+  var stateRemarks: [String] {
+    if TextFile.isDirectory(stateDirectory) { return [] }
+    let parent = stateDirectory.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    let why: String
+    if TextFile.exists(stateDirectory) {
+      why = "is no directory"
+    } else if !TextFile.isDirectory(parent.isEmpty ? "/" : parent) {
+      why = "is not there, and neither is \(parent)"
+    } else {
+      return []
+    }
+    return ["state.directory \(stateDirectory) \(why): nothing would outlive a restart (V-B49)"]
   }
 }

@@ -247,6 +247,22 @@ extension Configuration {
     checkIndicators(reader)
   }
 
+  /// Too few cells would leave some that nobody watches, and more than there are never come.
+  func checkCount(_ reader: TOMLReader) {
+    guard let count = device.cells?.expectedCells else { return }
+    let settings = device.settings
+    let (series, all) = (settings.cellsInSeries, cellCount)
+    guard count % series != 0 || count > all else { return }
+    let volts = Setting.nominalVoltage.valueText(of: settings[.nominalVoltage])
+    reader.report(
+      "inputs.cells.count",
+      "\(count) does not fit: \(volts) are \(series) cells in series, batteries_in_parallel = "
+        + "\(settings[.batteriesInParallel].text(upTo: 0)) make \(all)")
+  }
+
+  /// All cells of the bank.
+  private var cellCount: Int { device.settings.cellsInSeries * Int(device.settings[.batteriesInParallel]) }
+
   /// One indicator is one contact. An auxiliary contact may not be the coil that it is to watch.
   private func checkIndicators(_ reader: TOMLReader) {
     var taken: [(role: WiredRole, indicator: IndicatorWiring)] = []
@@ -265,14 +281,38 @@ extension Configuration {
     }
   }
 
+  /// The inputs that take whoever comes. 11-bit frames name no sender.
+  private var anySenders: [String] {
+    var senders: [(key: String, sender: DeviceSelector?)] = [
+      ("inputs.system_voltage", device.systemVoltage?.sender),
+      ("inputs.battery_temperature", device.batteryTemperature?.sender),
+      ("inputs.bms_temperature", device.bmsTemperature?.sender),
+    ]
+    if let cells = device.cells, cells.place != .batteryFrames { senders.insert(("inputs.cells", cells.sender), at: 0) }
+    if let monitor = device.monitor, monitor.place != .batteryFrames {
+      senders.insert(("inputs.monitor", monitor.sender), at: 0)
+    }
+    senders += WiredRole.distributors.map { ($0.key, device.distributors[$0]?.sender) }
+    return senders.filter { $0.sender == DeviceSelector() }.map(\.key)
+  }
+
   /// What is allowed and most likely not meant.
   var remarks: [String] {
-    var remarks: [String] = []
+    var remarks = assumed.map {
+      "battery.\($0.definition.key) is not there: \($0.valueText(of: device.settings[$0])) is assumed"
+    }
     if device.monitor == nil {
       remarks.append("[inputs.monitor] is not there: voltage and current have no source, and limits forbid")
     }
     if device.cells == nil {
       remarks.append("[inputs.cells] is not there: cell voltages have no source, and limits forbid")
+    }
+    remarks += anySenders.map {
+      "[\($0)] names no sender: every device that sends it fits, the wrong one too, and of two neither is used; add "
+        + "manufacturer and unique_number (vecanctl devices shows them)"
+    }
+    if let count = device.cells?.expectedCells, count < cellCount {
+      remarks.append("inputs.cells.count is \(count) of \(cellCount) cells: nobody watches the others")
     }
     if device.switches[.contactor] != nil, device.indicators[.contactorFeedback] == nil {
       remarks.append(
