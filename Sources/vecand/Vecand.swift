@@ -108,7 +108,12 @@ struct Vecand: AsyncParsableCommand {
     for note in notes { Report.error("\(file): note: \(note)") }
     let verdict = notes.isEmpty ? "all right" : "no mistake, \(notes.count) note\(notes.count == 1 ? "" : "s")"
     let interface = configuration.interface.map { "interface \($0)" } ?? "no interface: give one with --interface"
-    print("\(file): \(verdict); \(interface)")
+    do {
+      try StandardOutput.line("\(file): \(verdict); \(interface)")
+    } catch {
+      Report.error("\(error)")
+      throw ExitCode.failure
+    }
   }
 
   /// What a file says, with the options over it; they must fit each other.

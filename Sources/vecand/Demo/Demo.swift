@@ -1,11 +1,14 @@
+import ArgumentParser
 import BMSCore
 import BMSDevice
 import BatterySimulator
 import CANBus
+import Glibc
 import Logging
 import MonotonicTime
 import NMEA2000
 import ServiceLifecycle
+import UnixSignals
 
 /// `vecand --demo`: the daemon's own engine and device on a bus in memory, and lines for a person to watch.
 struct Demo {
@@ -14,6 +17,8 @@ struct Demo {
   let controlSocket: String?
 
   func run() async throws {
+    // A pipe that nobody reads any more is told as what it is.
+    signal(SIGPIPE, SIG_IGN)
     var logger = Logger(label: "vecand") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     let mailbox = try Mailbox()
@@ -25,12 +30,36 @@ struct Demo {
       configuration: .init(
         services: [
           .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
+          .init(service: DemoSignals(mailbox: mailbox)),
           .init(
             service: DemoService(speed: speed, mailbox: mailbox, desk: desk),
-            successTerminationBehavior: .gracefullyShutdownGroup),
+            successTerminationBehavior: .gracefullyShutdownGroup,
+            failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    try await group.run()
+    do {
+      try await group.run()
+    } catch let failure as StandardOutput.Failure {
+      Report.error("\(failure); the demo has ended")
+      throw ExitCode.failure
+    }
+  }
+}
+
+/// The daemon's signals, as far as the demo has what they ask for. None of them kills it.
+private struct DemoSignals: Service {
+  let mailbox: Mailbox
+
+  func run() async throws {
+    for await signal in await UnixSignalsSequence(trapping: .sigusr1, .sigusr2, .sighup).cancelOnGracefulShutdown() {
+      switch signal {
+      case .sigusr1: mailbox.post(.explain)
+      case .sighup: Report.error("SIGHUP: the demo has no configuration to read again")
+      default:
+        Report.error("SIGUSR2: the demo has nobody to hand over to and ends")
+        mailbox.post(.shutDown)
+      }
+    }
   }
 }
 
@@ -49,7 +78,7 @@ private struct DemoService: Service {
     device.monitor = MonitorWiring(sender: DeviceSelector(uniqueNumber: DemoBattery.name.uniqueNumber))
     device.cells = CellWiring(sender: DeviceSelector(uniqueNumber: DemoBattery.name.uniqueNumber))
     let configuration = device
-    print(
+    try StandardOutput.line(
       """
       vecand \(Version.text) demo: a simulated 12 V 200 Ah battery on a bus in memory, \(speed.text(0)) times real speed.
       The sun shines four hours, then loads draw for one. Ctrl-C ends it with a summary.
@@ -64,13 +93,18 @@ private struct DemoService: Service {
       engine.run()
       continuation.finish()
     }
-    await withGracefulShutdownHandler {
+    let failure = await withGracefulShutdownHandler {
       var log = DemoLog()
-      for await timed in reports { desk.note(timed.report, log.note(timed.report), at: timed.instant) }
+      for await timed in reports {
+        desk.note(timed.report, log.note(timed.report), at: timed.instant)
+        if log.failure != nil { mailbox.post(.shutDown) }
+      }
       log.summarise()
+      return log.failure
     } onGracefulShutdown: {
       mailbox.post(.shutDown)
     }
+    if let failure { throw failure }
   }
 }
 
@@ -82,6 +116,8 @@ struct DemoLog {
   private var highest = -Double.infinity
   private var alarms = 0
   private var events = EventText()
+  /// Nobody takes the lines any more.
+  private(set) var failure: StandardOutput.Failure?
 
   /// Prints a report, and returns its lines for who follows the events.
   mutating func note(_ report: EngineReport) -> [EventLine] {
@@ -92,25 +128,32 @@ struct DemoLog {
       let outputs = status.outputs
       if let cell = outputs.lowestCell?.value { lowest = min(lowest, cell) }
       if let cell = outputs.highestCell?.value { highest = max(highest, cell) }
-      print(line(status))
+      tell(line(status))
     case .device(let event):
       if case .core(let core, _) = event { alarms += core.raised.reduce(0) { count, _ in count + 1 } }
       let lines = events.lines(for: event)
-      for line in lines { print("        \(line.text)") }
-      return lines
-    case .commanded(let words, let refusal):
-      let line = events.line(for: words, refusal)
-      print("        \(line.text)")
-      return [line]
-    case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .explanation, .ended, .handedOver: break
+      return tell(lines)
+    case .commanded(let words, let refusal): return tell([events.line(for: words, refusal)])
+    case .explanation(let explanation): return tell(ExplanationText().lines(for: explanation, clock: nil))
+    case .link, .batteryLink, .losses, .forgedErrorFrames, .stored, .state, .ended, .handedOver: break
     }
     return []
   }
 
-  func summarise() {
+  private mutating func tell(_ lines: [EventLine]) -> [EventLine] {
+    for line in lines { tell("        \(line.text)") }
+    return lines
+  }
+
+  private mutating func tell(_ text: String) {
+    guard failure == nil else { return }
+    do throws(StandardOutput.Failure) { try StandardOutput.line(text) } catch { failure = error }
+  }
+
+  mutating func summarise() {
     guard let last else { return }
     let outputs = last.outputs
-    print(
+    tell(
       """
 
       After \(clock(last)) of simulated time:

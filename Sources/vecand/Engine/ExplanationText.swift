@@ -37,11 +37,12 @@ struct ExplanationText {
     }
   }
 
-  /// All of it, with since when, for a person who asked.
-  func lines(for all: DeviceExplanation, clock: WallClockReading) -> [EventLine] {
+  /// All of it, with since when, for a person who asked. Nil is a clock that is not that of the wall: only ages are told.
+  func lines(for all: DeviceExplanation, clock: WallClockReading?) -> [EventLine] {
     func line(_ text: String) -> EventLine { EventLine(level: .notice, text: "why: \(text)") }
     func since(_ instant: Instant) -> String {
-      "since \(clock.time(all.instant - instant)) (\((all.instant - instant).age))"
+      let age = all.instant - instant
+      return clock.map { "since \($0.time(age)) (\(age.age))" } ?? "for \(age.age)"
     }
     var lines: [EventLine] = []
     for alarm in all.alarms {
