@@ -55,6 +55,20 @@ def test_each_line_comes_through_a_pipe_when_it_is_told():
         process.communicate()
 
 
+def test_its_log_has_what_came_and_went_since_it_started(demo):
+    ask(demo.socket, "POST", "/v1/mode", {"mode": "standby"})
+    demo.wait_said("mode Standby")
+    log = ask(demo.socket, "GET", "/v1/log").json
+    numbers = [entry["number"] for entry in log["entries"]]
+    assert numbers == list(range(1, len(numbers) + 1)) and log["last"] == numbers[-1] and log["damaged"] == 0
+    assert any(entry["kind"] == "decided" and "mode Standby" in entry["text"] for entry in log["entries"])
+    newest = ask(demo.socket, "GET", "/v1/log?limit=1").json
+    assert newest["entries"] == log["entries"][-1:] and newest["last"] == log["last"]
+    oldest = ask(demo.socket, "GET", "/v1/log?after=0&limit=2").json
+    assert oldest["entries"] == log["entries"][:2] and oldest["last"] == 2
+    assert ask(demo.socket, "GET", f"/v1/log?after={log['last']}").json == {"damaged": 0, "entries": [], "last": log["last"]}
+
+
 def test_sigusr1_explains_and_sighup_says_that_there_is_no_file(demo):
     demo.process.send_signal(signal.SIGUSR1)
     demo.wait_said("why: no alarm is active")

@@ -22,7 +22,9 @@ struct Demo {
     var logger = Logger(label: "vecand") { _ in SwiftLogNoOpLogHandler() }
     logger.logLevel = .critical
     let mailbox = try Mailbox()
-    let desk = ControlDesk(mailbox: mailbox)
+    let events = DemoEvents()
+    let desk = ControlDesk(
+      mailbox: mailbox, read: { (number, limit) throws(StateDefect) in events.events(since: number, limit: limit) })
     let control = ControlService(
       sockets: Configuration.Control(socket: controlSocket).sockets, desk: desk,
       logger: Logger(label: "vecand") { JournalLogHandler(label: $0) })
@@ -32,7 +34,7 @@ struct Demo {
           .init(service: control, successTerminationBehavior: .ignore, failureTerminationBehavior: .ignore),
           .init(service: DemoSignals(mailbox: mailbox)),
           .init(
-            service: DemoService(speed: speed, mailbox: mailbox, desk: desk),
+            service: DemoService(speed: speed, mailbox: mailbox, desk: desk, events: events),
             successTerminationBehavior: .gracefullyShutdownGroup,
             failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
@@ -67,6 +69,7 @@ private struct DemoService: Service {
   let speed: Double
   let mailbox: Mailbox
   let desk: ControlDesk
+  let events: DemoEvents
 
   func run() async throws {
     let (reports, continuation) = AsyncStream.makeStream(of: TimedReport.self, bufferingPolicy: .bufferingNewest(1024))
@@ -97,6 +100,7 @@ private struct DemoService: Service {
       var log = DemoLog()
       for await timed in reports {
         desk.note(timed.report, log.note(timed.report), at: timed.instant)
+        events.note(timed.report)
         if log.failure != nil { mailbox.post(.shutDown) }
       }
       log.summarise()
