@@ -284,6 +284,23 @@ struct ControlLimitTests {
     #expect(decided["MESSAGE_ID"] == "c0475158c5c442118dfa15de21a39f60" && decided["VECAND_OUTPUT"] == "charge-current")
   }
 
+  @Test("what is set at run time is told once, with the number as it was given; the others are not told again")
+  func setAtRunTime() {
+    var log = EventLog(
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      restored: ChangedSettings(values: [.tailCurrent: 6]))
+    func lines(_ values: [Setting: Double], _ names: FuseNames? = nil) -> [String] {
+      log.note(.device(.settingsChanged(ChangedSettings(values: values, fuseNames: names)))).map(\.text)
+    }
+    #expect(lines([.tailCurrent: 6, .nominalVoltage: 24]) == ["set at run time: nominal_voltage = 24 V"])
+    #expect(lines([.tailCurrent: 6, .nominalVoltage: 24, .preAlarm: 0]) == ["set at run time: pre_alarm = 0"])
+    #expect(
+      lines([.tailCurrent: 6.5, .nominalVoltage: 24], FuseNames()) == [
+        "pre_alarm as configured", "set at run time: tail_current = 6.5 %", "set at run time: names of fuses",
+      ])
+    #expect(lines([:]) == ["settings as configured"])
+  }
+
   @Test("a wall clock that is set by a second or more is told with its direction, a machine that slept is an error")
   func clocks() {
     func lines(wall: Double, awake: Double, boot: Double) -> [String] {

@@ -65,8 +65,8 @@ struct ReloadService: Service {
   static func changes(from old: Configuration, to new: Configuration) -> [String] {
     var lines: [String] = []
     for setting in Setting.allCases where old.device.settings[setting] != new.device.settings[setting] {
-      let (row, before, after) = (setting.definition, old.device.settings[setting], new.device.settings[setting])
-      lines.append("\(row.key) = \(after.text(upTo: 3)) \(row.unit.rawValue) (was \(before.text(upTo: 3)))")
+      let (before, after) = (old.device.settings[setting], new.device.settings[setting])
+      lines.append("\(setting.assignment(of: after)) (was \(before.text(upTo: 3)))")
     }
     for (index, name) in new.device.fuseNames.names.enumerated() where old.device.fuseNames.names[index] != name {
       lines.append("fuses.fuse_\(index + 1) = \"\(name)\"")

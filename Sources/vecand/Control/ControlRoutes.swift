@@ -75,9 +75,7 @@ struct ControlRoutes: Sendable {
     on(.put, ControlPath.settings + "/:key") { request, context in
       let setting = try setting(context)
       let value = try await body(SettingRequest.self, of: request, "{\"value\": number}").value
-      let row = setting.definition
-      return try await perform(
-        .set(setting, to: value), context, "\(row.key) = \(value.text(upTo: 3)) \(row.unit.rawValue)")
+      return try await perform(.set(setting, to: value), context, setting.assignment(of: value))
     }
     on(.delete, ControlPath.settings + "/:key") { _, context in
       let setting = try setting(context)

@@ -59,7 +59,7 @@ struct EngineService: Service {
       continuation.finish()
     }
     await withGracefulShutdownHandler {
-      var log = EventLog(logger: logger, fuseNames: device.fuseNames)
+      var log = EventLog(logger: logger, fuseNames: device.fuseNames, restored: restored.settings)
       var clocks = ClockWatch()
       for await timed in reports {
         desk.note(timed.report, log.note(timed.report), at: timed.instant)

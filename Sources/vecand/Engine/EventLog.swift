@@ -18,8 +18,10 @@ struct EventLine {
 struct EventText {
   /// The names of the Distributors' fuses, for their alarms (R253).
   var fuseNames = FuseNames()
+  /// What was set at run time, as it was told.
+  private(set) var told = ChangedSettings()
 
-  func lines(for event: DeviceEvent) -> [EventLine] {
+  mutating func lines(for event: DeviceEvent) -> [EventLine] {
     switch event {
     case .node(let event): line(for: event).map { [$0] } ?? []
     case .raised(let alarms): alarms.map { line(for: $0.alarm, $0.cause) }
@@ -66,16 +68,20 @@ struct EventText {
     EventLine(level: .notice, text: "\(words)\(refusal.map { ": \($0)" } ?? "")", fields: .commanded)
   }
 
-  /// Whoever reads the configuration file must be able to find out why another value is in force.
-  func lines(for changed: ChangedSettings) -> [EventLine] {
-    var lines = changed.values.sorted { $0.key.rawValue < $1.key.rawValue }.map { setting, value in
-      let row = setting.definition
-      return EventLine(
-        level: .notice, text: "set at run time: \(row.key) = \(value.text(3)) \(row.unit.rawValue)")
+  /// Whoever reads the configuration file must be able to find out why another value is in force. What was told is not told
+  /// again.
+  mutating func lines(for changed: ChangedSettings) -> [EventLine] {
+    defer { told = changed }
+    if changed == ChangedSettings() { return [EventLine(level: .notice, text: "settings as configured")] }
+    var texts = Setting.allCases.compactMap { setting -> String? in
+      let value = changed.values[setting]
+      if value == told.values[setting] { return nil }
+      return value.map { "set at run time: \(setting.assignment(of: $0))" } ?? "\(setting.definition.key) as configured"
     }
-    if changed.fuseNames != nil { lines.append(EventLine(level: .notice, text: "set at run time: names of fuses")) }
-    if lines.isEmpty { lines.append(EventLine(level: .notice, text: "settings as configured")) }
-    return lines
+    if changed.fuseNames != told.fuseNames {
+      texts.append(changed.fuseNames == nil ? "names of fuses as configured" : "set at run time: names of fuses")
+    }
+    return texts.map { EventLine(level: .notice, text: $0) }
   }
 
   private func line(for event: NodeEvent) -> EventLine? {
@@ -192,10 +198,11 @@ struct EventLog {
   /// The names of the fuses now.
   var fuseNames: FuseNames { text.fuseNames }
 
-  init(logger: Logger, fuseNames: FuseNames = FuseNames()) {
+  /// - Parameter restored: what was set at run time before, which the start has told.
+  init(logger: Logger, fuseNames: FuseNames = FuseNames(), restored: ChangedSettings = ChangedSettings()) {
     self.logger = logger
     configuredFuseNames = fuseNames
-    text.fuseNames = fuseNames
+    text = EventText(fuseNames: restored.fuseNames ?? fuseNames, told: restored)
   }
 
   /// Writes the lines of a report, and returns them for who follows the events.

@@ -21,3 +21,8 @@ extension ChargePhase {
     }
   }
 }
+
+extension Setting {
+  /// "tail_current = 4 %", as it would stand in the file, with its unit.
+  func assignment(of value: Double) -> String { "\(definition.key) = \(valueText(of: value))" }
+}

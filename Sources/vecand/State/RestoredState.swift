@@ -31,7 +31,10 @@ struct RestoredState {
       unseen = now.elapsed(since: values.core.moment)
       isUpdated = values.core.program != Version.text
       lines.append(EventLine(level: .notice, text: Self.sentence(values.core, unseen, isUpdated)))
-      if settings != ChangedSettings() { lines += EventText().lines(for: settings) }
+      if settings != ChangedSettings() {
+        var text = EventText()
+        lines += text.lines(for: settings)
+      }
     } catch {
       settings.areLost = true
       lines.append(
