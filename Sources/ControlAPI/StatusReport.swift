@@ -21,7 +21,7 @@ public struct StatusReport: Codable, Sendable, Equatable {
   public var stateOfCharge: StateOfChargeReport?
   /// Ampere-hours since the last full charge, 0 or negative.
   public var consumedAmpereHours: Double?
-  /// Until the discharge floor at the mean current.
+  /// Until the discharge floor at the mean current; left out while charging, and where it is 10 days or more.
   public var timeToGoSeconds: Double?
 
   /// Measured, and left out while it is not: voltage, current (charge positive), power, temperature.

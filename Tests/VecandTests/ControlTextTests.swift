@@ -8,6 +8,8 @@ import Testing
 
 @testable import vecand
 
+private func seconds(_ count: Int64) -> Instant { .origin + .seconds(count) }
+
 @Suite("What the control socket writes")
 struct ControlTextTests {
   @Test("OpenMetrics: type, unit and help before the samples, quotes and line ends escaped, nothing for no value, EOF")
@@ -83,6 +85,34 @@ struct ControlTextTests {
     #expect(!text.contains("voltage_volts\""), "no voltage and no CVL: \(text)")
     #expect(text.contains(#""uptime_seconds":1"#))
     #expect(status.problems.contains { $0.contains("charge forbidden") }, "\(status.problems)")
+  }
+
+  @Test("R172-R175: time to go is told below 10 days; the cap that a GX is sent, without a current too, is none")
+  func timeToGo() {
+    var snapshot = Snapshot()
+    snapshot.isStateOfChargeKnown = true
+    (snapshot.missing, snapshot.consumed) = (100, -100)
+    func told(_ current: Double) -> (sent: TimeSpan?, told: Double?) {
+      var bms = BMS(restoring: snapshot)
+      var inputs = Inputs()
+      (inputs.batteryVoltage, inputs.current) = (.waiting, .waiting)
+      inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
+      var outputs = Outputs()
+      for second in 1...30 {
+        let now = seconds(Int64(second))
+        inputs.batteryVoltage.report(13.2, at: now)
+        inputs.current.report(current, at: now)
+        inputs.cellExtremes.lowest.report(3.3, at: now)
+        inputs.cellExtremes.highest.report(3.3, at: now)
+        outputs = bms.step(inputs, at: now)
+      }
+      return (outputs.timeToGo, StatusReport.timeToGo(outputs))
+    }
+    #expect(told(0) == (.days(10), nil))
+    #expect(told(-0.1) == (.days(10), nil))
+    #expect(told(5) == (nil, nil))
+    let loaded = told(-20)
+    #expect(loaded.sent != nil && loaded.told == loaded.sent?.seconds)
   }
 }
 

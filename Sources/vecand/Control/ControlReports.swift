@@ -24,7 +24,7 @@ extension StatusReport {
         errorPercent: outputs.stateOfChargeError?.rounded(to: 2), ageSeconds: outputs.stateOfChargeAge?.seconds)
     }
     consumedAmpereHours = outputs.consumed?.rounded(to: 2)
-    timeToGoSeconds = outputs.timeToGo?.seconds
+    timeToGoSeconds = Self.timeToGo(outputs)
     voltageVolts = outputs.voltage?.rounded(to: 3)
     currentAmperes = outputs.current?.rounded(to: 3)
     powerWatts = outputs.power?.rounded(to: 1)
@@ -45,6 +45,13 @@ extension StatusReport {
     uptimeSeconds = (status.instant - device.started).seconds.rounded(to: 3)
     problems = Self.problems(snapshot, alarms, roles)
     isAllRight = problems.isEmpty
+  }
+
+  /// R174: a GX is sent 10 days where it is that or longer, without a current too. That is a cap and no measurement.
+  static let longestTimeToGo = 864_000.0
+
+  static func timeToGo(_ outputs: Outputs) -> Double? {
+    outputs.timeToGo.map(\.seconds).flatMap { $0 < longestTimeToGo ? $0 : nil }
   }
 
   /// What an operator should know of, the most serious first. What forbids is told by its alarm where it has one.

@@ -33,7 +33,8 @@ enum Metrics {
       "vecand_battery_consumed_ampere_hours", unit: "ampere_hours", "Since the last full charge, 0 or negative.",
       status.consumedAmpereHours)
     metrics.gauge(
-      "vecand_battery_time_to_go_seconds", unit: "seconds", "Until the discharge floor.", status.timeToGoSeconds)
+      "vecand_battery_time_to_go_seconds", unit: "seconds", "Until the discharge floor, below 10 days.",
+      status.timeToGoSeconds)
     metrics.family("vecand_cell_voltage_volts", .gauge, unit: "volts", "The lowest and the highest cell.")
     metrics.sample("vecand_cell_voltage_volts", [("cell", "lowest")], status.lowestCell?.volts)
     metrics.sample("vecand_cell_voltage_volts", [("cell", "highest")], status.highestCell?.volts)
