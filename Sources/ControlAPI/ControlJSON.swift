@@ -19,6 +19,37 @@ public enum ControlJSON {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     return try decoder.decode(type, from: data)
   }
+
+  /// A request from JSON.
+  ///
+  /// - Throws: ``UnknownMember`` where it has a member that nobody asks for.
+  public static func decodeRequest<Wanted: ControlRequest>(_ type: Wanted.Type, from data: Data) throws -> Wanted {
+    let found = try decode(MemberNames.self, from: data).names
+    if let unknown = found.subtracting(type.members).min() { throw UnknownMember(name: unknown) }
+    return try decode(type, from: data)
+  }
+
+  /// A member of a request that it does not have.
+  public struct UnknownMember: Error, Equatable {
+    /// As it was written.
+    public var name: String
+  }
+
+  private struct MemberNames: Decodable {
+    var names: Set<String>
+
+    private struct Name: CodingKey {
+      var stringValue: String
+      var intValue: Int? { nil }
+
+      init(stringValue: String) { self.stringValue = stringValue }
+      init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+      names = Set(try decoder.container(keyedBy: Name.self).allKeys.map(\.stringValue))
+    }
+  }
 }
 
 /// Where the daemon listens, and on which paths.

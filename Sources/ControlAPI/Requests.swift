@@ -1,12 +1,22 @@
+/// The body of a request, with all members that it may have. One more is most likely a misspelt one: who wrote it must not
+/// believe that it counted.
+public protocol ControlRequest: Codable, Sendable {
+  static var members: Set<String> { get }
+}
+
 /// `PUT /v1/settings/{key}`.
-public struct SettingRequest: Codable, Sendable, Equatable {
+public struct SettingRequest: ControlRequest, Equatable {
+  public static let members: Set<String> = ["value"]
+
   public var value: Double
 
   public init(value: Double) { self.value = value }
 }
 
 /// `POST /v1/mode`.
-public struct ModeRequest: Codable, Sendable, Equatable {
+public struct ModeRequest: ControlRequest, Equatable {
+  public static let members: Set<String> = ["mode", "requester"]
+
   public var mode: OperatingMode
   /// For whom it is asked: who acts for a GX device has its rights only (R36, R37).
   public var requester: ModeRequesterName?
@@ -23,10 +33,20 @@ public enum ModeRequesterName: String, Codable, Sendable, CaseIterable {
 }
 
 /// `PUT /v1/soc`.
-public struct StateOfChargeRequest: Codable, Sendable, Equatable {
+public struct StateOfChargeRequest: ControlRequest, Equatable {
+  public static let members: Set<String> = ["percent"]
+
   public var percent: Double
 
   public init(percent: Double) { self.percent = percent }
+}
+
+/// What takes no body: `POST /v1/synchronise`, `POST /v1/settings/reset`, `DELETE /v1/settings/{key}`. None is usual, and an
+/// empty object is none.
+public struct EmptyRequest: ControlRequest, Equatable {
+  public static let members: Set<String> = []
+
+  public init() {}
 }
 
 /// The answer to a command that was carried out: what is in force now.

@@ -80,6 +80,29 @@ def test_a_body_that_is_none_is_told_what_was_expected(demo, body):
     assert ask(demo.socket, "GET", "/v1/settings/charged_voltage").json["value"] == 14
 
 
+@pytest.mark.parametrize(
+    "method, target, body, expected",
+    [
+        ("PUT", "/v1/settings/charged_voltage", b'{"value":14.1,"x":1}', '"x" is unknown here'),
+        ("PUT", "/v1/soc", b'{"percent":50,"Percent":60}', '"Percent" is unknown here'),
+        ("POST", "/v1/mode", b'{"mode":"standby","requestor":"gx"}', '"requestor" is unknown here'),
+        ("POST", "/v1/synchronise", b"garbage", "expected: none"),
+        ("POST", "/v1/synchronise", b'{"percent":50}', '"percent" is unknown here'),
+        ("POST", "/v1/settings/reset", b"[]", "expected: none"),
+        ("DELETE", "/v1/settings/charged_voltage", b"1", "expected: none"),
+    ],
+)
+def test_what_nobody_asks_for_in_a_body_is_refused(demo, method, target, body, expected):
+    ask(demo.socket, "PUT", "/v1/soc", {"percent": 42})
+    ask(demo.socket, "PUT", "/v1/settings/charged_voltage", {"value": 14.2})
+    answer = ask(demo.socket, method, target, body)
+    assert answer.status == 400 and expected in answer.json["error"], answer
+    assert ask(demo.socket, "GET", "/v1/settings/charged_voltage").json["value"] == 14.2
+    status = ask(demo.socket, "GET", "/v1/status").json
+    assert round(status["state_of_charge"]["percent"]) == 42 and status["mode"] == "on"
+    assert ask(demo.socket, "POST", "/v1/synchronise", {}).status == 200
+
+
 def test_modes_by_who_asks(demo):
     def mode(mode, **more):
         return ask(demo.socket, "POST", "/v1/mode", {"mode": mode, **more}).status
@@ -131,7 +154,21 @@ def test_what_is_not_there_and_what_is_not_done(demo):
     answer = ask(demo.socket, "GET", "/v2/status")
     assert answer.status == 404 and "/v2/status" in answer.json["error"]
     answer = ask(demo.socket, "POST", "/v1/settings/charged_voltage")
-    assert answer.status == 405 and answer.headers["allow"] == "DELETE, GET, PUT"
+    assert answer.status == 405 and answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
+
+
+@pytest.mark.parametrize("target", ["/v1/status", "/v1/settings/charged_voltage", "/metrics", "/v1/trace", "/v1/events"])
+def test_head_is_get_without_its_body(demo, target):
+    answer = ask(demo.socket, "HEAD", target)
+    assert answer.status == 200 and answer.body == b""
+    if target != "/v1/events":  # which has no end
+        assert answer.headers["content-type"] == ask(demo.socket, "GET", target).headers["content-type"]
+    # What is not there has no body either, and the connection goes on.
+    connection = connect(demo.socket)
+    connection.sendall(b"HEAD /v2 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+    connection.sendall(b"GET /v1/limits HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_metrics_are_openmetrics(demo):
@@ -242,8 +279,38 @@ def test_a_body_that_breaks_off_is_refused(demo):
     assert "failed" not in demo.log()
 
 
-@pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nX: "])
-def test_an_endless_head_is_refused(demo, begin):
+@pytest.mark.parametrize(
+    "request_, status",
+    [
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET /v1/status HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (b"GET /v1/status HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET /v1/status HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 101 + b"\r\n", 431),
+        (b"WHATEVER /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /v1/status HTTP/9\r\nHost: x\r\n\r\n", 400),
+        (b"\x00\x01\x02\r\n\r\n", 400),
+    ],
+)
+def test_what_is_no_request_is_told_why_as_any_other_error(demo, request_, status):
+    # Also behind a request that is answered.
+    for before in (b"", b"GET /v1/limits HTTP/1.1\r\nHost: x\r\n\r\n"):
+        connection = connect(demo.socket)
+        if before:
+            connection.sendall(before)
+            assert b"200 OK" in connection.recv(65536)
+        try:
+            connection.sendall(request_)
+        except OSError:
+            pass
+        head, _, body = read_until_closed(connection).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status) and b"application/json" in head, head
+        assert json.loads(body)["error"]
+    assert ask(demo.socket, "GET", "/v1/status").status == 200
+
+
+@pytest.mark.parametrize("begin, status", [(b"GET /", 414), (b"GET / HTTP/1.1\r\nX: ", 431)])
+def test_an_endless_head_is_refused(demo, begin, status):
     connection = connect(demo.socket)
     connection.sendall(begin)
     try:
@@ -252,7 +319,7 @@ def test_an_endless_head_is_refused(demo, begin):
     except OSError:
         pass
     answer = read_until_closed(connection)
-    assert re.match(rb"HTTP/1.1 (400|413) ", answer) or not answer, answer
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
     assert ask(demo.socket, "GET", "/v1/status").status == 200
 
 

@@ -3,6 +3,7 @@ import Glibc
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// How much of the daemon the clients of one socket may take, all together.
@@ -48,7 +49,12 @@ struct GuardedHTTP: ServerChildChannel {
     return channel.eventLoop.makeCompletedFuture {
       try channel.pipeline.syncOperations.addHandler(
         ConnectionGuard(limits, isRefused: !entry.isServed, logger: log), position: .first)
-    }.flatMap { http.setup(channel: channel, logger: logger) }
+    }.flatMap { http.setup(channel: channel, logger: logger) }.flatMapThrowing { value in
+      let pipeline = channel.pipeline.syncOperations
+      let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+      try pipeline.addHandler(HeadErrors(), position: .after(decoder))
+      return value
+    }
   }
 
   func handle(value: HTTP1Channel.Value, logger: Logger) async { await http.handle(value: value, logger: logger) }
@@ -91,6 +97,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
   private var isClosing: Bool
   /// Bytes that came since the last answer.
   private var unanswered = 0
+  private var head = HeadProgress()
   private var deadline: Scheduled<Void>?
   private var stall: Scheduled<Void>?
 
@@ -125,12 +132,44 @@ final class ConnectionGuard: ChannelDuplexHandler {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isClosing else { return }
-    unanswered += unwrapInboundIn(data).readableBytes
+    let bytes = unwrapInboundIn(data)
+    unanswered += bytes.readableBytes
+    head.take(bytes.readableBytesView)
     guard unanswered <= limits.requestBytes else {
-      refuse(context, "413 Content Too Large", "a request has at most \(limits.requestBytes) bytes, head and body")
+      if head.stage == .complete {
+        refuse(context, "413 Content Too Large", "a request has at most \(limits.requestBytes) bytes, head and body")
+      } else {
+        refuseLongHead(context)
+      }
       return
     }
     context.fireChannelRead(data)
+  }
+
+  /// What the parser found, from ``HeadErrors``.
+  func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+    guard let error = event as? HTTPParserError else {
+      context.triggerUserOutboundEvent(event, promise: promise)
+      return
+    }
+    promise?.succeed(())
+    guard !isClosing else { return }
+    switch error {
+    case .headerOverflow: refuseLongHead(context)
+    case .invalidMethod: refuse(context, "400 Bad Request", "the method is none of HTTP")
+    default: refuse(context, "400 Bad Request", "this is no request of HTTP/1.1: \(error)")
+    }
+  }
+
+  private func refuseLongHead(_ context: ChannelHandlerContext) {
+    if head.stage == .requestLine {
+      refuse(context, "414 URI Too Long", "a URL has at most \(HeadLimits.field) bytes")
+    } else {
+      refuse(
+        context, "431 Request Header Fields Too Large",
+        "a head has at most \(HeadLimits.all) bytes in \(HeadLimits.fields) fields, each of at most \(HeadLimits.field)"
+      )
+    }
   }
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -139,6 +178,7 @@ final class ConnectionGuard: ChannelDuplexHandler {
       return
     }
     unanswered = 0
+    head = HeadProgress()
     context.write(data, promise: promise)
     expectRequest(context)
   }
@@ -189,6 +229,66 @@ final class ConnectionGuard: ChannelDuplexHandler {
     try? context.channel.syncOptions?.setOption(.autoRead, value: false)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
     deadline = context.eventLoop.assumeIsolated().scheduleTask(in: Self.farewell) { context.close(promise: nil) }
+  }
+}
+
+/// How long the head of a request may be, bytes.
+enum HeadLimits {
+  /// A field, and the URL.
+  static let field = 8192
+  static let all = 16_384
+  static let fields = 100
+}
+
+/// How far the head of a request has come.
+struct HeadProgress {
+  enum Stage { case requestLine, fields, complete }
+
+  private(set) var stage = Stage.requestLine
+  private var isLineEmpty = true
+
+  mutating func take(_ bytes: some Sequence<UInt8>) {
+    guard stage != .complete else { return }
+    for byte in bytes {
+      switch byte {
+      case UInt8(ascii: "\r"): continue
+      case UInt8(ascii: "\n"):
+        // Empty lines before a request are passed over (RFC 9112, 2.2).
+        if !isLineEmpty { stage = .fields } else if stage == .fields { stage = .complete }
+        isLineEmpty = true
+        if stage == .complete { return }
+      default: isLineEmpty = false
+      }
+    }
+  }
+}
+
+/// Hands what the parser finds wrong in a head to the ``ConnectionGuard``, which says so to the client. In the body of a
+/// request that is being answered, the answer says it.
+final class HeadErrors: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private var isAnswering = false
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if case .head = unwrapInboundIn(data) { isAnswering = true }
+    context.fireChannelRead(data)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .end = unwrapOutboundIn(data) { isAnswering = false }
+    context.write(data, promise: promise)
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    guard error is HTTPParserError, !isAnswering else {
+      context.fireErrorCaught(error)
+      return
+    }
+    context.triggerUserOutboundEvent(error, promise: nil)
   }
 }
 

@@ -22,8 +22,11 @@ struct ControlRoutes: Sendable {
       _ method: HTTPRequest.Method, _ path: String,
       _ handler: @escaping @Sendable (Request, ControlContext) async throws -> Response
     ) {
-      methods[path, default: []].append(method)
-      router.on(RouterPath(path), method: method, use: handler)
+      // The doorkeeper leaves the body of what is answered to HEAD out.
+      for method in method == .get ? [method, .head] : [method] {
+        methods[path, default: []].append(method)
+        router.on(RouterPath(path), method: method, use: handler)
+      }
     }
     func report<Report: Encodable & SendableMetatype>(
       _ path: String, _ make: @escaping @Sendable (EngineSnapshot) -> Report
@@ -66,7 +69,7 @@ struct ControlRoutes: Sendable {
         throw HTTPError(.serviceUnavailable, message: "the log cannot be read: \(error.why)")
       }
     }
-    on(.get, ControlPath.events) { _, _ in try followEvents() }
+    on(.get, ControlPath.events) { request, _ in try request.method == .head ? Self.eventStream() : followEvents() }
     on(.get, ControlPath.trace) { _, _ in try await downloadTrace() }
 
     on(.get, ControlPath.settings + "/:key") { _, context in
@@ -77,12 +80,14 @@ struct ControlRoutes: Sendable {
       let value = try await body(SettingRequest.self, of: request, "{\"value\": number}").value
       return try await perform(.set(setting, to: value), context, setting.assignment(of: value))
     }
-    on(.delete, ControlPath.settings + "/:key") { _, context in
+    on(.delete, ControlPath.settings + "/:key") { request, context in
       let setting = try setting(context)
+      try await refuseBody(of: request)
       return try await perform(.reset(setting), context, "\(setting.definition.key) as configured")
     }
-    on(.post, ControlPath.settings + "/reset") { _, context in
-      try await perform(.resetAll, context, "all settings as configured")
+    on(.post, ControlPath.settings + "/reset") { request, context in
+      try await refuseBody(of: request)
+      return try await perform(.resetAll, context, "all settings as configured")
     }
     on(.post, ControlPath.mode) { request, context in
       let wanted = try await body(
@@ -97,8 +102,9 @@ struct ControlRoutes: Sendable {
       let percent = try await body(StateOfChargeRequest.self, of: request, "{\"percent\": number}").percent
       return try await perform(.setStateOfCharge(percent), context, "state of charge \(percent.text(upTo: 2)) %")
     }
-    on(.post, ControlPath.synchronise) { _, context in
-      try await perform(.synchronise, context, "state of charge synchronised to 100 %")
+    on(.post, ControlPath.synchronise) { request, context in
+      try await refuseBody(of: request)
+      return try await perform(.synchronise, context, "state of charge synchronised to 100 %")
     }
 
     // What a path does not do is told with what it does.
@@ -145,12 +151,23 @@ struct ControlRoutes: Sendable {
     return number
   }
 
-  private func body<Wanted: Decodable>(
+  private func body<Wanted: ControlRequest>(
     _ type: Wanted.Type, of request: Request, _ expected: String
   ) async throws -> Wanted {
-    let buffer: ByteBuffer
+    try decoded(type, from: await bytes(of: request, expected), expected)
+  }
+
+  /// A body where none belongs is a misunderstanding, and perhaps of what is commanded.
+  private func refuseBody(of request: Request) async throws {
+    let buffer = try await bytes(of: request, Self.noBody)
+    if buffer.readableBytes > 0 { _ = try decoded(EmptyRequest.self, from: buffer, Self.noBody) }
+  }
+
+  private static let noBody = "none, or {}"
+
+  private func bytes(of request: Request, _ expected: String) async throws -> ByteBuffer {
     do {
-      buffer = try await request.body.collect(upTo: ControlJSON.longestRequest)
+      return try await request.body.collect(upTo: ControlJSON.longestRequest)
     } catch is NIOTooManyBytesError {
       throw HTTPError(
         .contentTooLarge, headers: [.connection: "close"],
@@ -159,8 +176,16 @@ struct ControlRoutes: Sendable {
       throw HTTPError(
         .badRequest, headers: [.connection: "close"], message: "the body is not whole; expected \(expected) as JSON")
     }
+  }
+
+  private func decoded<Wanted: ControlRequest>(
+    _ type: Wanted.Type, from buffer: ByteBuffer, _ expected: String
+  ) throws -> Wanted {
     do {
-      return try ControlJSON.decode(type, from: Data(buffer.readableBytesView))
+      return try ControlJSON.decodeRequest(type, from: Data(buffer.readableBytesView))
+    } catch let unknown as ControlJSON.UnknownMember {
+      throw HTTPError(
+        .badRequest, message: "\"\(unknown.name.prefix(40))\" is unknown here; the body that was expected: \(expected)")
     } catch {
       throw HTTPError(.badRequest, message: "the body is not what was expected: \(expected) as JSON")
     }
@@ -205,8 +230,11 @@ struct ControlRoutes: Sendable {
       }
       try await writer.finish(nil)
     }
-    return Response(
-      status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+    return Self.eventStream(body)
+  }
+
+  private static func eventStream(_ body: ResponseBody = .init()) -> Response {
+    Response(status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
   }
 
   private static func event(_ news: ControlDesk.News) throws -> Data {

@@ -72,7 +72,8 @@ struct ControlService: Service {
           responder: responder,
           configuration: .init(
             httpDecoderConfiguration: .init(
-              maxHeaderFieldSize: 8192, maxHeaderListSize: 16_384, maxHeaderFieldCount: 100))),
+              maxHeaderFieldSize: HeadLimits.field, maxHeaderListSize: HeadLimits.all,
+              maxHeaderFieldCount: HeadLimits.fields))),
         limits: limits, open: open, logger: log)
     }
     let routes = ControlRoutes(desk: desk, isReadOnly: socket.isReadOnly, logger: log)

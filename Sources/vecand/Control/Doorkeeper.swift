@@ -50,6 +50,13 @@ struct Doorkeeper: RouterMiddleware {
   func handle(
     _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
   ) async throws -> Response {
+    let response = try await answer(request, context: context, next: next)
+    return request.method == .head ? response.createHeadResponse() : response
+  }
+
+  private func answer(
+    _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
+  ) async throws -> Response {
     guard bucket.take(at: .now) else {
       return try refuse(
         .tooManyRequests, headers: [.retryAfter: "1"],
