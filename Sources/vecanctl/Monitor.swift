@@ -9,8 +9,8 @@ struct Monitor: ParsableCommand {
     discussion: """
       One line a complete message: wall time (UTC), the sender's address and name, PGN, name, and values with their \
       units. A line with 36>42 goes from address 36 to 42 only. Victron's registers and the 11-bit battery frames 0x305, \
-      0x351, 0x355, 0x356, 0x35A, 0x35E and 0x35F are shown by name; what is not known, as bytes. Error frames and \
-      changes of the link have lines of their own. Nothing is ever sent: a device has a name here once it has told it of \
+      0x351, 0x355, 0x356, 0x35A, 0x35E, 0x35F, 0x370 to 0x379 and 0x380 to 0x382 are shown by name; what is not known, as \
+      bytes. Error frames and changes of the link have lines of their own. Nothing is ever sent: a device has a name here once it has told it of \
       itself or "vecanctl devices" has asked.
 
       With --json each line is an object. NMEA 2000 messages have the form of canboat's analyzer -json -nv -si, as in \

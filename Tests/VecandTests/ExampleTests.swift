@@ -1,5 +1,6 @@
 import BMSCore
 import BMSDevice
+import CANBusBMS
 import Testing
 
 @testable import vecand
@@ -32,6 +33,41 @@ struct ExampleTests {
         try settings.set(try #require(Setting(key: String(key))), to: value)
       }
     }
+  }
+
+  @Test("README, sample and help name the 11-bit frames that there are, and no others")
+  func frames() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    let known =
+      [
+        BatteryFrameID.limits, BatteryFrameID.stateOfCharge, BatteryFrameID.measurements, BatteryFrameID.alarms,
+        BatteryFrameID.manufacturer, BatteryFrameID.product, BatteryFrameID.name.0, BatteryFrameID.name.1,
+        BatteryFrameID.modules, BatteryFrameID.cells, BatteryFrameID.energy, BatteryFrameID.installedCapacity,
+        BatteryFrameID.serial.0, BatteryFrameID.serial.1, BatteryFrameID.family,
+      ].map { Int($0.value) } + CellNameFrame.Extreme.allCases.map { Int($0.rawValue) }
+    for (file, begin, end, more) in [
+      ("README.md", "where a battery's own BMS is wired | ", "each ten |", []),
+      ("Config/vecand.toml", "# Whether to send the 11-bit frames too: ", "\n", []),
+      ("Sources/vecanctl/Monitor.swift", "the 11-bit battery frames ", "are shown", [0x305]),
+    ] {
+      let text = try TextFile.read("\(root)/\(file)")
+      let after = try #require(text.firstRange(of: begin), "\(file)").upperBound
+      let list = text[after...].prefix(upTo: try #require(text[after...].firstRange(of: end)).lowerBound)
+      var named: Set<Int> = []
+      for match in list.matches(of: #/0x([0-9A-F]{3})(?: to 0x([0-9A-F]{3}))?/#) {
+        let first = try #require(Int(match.1, radix: 16))
+        named.formUnion(first...(match.2.flatMap { Int($0, radix: 16) } ?? first))
+      }
+      #expect(named == Set(known + more), "\(file)")
+    }
+  }
+
+  @Test("the manual page names every signal that the daemon takes")
+  func signals() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    let page = try TextFile.read("\(root)/systemd/man/vecand.8")
+    let named = page.split(separator: "\n").filter { $0.hasPrefix(".It Dv ") }.flatMap { $0.split(separator: " ") }
+    for signal in ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] { #expect(named.contains(signal[...])) }
   }
 
   @Test("a monitor plus a switching module: one contactor with pre-charge and feedback, commands each second")
