@@ -48,6 +48,11 @@ public final class TOMLReader {
     found.append(TOMLProblem(line: line, key: key, message: message))
   }
 
+  /// Whether something of a table or key is wrong already: what follows from it is no second mistake.
+  public func hasProblem(in key: String) -> Bool {
+    found.contains { $0.key == key || $0.key.hasPrefix("\(key).") }
+  }
+
   /// The top table; nil when the text is no TOML, with the problem reported.
   public func parse(_ text: String) -> TOMLSection? {
     do throws(TOMLProblem) {

@@ -343,6 +343,30 @@ struct WiringConfigurationTests {
     #expect(problems(Self.contactor + Self.precharge + feedback + Self.system).count == 1)
   }
 
+  @Test(
+    "a mistake is told once, and not again by what follows from it",
+    arguments: [
+      contactor.replacing("indicator = 1", with: "indicator = 0") + precharge + system,
+      contactor + precharge.replacing("indicator = 2", with: "indicator = 29") + system,
+      contactor + precharge + system.replacing("instance = 1", with: "instance = 253"),
+      contactor + precharge + "[inputs]\nsystem_voltage = 1\n",
+      "[inputs.monitor]\nunique_number = 5\n" + system.replacing("instance = 1", with: "instance = 253"),
+      "[inputs.monitor]\nunique_number = 5\ninstance = \"0\"\n"
+        + system.replacing("instance = 1", with: "instance = 0"),
+      contactor.replacing("bank = 3", with: "bank = 300") + precharge + system
+        + "[outputs.atc]\nmanufacturer = 137\nunique_number = 4711\nbank = 0\nindicator = 1\n",
+      "[outputs.atc]\nunique_number = 3000000\nindicator = 1\n",
+      "[inputs.system_voltage]\nunique_number = 5\nplace = \"registr\"\n",
+      "[inputs.distributor_a]\nunique_number = 5\nplace = \"127502\"\nfirst_indicator = 1\n",
+      "[inputs.monitor]\nplace = \"11-bit\"\n[outputs]\nbattery_frames = \"no\"\n",
+      "[bus]\nbattery_interface = \"\"\nbattery_bitrate = 250\n",
+      "[battery]\nnominal_voltage = 47\n[inputs.cells]\nunique_number = 1\ncount = 16\n",
+    ])
+  func onlyOnce(text: String) {
+    let found = problems(text)
+    #expect(found.count == 1, "\(found)")
+  }
+
   @Test("the battery's own instance is no system voltage, and a register has no instance")
   func systemVoltage() {
     let monitor = "[inputs.monitor]\nunique_number = 5\ninstance = 1\n"

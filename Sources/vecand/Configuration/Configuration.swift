@@ -19,6 +19,8 @@ struct Configuration {
   var control = Control()
   /// The device: identity, settings, wiring, what it publishes.
   var device = DeviceConfiguration()
+  /// What stands in the file under [inputs] and [outputs], also where it could not be understood.
+  var named: Set<WiredRole> = []
   /// What nobody said of the battery, so that a default stands for it.
   var assumed: [Setting] = [.nominalVoltage, .batteryCapacity]
 }
@@ -117,6 +119,7 @@ extension Configuration {
 
   private mutating func readBus(_ bus: TOMLSection) {
     interface = readInterface(bus, "interface")
+    let hasBatteryBus = bus.has("battery_interface")
     if let name = readInterface(bus, "battery_interface") {
       batteryBus = BatteryBus(interface: name)
       device.hasBatteryBus = true
@@ -125,7 +128,7 @@ extension Configuration {
       }
     }
     if let rate = bus.integer("battery_bitrate", 250...500) {
-      if batteryBus == nil { bus.report("battery_bitrate", "belongs to battery_interface") }
+      if !hasBatteryBus { bus.report("battery_bitrate", "belongs to battery_interface") }
       if rate != 250, rate != 500 { bus.report("battery_bitrate", "\(rate) is neither 250 nor 500 kbit/s") }
       batteryBus?.bitrate = UInt32(rate) * 1000
     }

@@ -8,6 +8,7 @@ import TOMLReading
 
 extension Configuration {
   mutating func readInputs(_ inputs: TOMLSection) {
+    note(inputs, "inputs.")
     if let section = inputs.section("monitor") { device.monitor = readMonitor(section) }
     if let section = inputs.section("cells") { device.cells = readCells(section) }
     if let section = inputs.section("system_voltage") { device.systemVoltage = readValue(section) }
@@ -28,7 +29,12 @@ extension Configuration {
     inputs.finish()
   }
 
+  private mutating func note(_ section: TOMLSection, _ prefix: String) {
+    named.formUnion(WiredRole.allCases.filter { $0.key.hasPrefix(prefix) && section.has(Self.lastKey(of: $0)) })
+  }
+
   mutating func readOutputs(_ outputs: TOMLSection) {
+    note(outputs, "outputs.")
     if let instance = outputs.integer("battery_instance", 0...252) { device.batteryInstance = UInt8(instance) }
     if let instance = outputs.integer("switch_bank_instance", 0...252) { device.switchBankInstance = UInt8(instance) }
     if let frames = outputs.bool("battery_frames") { device.sendsBatteryFrames = frames }
@@ -67,6 +73,11 @@ extension Configuration {
     if let number = section.integer("class", 0...127) { sender.deviceClass = UInt8(number) }
     if let number = section.integer("device_instance", 0...255) { sender.deviceInstance = UInt8(number) }
     return sender
+  }
+
+  /// Whether anything says who sends, right or wrong.
+  private func namesSender(_ section: TOMLSection) -> Bool {
+    ["manufacturer", "unique_number", "function", "class", "device_instance"].contains { section.has($0) }
   }
 
   /// The place by its name; what is no place is reported with those that are.
@@ -117,9 +128,10 @@ extension Configuration {
   }
 
   private func readValue(_ section: TOMLSection) -> ValueWiring {
-    let place: ValuePlace = readPlace(section, "place") ?? .batteryStatus
+    let place: ValuePlace? = section.has("place") ? readPlace(section, "place") : .batteryStatus
     let instance = section.integer("instance", 0...252)
     switch place {
+    case nil: break
     case .batteryStatus:
       if !section.has("instance") {
         section.report("instance", "is missing: the data instance of the 127508 that carries it, 0 to 252")
@@ -141,19 +153,20 @@ extension Configuration {
   }
 
   private func readDistributor(_ section: TOMLSection) -> DistributorWiring {
-    let place: DistributorPlace = readPlace(section, "place") ?? .registers
+    let place: DistributorPlace? = section.has("place") ? readPlace(section, "place") : .registers
     let sender = readSender(section)
     let bank = section.integer("bank", 0...252)
     let first = section.integer("first_indicator", 1...BinarySwitchBankStatus.indicatorCount - 3)
     let isInverted = section.bool("inverted")
     var wiring = DistributorWiring(sender: sender)
     switch place {
+    case nil: break
     case .registers:
       for key in ["bank", "first_indicator", "inverted"] where section.has(key) {
         section.report(key, "belongs to place = \"127501\"")
       }
     case .bank:
-      if sender == DeviceSelector() { section.report("unique_number", "is missing: say whose bank it is") }
+      if !namesSender(section) { section.report("unique_number", "is missing: say whose bank it is") }
       if !section.has("first_indicator") {
         section.report("first_indicator", "is missing: the indicator of the first of four fuses, 1 to 25")
       }
@@ -168,7 +181,7 @@ extension Configuration {
     let sender = readSender(section)
     let bank = section.integer("bank", 0...252)
     let indicator = section.integer("indicator", 1...BinarySwitchBankStatus.indicatorCount)
-    if sender == DeviceSelector() {
+    if !namesSender(section) {
       section.report(
         "unique_number", "is missing: say whose bank it is, or any device with such a bank would be taken")
     }
@@ -210,35 +223,35 @@ extension Configuration {
 
   /// Wiring that contradicts itself, or that leaves a role that cannot do its work. All of it at once.
   func checkWiring(_ reader: TOMLReader) {
-    let outputs = device.switches
     func require(_ isThere: Bool, _ role: WiredRole, _ message: String) {
       if !isThere { reader.report(role.key, message) }
     }
-    if outputs[.contactor] != nil {
+    if named.contains(.contactor) {
       require(
-        outputs[.precharge] != nil, .contactor,
+        named.contains(.precharge), .contactor,
         "needs [outputs.precharge]: no contactor is closed before a pre-charge (R20)")
     }
-    if outputs[.precharge] != nil {
-      require(outputs[.contactor] != nil, .precharge, "without [outputs.contactor] there is nothing to pre-charge for")
+    if named.contains(.precharge) {
+      require(named.contains(.contactor), .precharge, "without [outputs.contactor] there is nothing to pre-charge for")
       require(
-        device.systemVoltage != nil, .precharge,
+        named.contains(.systemVoltage), .precharge,
         "needs [inputs.system_voltage]: without it nobody sees when the pre-charge is complete")
     }
-    if outputs[.secondContactor] != nil {
-      require(outputs[.contactor] != nil, .secondContactor, "is the second of two: [outputs.contactor] is missing")
+    if named.contains(.secondContactor) {
+      require(named.contains(.contactor), .secondContactor, "is the second of two: [outputs.contactor] is missing")
     }
-    if device.indicators[.secondContactorFeedback] != nil {
+    if named.contains(.secondContactorFeedback) {
       require(
-        outputs[.secondContactor] != nil, .secondContactorFeedback, "without [outputs.contactor_2] it says nothing")
+        named.contains(.secondContactor), .secondContactorFeedback, "without [outputs.contactor_2] it says nothing")
     }
     if let monitor = device.monitor, monitor.place == .batteryStatus, let system = device.systemVoltage,
-      system.place == .batteryStatus(instance: monitor.instance), system.sender == monitor.sender
+      system.place == .batteryStatus(instance: monitor.instance), system.sender == monitor.sender,
+      !reader.hasProblem(in: WiredRole.monitor.key), !reader.hasProblem(in: WiredRole.systemVoltage.key)
     {
       reader.report(
         "inputs.system_voltage.instance", "is the battery's own voltage: [inputs.monitor] has the same instance")
     }
-    if device.usesBatteryFrames, device.sendsBatteryFrames {
+    if device.usesBatteryFrames, device.sendsBatteryFrames, !reader.hasProblem(in: "outputs.battery_frames") {
       reader.report(
         "outputs.battery_frames",
         "must be false where place = \"11-bit\": the battery sends the same frames on this bus, and nobody could tell them "
@@ -269,7 +282,7 @@ extension Configuration {
     let all =
       WiredRole.outputs.compactMap { role in device.switches[role].map { (role, $0.indicator) } }
       + WiredRole.indicatorInputs.compactMap { role in device.indicators[role].map { (role, $0) } }
-    for (role, indicator) in all {
+    for (role, indicator) in all where !reader.hasProblem(in: role.key) {
       if let other = taken.first(where: {
         $0.indicator.sender == indicator.sender && $0.indicator.bank == indicator.bank
           && $0.indicator.indicator == indicator.indicator
