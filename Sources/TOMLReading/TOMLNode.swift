@@ -45,12 +45,14 @@ struct TOMLDocument {
   private(set) var lines: [String: Int] = [:]
 
   /// - Throws: What is wrong with a text that is no TOML.
-  init(_ text: String) throws(TOMLProblem) {
-    var text = text
+  init(_ whole: String) throws(TOMLProblem) {
+    var text = whole
     var problem = ctoml_problem()
     guard let document = text.withUTF8({ ctoml_parse($0.baseAddress, $0.count, &problem) }) else {
       let message = withUnsafeBytes(of: problem.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      throw TOMLProblem(line: problem.line > 0 ? Int(problem.line) : nil, key: "", message: message)
+      let line = Int(problem.line)
+      let hint = SyntaxHint(text: whole, line: line, message: message)?.text
+      throw TOMLProblem(line: line > 0 ? line : nil, key: "", message: hint.map { "\($0) (\(message))" } ?? message)
     }
     defer { ctoml_free(document) }
     top = members(of: ctoml_top(document), path: "")

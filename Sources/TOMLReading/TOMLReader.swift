@@ -186,9 +186,12 @@ public final class TOMLSection {
   /// Reports the keys that nobody asked for.
   public func finish() {
     for key in table.keys.sorted() where !asked.contains(key) {
-      let known = asked.sorted().joined(separator: ", ")
-      let guess = nearest(key, among: asked).map { "did you mean \($0)? " } ?? ""
-      report(key, "unknown key; \(guess)known here: \(known)")
+      // Of names that differ in their number only, none is more likely than the others.
+      if let guess = nearest(key, among: asked), split(guess).name != split(key).name {
+        report(key, "unknown key; did you mean \(guess)?")
+      } else {
+        report(key, "unknown key; known here: \(listed(asked))")
+      }
     }
   }
 
@@ -199,6 +202,37 @@ public final class TOMLSection {
     report(key, "is \(found.kind), expected \(expected)")
     return nil
   }
+}
+
+/// A name without the number that it ends with, and that number.
+private func split(_ name: String) -> (name: Substring, number: Int?) {
+  let digits = name.utf8.reversed().prefix { 0x30...0x39 ~= $0 }.count
+  return (name.dropLast(digits), Int(name.suffix(digits)))
+}
+
+/// Names in the order of the alphabet and of their numbers; three and more that follow each other as a range.
+private func listed(_ names: Set<String>) -> String {
+  let sorted = names.map { (whole: $0, parts: split($0)) }.sorted {
+    ($0.parts.name, $0.parts.number ?? -1, $0.whole) < ($1.parts.name, $1.parts.number ?? -1, $1.whole)
+  }
+  var texts: [String] = []
+  var rest = sorted[...]
+  while let first = rest.popFirst() {
+    var last = first
+    var count = 1
+    while let next = rest.first, next.parts.name == last.parts.name, let number = last.parts.number,
+      next.parts.number == number + 1
+    {
+      (last, count) = (next, count + 1)
+      rest.removeFirst()
+    }
+    switch count {
+    case 1: texts.append(first.whole)
+    case 2: texts += [first.whole, last.whole]
+    default: texts.append("\(first.whole) to \(last.whole)")
+    }
+  }
+  return texts.joined(separator: ", ")
 }
 
 /// The word that another one was most likely meant to be: one that it begins, or that differs by a third of its letters

@@ -93,7 +93,10 @@ enum Report {
   static let patienceMilliseconds: Int32 = 20
   private static let lost = Atomic(0)
 
-  static func error(_ text: String) { line("vecand: \(text)") }
+  /// Each line says who speaks.
+  static func error(_ text: String) {
+    for text in text.split(separator: "\n", omittingEmptySubsequences: false) { line("vecand: \(text)") }
+  }
 
   static func line(_ text: String) {
     guard hasRoom(STDERR_FILENO) else {

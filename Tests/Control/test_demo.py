@@ -55,6 +55,15 @@ def test_each_line_comes_through_a_pipe_when_it_is_told():
         process.communicate()
 
 
+def test_each_line_of_an_error_says_who_speaks(folder):
+    file = folder / "wrong.toml"
+    file.write_text("[bus]\ninterfac = 1\n[battery]\nmodel = 7\nlow_soc_warning = 5\n")
+    run = subprocess.run([COMMAND[0], "--check-config", file], capture_output=True, text=True)
+    lines = run.stderr.splitlines()
+    assert run.returncode == 1 and run.stdout == "" and len(lines) == 3
+    assert all(line.startswith(f"vecand: {file}: line ") for line in lines), lines
+
+
 def test_its_log_has_what_came_and_went_since_it_started(demo):
     ask(demo.socket, "POST", "/v1/mode", {"mode": "standby"})
     demo.wait_said("mode Standby")

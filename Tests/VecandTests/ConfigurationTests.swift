@@ -227,6 +227,29 @@ struct ConfigurationTests {
     #expect(try Configuration(bytes: Array("# ü\n[bus]\ninterface = \"can0\"".utf8), file: "a").interface == "can0")
   }
 
+  @Test("a file that was damaged anywhere is read or refused, and ends nothing")
+  func damaged() throws {
+    let file = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Config/simulator.toml"
+    let whole = try TextFile.bytes(file)
+    var generator = SystemRandomNumberGenerator()
+    for _ in 0..<300 {
+      var bytes = whole
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        let place = Int.random(in: 0..<bytes.count, using: &generator)
+        switch Int.random(in: 0...2, using: &generator) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+        case 1: bytes.insert(Array("=\"'[]{}#\n.,\\0".utf8).randomElement(using: &generator) ?? 0, at: place)
+        default: bytes.removeSubrange(place..<min(place + 20, bytes.count))
+        }
+      }
+      do {
+        _ = try Configuration(bytes: bytes, file: file).remarks
+      } catch {
+        #expect(!error.problems.isEmpty && error.problems.allSatisfy { !$0.message.isEmpty })
+      }
+    }
+  }
+
   @Test("a table where a value belongs, and a value where a table belongs, are named")
   func wrongShape() {
     #expect(problems("bus = 3") == ["line 1: bus: is an integer, expected a table, as [bus]"])
