@@ -71,6 +71,7 @@ public struct Battery: Sendable {
   /// How many cells there are.
   public let cellCount: Int
   var cellIndices: Range<Int> { 0..<cellCount }
+  var pairCount: Int { (cellCount + 1) / 2 }
   /// Temperature of all its cells, degrees Celsius.
   public private(set) var celsius: Double
   /// Air around it, degrees Celsius.
@@ -89,34 +90,40 @@ public struct Battery: Sendable {
   /// Source and resistance of the coming step.
   private(set) var stepSource = 0.0
   private(set) var stepResistance = 0.0
-  /// What differs from cell to cell and changes rarely; the charge in it is that of ``updateCells()``.
+  /// What differs from cell to cell and changes rarely; the charge in it is that of the last look at them.
   private var slowCells: [Cell]
   /// The same cells as a step moves them.
-  private var lanes = CellLanes()
+  private var lanes: CellLanes
   private var coefficients: StepCoefficients
   private var state = Polarisation()
   private var isDischarging = false
-  private var sums = Sums()
+  private var source = Source()
+  /// A balancer or a fault moves charge in its cells.
+  private var isDrifting = false
   /// Turns of the hysteresis for an ampere-hour.
   private let turning: Double
   private var sinceSettled = 0.0
   private var energyAtSettling = 0.0
   private var energyInAtSettling = 0.0
+  // Until the last count of the lanes.
   private var charged = 0.0
   private var discharged = 0.0
-  private var elapsed = 0.0
-  private var balanced: [Double]
-  private var drained: [Double]
-  private var injectedCharge: [Double]
+  private var hours = 0.0
+  /// What balancer and faults moved in each cell, ampere-hours.
+  private var ledger: [Ledger]
 
-  /// Sums over the cells; all but the rest voltage stay while no cell leaves its piece of the curve.
-  private struct Sums: Sendable {
-    var rest = 0.0
-    var ohmic = 0.0
+  private struct Ledger: Sendable {
+    var balanced = 0.0
+    var drained = 0.0
+    var injected = 0.0
+  }
+
+  /// What makes the source of the coming step of the states; it stays while no cell leaves its piece of the curve.
+  private struct Source: Sendable {
+    var hysteresis = 0.0
     var fast = 0.0
     var slow = 0.0
     var lead = 0.0
-    var charge = 0.0
   }
 
   /// The heat is counted and the slow things are done this often, seconds.
@@ -138,16 +145,14 @@ public struct Battery: Sendable {
     _ parameters: BatteryParameters, stateOfCharge: Double, celsius: Double, random: inout SeededGenerator
   ) {
     self.parameters = parameters
-    let count = min(max(parameters.cellCount, 1), PerCell.most)
+    let count = min(max(parameters.cellCount, 1), CellLanes.most)
     cellCount = count
     var cells: [Cell] = []
     cells.reserveCapacity(count)
     for _ in 0..<count {
       var cell = CellParameters(capacity: parameters.capacity * (1 + parameters.capacitySpread * random.normal()))
       let resistance = max(1 + parameters.resistanceSpread * random.normal(), 0.1)
-      cell.ohmic *= resistance
-      cell.fast *= resistance
-      cell.slow *= resistance
+      cell.resistance = resistance
       cell.efficiency = min(cell.efficiency + parameters.efficiencySpread * random.normal(), 1)
       cell.leakage = max(parameters.leakage * (1 + parameters.leakageSpread * random.normal()), 0)
       let offset = parameters.chargeSpread * random.normal()
@@ -160,22 +165,20 @@ public struct Battery: Sendable {
     ambient = celsius
     turning = 1 / (CellModel.hysteresisShare * max(parameters.capacity, 0.001))
     balancer = parameters.balancer
-    balanced = Array(repeating: 0, count: count)
-    drained = balanced
-    injectedCharge = balanced
+    ledger = Array(repeating: Ledger(), count: count)
     coefficients = StepCoefficients(seconds: 1, celsius: celsius)
     slowCells = cells
-    lanes.begin(cells)
-    prepareCells()
-    settleCells()
-    energyAtSettling = storedEnergy
+    lanes = CellLanes(cells)
+    lookAtCells(isEvery: true)
+    energyAtSettling = settleCells()
+    arrange()
   }
 
   /// First to last, as they are now.
   public var cells: [Cell] {
-    var battery = self
-    battery.updateCells()
-    return battery.slowCells
+    var cells = slowCells
+    for index in cellIndices { cells[index].charge = lanes.charge(of: index) }
+    return cells
   }
 
   /// How many of its cells were ever taken below the 2.0 V that damage them.
@@ -187,59 +190,55 @@ public struct Battery: Sendable {
   /// Charge in all cells, each within empty and full, ampere-hours.
   public var usableCharge: Double {
     var sum = 0.0
-    for index in cellIndices { sum += min(max(lanes.charge[index], 0), slowCells[index].parameters.capacity) }
+    for index in cellIndices { sum += min(max(lanes.charge(of: index), 0), slowCells[index].parameters.capacity) }
     return sum
   }
 
   /// Terminal voltage at a current, volts; charge positive.
   public func voltage(at current: Double) -> Double {
-    sums.rest + Double(cellCount) * coefficients.hysteresis * state.hysteresis + sums.fast * state.fast
-      + sums.slow * state.slow + current * sums.ohmic
+    let common = common(at: current)
+    return lanes.rest(lead: common.lead) + Double(cellCount) * common.hysteresis + lanes.sums.weight * common.drop
+      + lanes.sums.cold * common.coldCurrent
   }
 
   /// Voltage of one cell at a current, volts; charge positive. No such cell has 0 V.
   public func voltage(ofCell index: Int, at current: Double) -> Double {
     guard cellIndices.contains(index) else { return 0 }
-    return lanes.voltage(of: index, at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)
+    return lanes.voltage(of: index, common(at: current))
   }
 
-  /// The voltages of all cells at a current.
+  /// What all of its cells share at a current.
   @inline(__always)
-  private func cellVoltages(at current: Double) -> InlineArray<16, Double> {
-    PerCell(lanes.voltage(at: current, state, hysteresis: coefficients.hysteresis * state.hysteresis)).values
+  private func common(at current: Double) -> CellLanes.Common {
+    CellLanes.Common(
+      lead: lead, hysteresis: coefficients.hysteresis * state.hysteresis, drop: state.drop(at: current, coefficients),
+      coldCurrent: isDischarging && coefficients.celsius < 25 ? current : 0)
   }
 
-  /// Lets the sensors from `place` on look at its cells; returns the place of the next battery's first cell.
-  /// Mutating although it changes nothing: a call that is not copies the battery.
+  /// By how much the surface of its cells leads, ampere-hours.
+  private var lead: Double { coefficients.diffusion * state.surface }
+
+  /// Lets plain sensors, of which its own begin at `pair`, look at its cells, and puts what they show into the readings
+  /// from `place` on. Mutating although it changes nothing: a call that is not copies the battery.
   mutating func measure(
-    at current: Double, by sensors: inout [VoltageSensor], into readings: inout [Double?], from place: Int,
-    seconds: Double, _ random: inout SeededGenerator
-  ) -> Int {
-    let end = place + cellCount
-    guard place >= 0, end <= sensors.count, end <= readings.count else { return end }
-    let cells = cellVoltages(at: current)
-    let volts = cells.span
-    var sensors = sensors.mutableSpan
+    at current: Double, by sensors: [SensorPair], from pair: Int, into readings: inout [Double?], from place: Int
+  ) {
+    guard place >= 0, place + cellCount <= readings.count, pair >= 0, pair + pairCount <= sensors.count else { return }
+    let shown = lanes.shown(common(at: current), by: sensors.span.extracting(pair..<pair + pairCount))
     var readings = readings.mutableSpan
-    // The counts were compared above.
-    var cell = 0
-    while cell < cellCount {
-      readings[unchecked: place + cell] =
-        sensors[unchecked: place + cell].measure(volts[unchecked: cell], seconds: seconds, random: &random)
-      cell += 1
+    // The count was compared above.
+    var next = place
+    for pair in 0..<cellCount / 2 {
+      readings[unchecked: next] = shown[pair].x
+      readings[unchecked: next &+ 1] = shown[pair].y
+      next &+= 2
     }
-    return end
+    if cellCount % 2 == 1 { readings[unchecked: next] = shown[cellCount / 2].x }
   }
 
   /// Energy in the cells, joules, against empty ones.
   public var storedEnergy: Double {
-    var sum = 0.0
-    for index in cellIndices {
-      var cell = slowCells[index]
-      cell.charge = lanes.charge[index]
-      sum += cell.energy(coefficients, state)
-    }
-    return sum
+    cells.reduce(0) { $0 + $1.energy(coefficients, state) }
   }
 
   /// Where the charge of a cell went.
@@ -247,12 +246,13 @@ public struct Battery: Sendable {
     guard cellIndices.contains(index) else { return ChargeAccount() }
     let parameters = slowCells[index].parameters
     var account = ChargeAccount()
-    account.charged = charged
-    account.discharged = discharged
-    account.balanced = balanced[index]
-    account.lost = charged * (1 - parameters.efficiency)
-    account.leaked = drained[index] + parameters.leakage * elapsed / 3600
-    account.injected = injectedCharge[index]
+    account.charged = charged + lanes.charged
+    account.discharged = discharged + lanes.discharged
+    account.balanced = ledger[index].balanced + slowCells[index].balancing * lanes.hours
+    account.lost = account.charged * (1 - parameters.efficiency)
+    account.leaked =
+      ledger[index].drained + slowCells[index].drain * lanes.hours + parameters.leakage * (hours + lanes.hours)
+    account.injected = ledger[index].injected
     return account
   }
 
@@ -266,66 +266,88 @@ public struct Battery: Sendable {
   /// Makes ready for a step of this length: nothing to do when it is as long as the last one.
   @inline(__always)
   mutating func prepare(seconds: Double) {
-    if coefficients.seconds != seconds { change(StepCoefficients(seconds: seconds, celsius: celsius)) }
+    guard coefficients.seconds != seconds else { return }
+    coefficients.change(seconds: seconds)
+    if coefficients.celsius != celsius { coefficients.change(celsius: celsius) }
+    arrange()
   }
 
   /// Moves everything on by the prepared step.
   mutating func advance(_ current: Double) {
-    let step = coefficients
-    energyIn += (stepSource + current * stepResistance) * current * step.seconds
-    elapsed += step.seconds
-    let moved = current * step.hours
-    if moved > 0 { charged += moved } else { discharged -= moved }
-    state.advance(current, step, turning: turning)
+    let volts = stepSource + current * stepResistance
+    energyIn += volts * current * coefficients.seconds
+    state.advance(current, coefficients, turning: turning)
     let hasTurned = isDischarging != (current < 0)
     isDischarging = current < 0
-    let hasLeft = !lanes.advance(moved: moved, hours: step.hours, lead: step.diffusionFactor * state.surface)
-    sums.rest = lanes.rest.all.sum()
-    if hasLeft || (hasTurned && step.celsius < 25) { prepareCells() } else { sumUp() }
-    if balancer.isActive || hasDrain { countBalancing(step.hours) }
+    let isOnPieces = lanes.advance(moved: current * coefficients.hours, hours: coefficients.hours, lead: lead)
+    if !isOnPieces { lookAtCells() } else if hasTurned { arrange() } else { sumUp() }
     // A single high cell is near full, and so off its piece; else the mean tells.
-    let isHigh = stepSource + current * stepResistance > (balancer.startVoltage - 0.05) * Double(cellCount)
-    if balancer.isActive || hasLeft || isHigh { balance(current) }
-    sinceSettled += step.seconds
+    let isHigh = volts > (balancer.startVoltage - 0.05) * Double(cellCount)
+    if balancer.isActive || !isOnPieces || isHigh { balance(current) }
+    sinceSettled += coefficients.seconds
     if sinceSettled >= Battery.settlingTime { settle() }
   }
 
-  /// Balancing and faults that drain: rare, so that their sums stay out of the loop over the cells.
-  private mutating func countBalancing(_ hours: Double) {
-    for index in cellIndices {
-      balanced[index] += slowCells[index].balancing * hours
-      drained[index] += slowCells[index].drain * hours
+  /// Counts what moved, and puts the cells that left their piece of the curve on another; every cell after a change of
+  /// what else the pieces depend on.
+  private mutating func lookAtCells(isEvery: Bool = false) {
+    count()
+    let lead = lead
+    for index in cellIndices where isEvery || lanes.hasLeft(index, lead: lead) {
+      lanes.put(index, on: slowCells[index].piece(lead: lead))
     }
+    lanes.sumUp()
+    arrange()
   }
 
-  /// Brings the cells up to date with what the steps moved.
-  private mutating func updateCells() {
-    for index in cellIndices { slowCells[index].charge = lanes.charge[index] }
+  /// Brings the cells and what is known of their charge up to date with what the steps moved.
+  private mutating func count() {
+    charged += lanes.charged
+    discharged += lanes.discharged
+    hours += lanes.hours
+    if isDrifting {
+      for index in cellIndices {
+        ledger[index].balanced += slowCells[index].balancing * lanes.hours
+        ledger[index].drained += slowCells[index].drain * lanes.hours
+      }
+    }
+    lanes.count(into: &slowCells)
   }
-
-  private var hasDrain = false
 
   private mutating func balance(_ current: Double) {
-    var most = 0
-    var top = -Double.infinity
-    var bottom = Double.infinity
-    let wasActive = balancer.isActive
-    let cells = cellVoltages(at: current)
-    let voltages = cells.span
-    for index in cellIndices {
-      let volts = voltages[index]
-      if volts > top { (most, top) = (index, volts) }
-      bottom = min(bottom, volts)
+    let volts = lanes.voltages(common(at: current))
+    var (bottom, top) = (volts[0].x, volts[0].x)
+    for pair in 0..<pairCount {
+      // A last cell that is alone is compared with itself.
+      let one = volts[pair].x
+      let other = 2 * pair + 1 < cellCount ? volts[pair].y : one
+      bottom = min(bottom, one, other)
+      top = max(top, one, other)
     }
+    let wasActive = balancer.isActive
     let spread = top - bottom
     let isHigh = top > balancer.startVoltage
     balancer.isActive =
       balancer.current > 0 && cellCount > 1
       && (balancer.isActive ? spread >= balancer.stopSpread : isHigh && spread > balancer.startSpread)
     guard wasActive || balancer.isActive else { return }
-    for index in cellIndices { slowCells[index].balancing = 0 }
-    if balancer.isActive { moveCharge(from: most) }
-    lanes.drift(slowCells)
+    let most = cellIndices.first { volts[$0 / 2][cell: $0] == top } ?? 0
+    // From the same cell as before: nothing changes.
+    if balancer.isActive, slowCells[most].balancing == -balancer.current { return }
+    changeDrift { battery in
+      for index in battery.cellIndices { battery.slowCells[index].balancing = 0 }
+      if battery.balancer.isActive { battery.moveCharge(from: most) }
+    }
+  }
+
+  /// Changes what moves charge in the cells beside the current.
+  private mutating func changeDrift(_ change: (inout Battery) -> Void) {
+    count()
+    change(&self)
+    isDrifting = slowCells.contains { $0.balancing != 0 || $0.drain != 0 }
+    lanes.setDrift(slowCells)
+    lanes.sumUp()
+    arrange()
   }
 
   private mutating func moveCharge(from most: Int) {
@@ -340,8 +362,7 @@ public struct Battery: Sendable {
   ///
   /// The heat is what came in and is not stored: ohmic loss, RC pairs, diffusion, hysteresis, self-discharge, balancing.
   private mutating func settle() {
-    settleCells()
-    let stored = storedEnergy
+    let stored = settleCells()
     let made = energyIn - energyInAtSettling - (stored - energyAtSettling)
     heat += made
     let capacity = parameters.heatCapacity
@@ -355,52 +376,49 @@ public struct Battery: Sendable {
     // New temperature, new resistances: the same state stands for a slightly different energy, which the next count of
     // heat starts from the old one, so that nothing is made or lost.
     energyAtSettling = stored
-    if abs(celsius - coefficients.celsius) > 0.02 {
-      change(StepCoefficients(seconds: coefficients.seconds, celsius: celsius))
-    } else {
-      prepareCells()
-    }
+    if abs(celsius - coefficients.celsius) > 0.02 { coefficients.change(celsius: celsius) }
+    arrange()
   }
 
-  private mutating func change(_ step: StepCoefficients) {
-    coefficients = step
-    prepareCells()
+  /// Counts, and brings what changes slowly in the cells up to date; returns the energy in them.
+  private mutating func settleCells() -> Double {
+    count()
+    let (step, state, lead) = (coefficients, state, lead)
+    let availableShare = CellModel.availableShare(celsius: celsius)
+    var sum = 0.0
+    var cells = slowCells.mutableSpan
+    for index in cells.indices {
+      cells[index].settle(availableShare: availableShare, lead: lead)
+      sum += cells[index].energy(step, state)
+    }
+    lanes.setCold(slowCells)
+    lanes.sumUp()
+    return sum
   }
 
-  private mutating func settleCells() {
-    for index in cellIndices {
-      slowCells[index].charge = lanes.charge[index]
-      slowCells[index].settle(celsius: celsius, restVoltage: lanes.rest[index])
-    }
-  }
-
-  private mutating func prepareCells() {
-    sums = Sums()
-    for index in cellIndices {
-      slowCells[index].charge = lanes.charge[index]
-      let piece = slowCells[index].piece(coefficients, state, isDischarging: isDischarging)
-      lanes.put(index, on: piece)
-      sums.rest += lanes.rest[index]
-      sums.ohmic += piece.ohmic
-      sums.fast += piece.fast
-      sums.slow += piece.slow
-      sums.lead += piece.lead
-      sums.charge += piece.charge
-    }
+  /// What the sums over the cells mean for the coming step: its mean voltage, with the current taken as constant, is that
+  /// of a source and a resistance.
+  private mutating func arrange() {
+    let step = coefficients
+    let sums = lanes.sums
+    source.hysteresis = Double(cellCount) * step.hysteresis
+    source.fast = sums.weight * step.fast * step.fastMean
+    source.slow = sums.weight * step.slow * step.slowMean
+    // The lead that is there fades in the step, and that of the current comes.
+    source.lead = sums.steepness * step.diffusion * step.diffusionMean
+    stepResistance =
+      sums.weight * (step.ohmic + step.fast * (1 - step.fastMean) + step.slow * (1 - step.slowMean))
+      + sums.steepness * (step.diffusion * (1 - step.diffusionMean) + step.hours / 2)
+      + (isDischarging && step.celsius < 25 ? sums.cold : 0)
     sumUp()
   }
 
-  /// Source and resistance of the coming step: its mean voltage, with the current taken as constant.
+  /// The source of the coming step.
   @inline(__always)
   private mutating func sumUp() {
-    let step = coefficients
-    let follows = sums.lead * (1 - step.diffusionMean)
     stepSource =
-      sums.rest + Double(cellCount) * step.hysteresis * state.hysteresis + sums.fast * state.fast * step.fastMean
-      + sums.slow * state.slow * step.slowMean - follows * state.surface
-    stepResistance =
-      sums.ohmic + sums.fast * (1 - step.fastMean) + sums.slow * (1 - step.slowMean) + follows
-      + sums.charge * step.hours
+      lanes.rest(lead: 0) + source.hysteresis * state.hysteresis + source.fast * state.fast
+      + source.slow * state.slow + source.lead * state.surface
   }
 
   /// What is in the battery, as energy and heat: with ``energyIn``, ``heatLost`` and ``injected`` it makes a balance
@@ -414,20 +432,18 @@ public struct Battery: Sendable {
   public mutating func inject(ampereHours: Double, intoCell index: Int) {
     guard cellIndices.contains(index), ampereHours.isFinite else { return }
     let before = storedEnergy
-    lanes.charge[index] += ampereHours
-    injectedCharge[index] += ampereHours
+    lanes.inject(ampereHours, into: index)
+    ledger[index].injected += ampereHours
     let added = storedEnergy - before
     energyAtSettling += added
     injected += added
-    prepareCells()
+    lookAtCells(isEvery: true)
   }
 
   /// A fault on command: drains one cell through a short inside, amperes; 0 ends it.
   public mutating func drain(amperes: Double, fromCell index: Int) {
     guard cellIndices.contains(index), amperes.isFinite else { return }
-    slowCells[index].drain = amperes
-    hasDrain = slowCells.contains { $0.drain != 0 }
-    lanes.drift(slowCells)
+    changeDrift { $0.slowCells[index].drain = amperes }
   }
 
   /// A fault on command: sets the temperature at once, degrees Celsius.
@@ -435,7 +451,8 @@ public struct Battery: Sendable {
     guard celsius.isFinite, celsius != self.celsius else { return }
     injected += (celsius - self.celsius) * parameters.heatCapacity
     self.celsius = celsius
-    settleCells()
-    change(StepCoefficients(seconds: coefficients.seconds, celsius: celsius))
+    _ = settleCells()
+    coefficients.change(celsius: celsius)
+    arrange()
   }
 }

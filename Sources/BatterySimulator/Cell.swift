@@ -5,8 +5,8 @@
 //
 // The same current flows through all cells of a battery, so the currents through the resistors of their RC pairs and the
 // lead of the surface, as a current, are the battery's (``Polarisation``); a cell makes voltages of them by its own
-// resistances. That also makes a voltage follow at once when the resistance changes towards empty, as the regression
-// numbers of section 10 have it, and a step of sixteen cells a quarter of the work.
+// resistances, all of them the typical ones times one factor. That also makes a voltage follow at once when the
+// resistance changes towards empty, as the regression numbers of section 10 have it.
 //
 // A step takes the current as constant. Its voltage is the mean over the step, which is linear in the current: a source
 // and a resistance (as network simulators form them from a capacitor). So a network of cells is solved exactly, it is
@@ -16,12 +16,8 @@
 public struct CellParameters: Sendable, Hashable {
   /// Charge from empty to full at 25 °C, ampere-hours.
   public var capacity: Double
-  /// R0: specific ohmic resistance, milliohm times ampere-hours.
-  public var ohmic = 55.0
-  /// R1: specific resistance of the fast RC pair (``CellModel/fastTime``), milliohm times ampere-hours.
-  public var fast = 30.0
-  /// R2: specific resistance of the slow RC pair (``CellModel/slowTime``), milliohm times ampere-hours.
-  public var slow = 20.0
+  /// How many times the typical one each of its resistances is.
+  public var resistance = 1.0
   /// Share of the charge put in that comes back.
   public var efficiency = 0.9995
   /// Self-discharge, amperes.
@@ -33,6 +29,12 @@ public struct CellParameters: Sendable, Hashable {
 
 /// The numbers that are the same for all cells of this chemistry.
 public enum CellModel {
+  /// R0: specific ohmic resistance, milliohm times ampere-hours.
+  public static let ohmic = 55.0
+  /// R1: specific resistance of the fast RC pair, milliohm times ampere-hours.
+  public static let fast = 30.0
+  /// R2: specific resistance of the slow RC pair, milliohm times ampere-hours.
+  public static let slow = 20.0
   /// Time constant of the fast RC pair, seconds.
   public static let fastTime = 20.0
   /// Time constant of the slow RC pair, seconds.
@@ -69,29 +71,48 @@ public enum CellModel {
 
 /// What a step of one length at one temperature has in common for all cells of a battery.
 struct StepCoefficients: Sendable, Hashable {
-  var seconds: Double
-  var celsius: Double
-  var hours: Double
-  /// What is left of each state after the step, and its mean over the step.
-  var fastDecay: Double
-  var fastMean: Double
-  var slowDecay: Double
-  var slowMean: Double
-  var diffusionDecay: Double
-  var diffusionMean: Double
-  var ohmicFactor: Double
-  var transferFactor: Double
-  var hysteresis: Double
+  private(set) var seconds = 0.0
+  private(set) var hours = 0.0
+  // What is left of each state after the step, and its mean over the step.
+  private(set) var fastDecay = 1.0
+  private(set) var fastMean = 1.0
+  private(set) var slowDecay = 1.0
+  private(set) var slowMean = 1.0
+  private(set) var diffusionDecay = 1.0
+  private(set) var diffusionMean = 1.0
+
+  private(set) var celsius = 25.0
+  // Specific resistances at this temperature, ohms times ampere-hours.
+  private(set) var ohmic = 0.0
+  private(set) var fast = 0.0
+  private(set) var slow = 0.0
+  /// The surface's lead of an ampere, ampere-hours.
+  private(set) var diffusion = 0.0
+  /// Volts of a full turn.
+  private(set) var hysteresis = 0.0
 
   init(seconds: Double, celsius: Double) {
+    change(seconds: seconds)
+    change(celsius: celsius)
+  }
+
+  /// Goes to steps of another length.
+  mutating func change(seconds: Double) {
     self.seconds = seconds
-    self.celsius = celsius
     hours = seconds / 3600
     (fastDecay, fastMean) = StepCoefficients.decay(seconds, CellModel.fastTime)
     (slowDecay, slowMean) = StepCoefficients.decay(seconds, CellModel.slowTime)
     (diffusionDecay, diffusionMean) = StepCoefficients.decay(seconds, CellModel.diffusionTime)
-    ohmicFactor = CellModel.resistanceFactor(celsius: celsius, energy: CellModel.electrolyteEnergy)
-    transferFactor = CellModel.resistanceFactor(celsius: celsius, energy: CellModel.transferEnergy)
+  }
+
+  /// Goes to another temperature.
+  mutating func change(celsius: Double) {
+    self.celsius = celsius
+    ohmic = CellModel.ohmic / 1000 * CellModel.resistanceFactor(celsius: celsius, energy: CellModel.electrolyteEnergy)
+    let transfer = CellModel.resistanceFactor(celsius: celsius, energy: CellModel.transferEnergy)
+    fast = CellModel.fast / 1000 * transfer
+    slow = CellModel.slow / 1000 * transfer
+    diffusion = CellModel.diffusion * transfer
     hysteresis = CellModel.hysteresis(celsius: celsius)
   }
 
@@ -101,8 +122,6 @@ struct StepCoefficients: Sendable, Hashable {
     // The difference of nearly equal numbers would lose its digits in very short steps.
     return (after, ratio < 1e-5 ? 1 - ratio / 2 : (1 - after) / ratio)
   }
-
-  var diffusionFactor: Double { CellModel.diffusion * transferFactor }
 }
 
 /// The states that follow the current and nothing else, as currents: amperes, charge positive.
@@ -129,6 +148,12 @@ struct Polarisation: Sendable, Hashable {
     let target = current > 0 ? 1.0 : -1.0
     hysteresis = target + (hysteresis - target) * left
   }
+
+  /// Volts over the resistances at a current, times the ampere-hours of a typical cell.
+  @inline(__always)
+  func drop(at current: Double, _ step: StepCoefficients) -> Double {
+    step.ohmic * current + step.fast * fast + step.slow * slow
+  }
 }
 
 /// A cell's state and the physics that moves it.
@@ -142,21 +167,15 @@ public struct Cell: Sendable, Hashable {
   /// A fault that drains it, amperes: a short inside.
   public internal(set) var drain = 0.0
 
-  /// What a cold cell lacks at the rated current, as a resistance in discharge, ohms.
-  private var coldResistance = 0.0
+  /// What it lacks in the cold at the rated current, as a resistance in discharge, ohms.
+  private(set) var coldResistance = 0.0
   let inverseCapacity: Double
-  private let ohmic: Double
-  private let fast: Double
-  private let slow: Double
 
   /// A rested cell at this state of charge, 0...1.
   public init(_ parameters: CellParameters, stateOfCharge: Double) {
     self.parameters = parameters
     charge = parameters.capacity * stateOfCharge
     inverseCapacity = 1 / parameters.capacity
-    ohmic = parameters.ohmic / 1000 / parameters.capacity
-    fast = parameters.fast / 1000 / parameters.capacity
-    slow = parameters.slow / 1000 / parameters.capacity
   }
 
   /// State of charge, 1 is full; slightly above 1 when overfull.
@@ -165,44 +184,32 @@ public struct Cell: Sendable, Hashable {
   /// Whether it was ever taken below the 2.0 V that damage it.
   public private(set) var isDamaged = false
 
-  /// The straight piece of the curve that a cell is on, and its resistances there. While it stays on the piece, away from
-  /// both ends, nothing of this changes: a step has one line to compute (``CellLanes/advance(moved:hours:lead:)``).
+  /// The straight piece of the curve that a cell is on, and its resistance there. While it stays on the piece, away from
+  /// both ends, nothing of this changes.
   struct Piece: Sendable, Hashable {
-    /// State of charge near the surface now.
-    var surface = 0.0
-    /// It holds for the surface within these, at one temperature.
+    /// It holds for the charge near the surface within these, ampere-hours.
     var start = 0.0
     var end = 0.0
-    /// Volts at the surface: `base + slope * surface`.
+    /// Volts at rest: `base + steepness * charge`.
     var base = 0.0
-    var slope = 0.0
-    /// R0, R1 and R2 now, ohms.
-    var ohmic = 0.0
-    var fast = 0.0
-    var slow = 0.0
-    /// Volts for an ampere of diffusion.
-    var lead = 0.0
-    /// The part of the resistance of a step that is the charge moved in it, ohms an hour.
-    var charge = 0.0
+    var steepness = 0.0
+    /// What makes its resistances of the specific ones, 1 / Ah.
+    var weight = 0.0
   }
 
-  /// The piece that the cell is on.
-  func piece(_ step: StepCoefficients, _ state: Polarisation, isDischarging: Bool) -> Piece {
-    let surface = (charge + step.diffusionFactor * state.surface) * inverseCapacity
+  /// The piece that the cell is on when its surface leads by these ampere-hours.
+  func piece(lead: Double) -> Piece {
+    let segment = OpenCircuitVoltage.segment((charge + lead) * inverseCapacity)
     var piece = Piece()
-    piece.surface = surface
-    let segment = OpenCircuitVoltage.segment(surface)
-    let factor = chargeFactor
-    piece.base = segment.volts - segment.slope * segment.start
-    piece.slope = segment.slope
-    piece.ohmic = ohmic * factor * step.ohmicFactor + (isDischarging ? coldResistance : 0)
-    piece.fast = fast * factor * step.transferFactor
-    piece.slow = slow * factor * step.transferFactor
-    piece.lead = segment.slope * step.diffusionFactor * inverseCapacity
-    piece.charge = segment.slope * inverseCapacity / 2
-    if factor == 1 || (charge * inverseCapacity >= 0.99 && segment.start >= 0.99) {
-      piece.start = segment.start
-      piece.end = segment.end
+    piece.base = segment.base
+    piece.steepness = segment.slope * inverseCapacity
+    piece.weight = parameters.resistance * inverseCapacity * chargeFactor
+    let isSteady =
+      min(stateOfCharge, segment.start) >= 0.99
+      || min(stateOfCharge, segment.start) >= 0.1 && max(stateOfCharge, segment.end) <= 0.98
+    if isSteady {
+      piece.start = segment.start * parameters.capacity
+      piece.end = segment.end * parameters.capacity
     } else {
       // Below 10 % and from 98 to 99 % the resistance changes with every step: an empty piece, so that every step
       // comes here.
@@ -213,23 +220,25 @@ public struct Cell: Sendable, Hashable {
   }
 
   /// What changes slowly: what the cold takes, and damage.
-  mutating func settle(celsius: Double, restVoltage: Double) {
-    if restVoltage < 2 { isDamaged = true }
-    guard celsius < 25 else {
+  @inline(__always)
+  mutating func settle(availableShare: Double, lead: Double) {
+    // Its surface is empty at 2.0 V.
+    if charge + lead < 0 { isDamaged = true }
+    guard availableShare < 1 else {
       coldResistance = 0
       return
     }
     // The cold cell is empty when the share that cannot be had is left: at the rated current its voltage is that of the
     // place on the curve where the missing charge, stretched, arrives.
-    let stretched = 1 - (1 - stateOfCharge) / CellModel.availableShare(celsius: celsius)
+    let stretched = 1 - (1 - stateOfCharge) * (1 / availableShare)
     let missing = OpenCircuitVoltage.volts(stateOfCharge) - OpenCircuitVoltage.volts(stretched)
-    coldResistance = max(missing, 0) / (CellModel.ratedRate * parameters.capacity)
+    coldResistance = max(missing, 0) * inverseCapacity * (1 / CellModel.ratedRate)
   }
 
   /// Resistance against charge (section 3): twice as much at 0 %, 1.3 times above 98 %.
   @inline(__always)
   private var chargeFactor: Double {
-    let share = charge * inverseCapacity
+    let share = stateOfCharge
     if share < 0.1 { return min(2 - share * 10, 2) }
     return share > 0.98 ? min(1 + (share - 0.98) * 30, 1.3) : 1
   }
@@ -238,18 +247,18 @@ public struct Cell: Sendable, Hashable {
   /// the hysteresis. What goes in and is not in here is heat.
   ///
   /// The lead of the surface is a cell of two parts with a resistance between them; the front part is `td / (td + kd)`
-  /// of the capacity.
+  /// of the capacity, so that what is behind lags by `td` where the surface leads by `kd`.
+  @inline(__always)
   func energy(_ step: StepCoefficients, _ state: Polarisation) -> Double {
     let time = CellModel.diffusionTime / 3600
-    let front = time / (time + step.diffusionFactor)
-    let share = stateOfCharge
-    let lead = step.diffusionFactor * inverseCapacity * state.surface
-    let inFront = OpenCircuitVoltage.integral(share + lead)
-    let behind = OpenCircuitVoltage.integral(share - lead * front / (1 - front))
+    let front = time / (time + step.diffusion)
+    let inFront = OpenCircuitVoltage.integral((charge + step.diffusion * state.surface) * inverseCapacity)
+    let behind = OpenCircuitVoltage.integral((charge - time * state.surface) * inverseCapacity)
     let pairs =
-      CellModel.fastTime * fast * state.fast * state.fast + CellModel.slowTime * slow * state.slow * state.slow
+      CellModel.fastTime * step.fast * state.fast * state.fast
+      + CellModel.slowTime * step.slow * state.slow * state.slow
     let turned = CellModel.hysteresisShare * step.hysteresis * state.hysteresis * state.hysteresis
     return 3600 * parameters.capacity * (front * inFront + (1 - front) * behind + turned / 2)
-      + pairs / 2 * chargeFactor * step.transferFactor
+      + pairs / 2 * parameters.resistance * inverseCapacity * chargeFactor
   }
 }

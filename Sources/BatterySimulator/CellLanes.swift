@@ -1,103 +1,236 @@
-// The cells of a battery side by side: each quantity is one vector with a lane for each cell, so that a step is a few
-// lines of arithmetic for all of them, and the processor's vector unit does two cells or more at once. What is decided
-// cell by cell, and rarely, is in Cell.swift.
+// The cells of a battery side by side, and what moved them since they were looked at last.
+//
+// One current flows through all of them, and each is on a straight piece of the curve. So until one may have left its
+// piece, no cell needs to be touched: the ampere-hours in and out and the time since the last count give the charge of
+// each, and sums over the cells give the voltage of the battery. Exactly so: it is the same line, computed when somebody
+// asks for it. What is decided cell by cell, and rarely, is in Cell.swift.
 
-/// One quantity of every cell of a battery. Stored in a row, because a vector that is asked for a single lane is written
-/// out as a whole each time.
-struct PerCell: Sendable {
-  /// How many cells there can be.
-  static let most = 16
+/// Two cells side by side, a lane for each: what the processor's vector unit takes at once. A cell that does not exist has
+/// no capacity and stays at rest at 0 V.
+struct CellPair: Sendable {
+  /// Charge at the last count, ampere-hours.
+  var counted = SIMD2<Double>()
 
-  private(set) var values: InlineArray<16, Double>
+  // Each cell's piece of the curve (``Cell/Piece``).
+  var start = SIMD2(repeating: -Double.infinity)
+  var end = SIMD2(repeating: Double.infinity)
+  var base = SIMD2<Double>()
+  var steepness = SIMD2<Double>()
+  var weight = SIMD2<Double>()
+  /// What the cold adds in discharge, ohms.
+  var cold = SIMD2<Double>()
+  /// Volts at the counted charge.
+  var level = SIMD2<Double>()
 
-  @inline(__always)
-  init(_ value: Double = 0) { values = InlineArray(repeating: value) }
+  // What each cell is made of.
+  var efficiency = SIMD2<Double>()
+  /// What moves charge beside the current: balancer, faults and self-discharge, amperes.
+  var drift = SIMD2<Double>()
+}
 
-  @inline(__always)
-  init(_ all: SIMD16<Double>) { values = unsafeBitCast(all, to: InlineArray<16, Double>.self) }
-
-  @inline(__always)
-  subscript(cell: Int) -> Double {
-    get { values[cell] }
-    set { values[cell] = newValue }
-  }
-
-  /// All of them as a vector; both are sixteen numbers in a row.
-  @inline(__always)
-  var all: SIMD16<Double> {
-    get { unsafeBitCast(values, to: SIMD16<Double>.self) }
-    set { values = unsafeBitCast(newValue, to: InlineArray<16, Double>.self) }
+extension SIMD2<Double> {
+  /// One of two, by the last bit of a cell's number.
+  subscript(cell cell: Int) -> Double {
+    get { cell & 1 == 0 ? x : y }
+    set { if cell & 1 == 0 { x = newValue } else { y = newValue } }
   }
 }
 
-/// What a step moves of up to sixteen cells. A cell that does not exist has no capacity and stays at rest at 0 V.
+/// Volts of a battery's cells, by pairs.
+typealias CellVolts = InlineArray<8, SIMD2<Double>>
+
+/// All cells of a battery.
 struct CellLanes: Sendable {
-  /// Charge, ampere-hours.
-  var charge = PerCell()
-  /// Rest voltage at the surface, volts.
-  private(set) var rest = PerCell()
+  /// How many cells there can be.
+  static let most = 16
 
-  // Each cell's piece of the curve (``Cell/Piece``).
-  private var start = PerCell(-.infinity)
-  private var end = PerCell(.infinity)
-  private var base = PerCell()
-  private var slope = PerCell()
-  private var ohmic = PerCell()
-  private var fast = PerCell()
-  private var slow = PerCell()
+  /// Sums over the cells; they stay while no cell leaves its piece.
+  struct Sums: Sendable {
+    /// Volts at the counted charge.
+    var level = 0.0
+    /// Volts for an ampere-hour in each cell, that much put in through the terminals, and an hour at rest.
+    var steepness = 0.0
+    var efficient = 0.0
+    var drifting = 0.0
+    /// Makes resistances of the specific ones, 1 / Ah.
+    var weight = 0.0
+    /// What the cold adds in discharge, ohms.
+    var cold = 0.0
+  }
 
-  // What each cell is made of.
-  private var inverseCapacity = PerCell()
-  private var efficiency = PerCell()
-  /// What moves charge beside the current: balancer, faults and self-discharge, amperes.
-  private var drift = PerCell()
+  private(set) var sums = Sums()
+  private var pairs: [CellPair]
+  private let cellCount: Int
 
-  mutating func begin(_ cells: [Cell]) {
-    for (lane, cell) in cells.enumerated() {
-      charge[lane] = cell.charge
-      inverseCapacity[lane] = cell.inverseCapacity
-      efficiency[lane] = cell.parameters.efficiency
+  // Since the last count: through the terminals, ampere-hours, and the time.
+  private(set) var charged = 0.0
+  private(set) var discharged = 0.0
+  private(set) var hours = 0.0
+
+  // How far a charge that moves in all cells can go until the first leaves its piece, ampere-hours, and the cells that
+  // go furthest.
+  private var ceiling = Double.infinity
+  private var floor = -Double.infinity
+  private let bestEfficiency: Double
+  private let worstEfficiency: Double
+  private var mostDrift = 0.0
+  private var leastDrift = 0.0
+
+  init(_ cells: [Cell]) {
+    cellCount = cells.count
+    pairs = Array(repeating: CellPair(), count: (cells.count + 1) / 2)
+    let efficiencies = cells.map(\.parameters.efficiency)
+    bestEfficiency = efficiencies.max() ?? 1
+    worstEfficiency = efficiencies.min() ?? 1
+    for (index, cell) in cells.enumerated() {
+      pairs[index / 2].counted[cell: index] = cell.charge
+      pairs[index / 2].efficiency[cell: index] = cell.parameters.efficiency
     }
-    drift(cells)
+    setDrift(cells)
   }
 
-  /// Takes over what a balancer or a fault changed.
-  mutating func drift(_ cells: [Cell]) {
-    for (lane, cell) in cells.enumerated() {
-      drift[lane] = cell.balancing - cell.drain - cell.parameters.leakage
+  /// Takes over what a balancer or a fault changed. What moved before must have been counted.
+  mutating func setDrift(_ cells: [Cell]) {
+    (mostDrift, leastDrift) = (-.infinity, .infinity)
+    for (index, cell) in cells.enumerated() {
+      let amperes = cell.balancing - cell.drain - cell.parameters.leakage
+      pairs[index / 2].drift[cell: index] = amperes
+      mostDrift = max(mostDrift, amperes)
+      leastDrift = min(leastDrift, amperes)
     }
   }
 
-  mutating func put(_ lane: Int, on piece: Cell.Piece) {
-    start[lane] = piece.start
-    end[lane] = piece.end
-    base[lane] = piece.base
-    slope[lane] = piece.slope
-    ohmic[lane] = piece.ohmic
-    fast[lane] = piece.fast
-    slow[lane] = piece.slow
-    rest[lane] = piece.base + piece.slope * piece.surface
+  // MARK: Moving
+
+  /// Moves the charge of one step; what a balancer and the cell itself move comes on top. False when a cell may have left
+  /// its piece: then all must be counted and looked at.
+  @inline(__always)
+  mutating func advance(moved: Double, hours span: Double, lead: Double) -> Bool {
+    if moved > 0 { charged += moved } else { discharged -= moved }
+    hours += span
+    let common = lead - discharged
+    return common + bestEfficiency * charged + mostDrift * hours < ceiling
+      && common + worstEfficiency * charged + leastDrift * hours >= floor
   }
 
-  /// Moves the charge of one step; what a balancer and the cell itself move comes on top. False when a cell left its
-  /// piece and must be looked at again.
-  @inline(__always)
-  mutating func advance(moved: Double, hours: Double, lead: Double) -> Bool {
-    let gained = moved > 0 ? moved * efficiency.all : SIMD16(repeating: moved)
-    charge.all += gained + drift.all * hours
-    let surface = (charge.all + lead) * inverseCapacity.all
-    rest.all = base.all + slope.all * surface
-    return all((surface .>= start.all) .& (surface .< end.all))
+  /// Charge of a cell now, ampere-hours.
+  func charge(of cell: Int) -> Double {
+    let pair = pairs[cell / 2]
+    return (pair.counted + (pair.efficiency * charged + pair.drift * hours - discharged))[cell: cell]
   }
 
-  /// Terminal voltages, volts; `hysteresis` is that of all cells.
+  /// Puts what moved into the charge of each cell.
+  mutating func count(into cells: inout [Cell]) {
+    let (charged, discharged, hours) = (charged, discharged, hours)
+    (self.charged, self.discharged, self.hours) = (0, 0, 0)
+    var pairs = pairs.mutableSpan
+    var cells = cells.mutableSpan
+    for index in pairs.indices {
+      pairs[index].counted += pairs[index].efficiency * charged + pairs[index].drift * hours - discharged
+      cells[2 * index].charge = pairs[index].counted.x
+      if 2 * index + 1 < cells.count { cells[2 * index + 1].charge = pairs[index].counted.y }
+    }
+  }
+
+  /// Puts charge into one cell from outside, ampere-hours.
+  mutating func inject(_ ampereHours: Double, into cell: Int) { pairs[cell / 2].counted[cell: cell] += ampereHours }
+
+  // MARK: Pieces
+
+  /// Whether a cell left its piece; all must have been counted.
   @inline(__always)
-  func voltage(at current: Double, _ state: Polarisation, hysteresis: Double) -> SIMD16<Double> {
-    rest.all + hysteresis + fast.all * state.fast + slow.all * state.slow + current * ohmic.all
+  func hasLeft(_ cell: Int, lead: Double) -> Bool {
+    let surface = pairs[cell / 2].counted[cell: cell] + lead
+    return !(surface >= pairs[cell / 2].start[cell: cell] && surface < pairs[cell / 2].end[cell: cell])
+  }
+
+  mutating func put(_ cell: Int, on piece: Cell.Piece) {
+    pairs[cell / 2].start[cell: cell] = piece.start
+    pairs[cell / 2].end[cell: cell] = piece.end
+    pairs[cell / 2].base[cell: cell] = piece.base
+    pairs[cell / 2].steepness[cell: cell] = piece.steepness
+    pairs[cell / 2].weight[cell: cell] = piece.weight
+  }
+
+  /// Takes over what the cold adds now.
+  mutating func setCold(_ cells: [Cell]) {
+    for (index, cell) in cells.enumerated() { pairs[index / 2].cold[cell: index] = cell.coldResistance }
+  }
+
+  /// After a count and all changes of pieces: what holds until the next.
+  mutating func sumUp() {
+    var total = CellPair()
+    var (efficient, drifting) = (SIMD2<Double>(), SIMD2<Double>())
+    total.start = SIMD2(repeating: -Double.infinity)
+    total.end = SIMD2(repeating: Double.infinity)
+    var pairs = pairs.mutableSpan
+    for index in pairs.indices {
+      pairs[index].level = pairs[index].base + pairs[index].steepness * pairs[index].counted
+      let pair = pairs[index]
+      total.level += pair.level
+      total.steepness += pair.steepness
+      total.weight += pair.weight
+      total.cold += pair.cold
+      efficient += pair.steepness * pair.efficiency
+      drifting += pair.steepness * pair.drift
+      total.end = pointwiseMin(total.end, pair.end - pair.counted)
+      total.start = pointwiseMax(total.start, pair.start - pair.counted)
+    }
+    sums.level = total.level.sum()
+    sums.steepness = total.steepness.sum()
+    sums.efficient = efficient.sum()
+    sums.drifting = drifting.sum()
+    sums.weight = total.weight.sum()
+    sums.cold = total.cold.sum()
+    ceiling = total.end.min()
+    floor = total.start.max()
+  }
+
+  // MARK: Voltages
+
+  /// What is the same for all cells when their voltages are asked for.
+  struct Common: Sendable {
+    /// Lead of the surface, ampere-hours.
+    var lead: Double
+    /// Volts of the hysteresis.
+    var hysteresis: Double
+    /// Volts over the resistances of a cell of 1 Ah.
+    var drop: Double
+    /// The current that meets the resistance of the cold, amperes.
+    var coldCurrent: Double
+  }
+
+  /// Rest voltage of all cells in series, volts, without hysteresis.
+  @inline(__always)
+  func rest(lead: Double) -> Double {
+    sums.level + sums.steepness * (lead - discharged) + sums.efficient * charged + sums.drifting * hours
+  }
+
+  @inline(__always)
+  private func voltages(of pair: CellPair, _ common: Common) -> SIMD2<Double> {
+    let moved = pair.efficiency * charged + pair.drift * hours + (common.lead - discharged)
+    let resting = pair.steepness * moved + pair.level + common.hysteresis
+    return resting + pair.weight * common.drop + pair.cold * common.coldCurrent
+  }
+
+  /// What plain sensors show of the terminal voltages, volts.
+  @inline(__always)
+  func shown(_ common: Common, by sensors: Span<SensorPair>) -> CellVolts {
+    var volts = CellVolts(repeating: SIMD2())
+    let pairs = pairs.span
+    for index in pairs.indices { volts[index] = sensors[index].shown(voltages(of: pairs[index], common)) }
+    return volts
   }
 
   /// Terminal voltage of one cell, volts: the same to the bit.
-  func voltage(of lane: Int, at current: Double, _ state: Polarisation, hysteresis: Double) -> Double {
-    rest[lane] + hysteresis + fast[lane] * state.fast + slow[lane] * state.slow + current * ohmic[lane]
+  func voltage(of cell: Int, _ common: Common) -> Double { voltages(of: pairs[cell / 2], common)[cell: cell] }
+
+  /// Terminal voltages of all cells, volts.
+  @inline(__always)
+  func voltages(_ common: Common) -> CellVolts {
+    var volts = CellVolts(repeating: SIMD2())
+    let pairs = pairs.span
+    for index in pairs.indices { volts[index] = voltages(of: pairs[index], common) }
+    return volts
   }
 }

@@ -15,33 +15,43 @@ public enum OpenCircuitVoltage {
   ]
 
   /// Volts at a state of charge.
+  @inline(__always)
   public static func volts(_ stateOfCharge: Double) -> Double {
     let segment = segment(stateOfCharge)
-    return segment.volts + segment.slope * (stateOfCharge - segment.start)
+    return segment.base + segment.slope * stateOfCharge
   }
 
   /// One stretch of the curve.
   struct Segment: Sendable {
     /// Where it begins.
-    var start: Double
+    let start: Double
     /// Where it ends.
-    var end: Double
-    /// Volts there.
-    var volts: Double
-    /// Volts for one whole state of charge.
-    var slope: Double
-    /// Integral from 0 to its start.
-    var integral: Double
+    let end: Double
+    /// Volts at a state of charge: `base + slope * stateOfCharge`.
+    let base: Double
+    let slope: Double
+    /// What the integral of these volts needs to be that of the curve from empty.
+    let constant: Double
+
+    /// From the volts and the integral at its start.
+    init(start: Double, end: Double, volts: Double, slope: Double, integral: Double) {
+      self.start = start
+      self.end = end
+      self.slope = slope
+      base = volts - slope * start
+      constant = integral - (base + slope / 2 * start) * start
+    }
   }
 
   /// The stretch that holds a state of charge.
+  @inline(__always)
   static func segment(_ stateOfCharge: Double) -> Segment { table[index(stateOfCharge)] }
 
   /// Integral of the voltage from empty to a state of charge: watt-hours in a cell of 1 Ah.
+  @inline(__always)
   static func integral(_ stateOfCharge: Double) -> Double {
     let segment = table[index(stateOfCharge)]
-    let distance = stateOfCharge - segment.start
-    return segment.integral + (segment.volts + segment.slope * distance / 2) * distance
+    return segment.constant + (segment.base + segment.slope / 2 * stateOfCharge) * stateOfCharge
   }
 
   // Every point lies on a whole percent or, above 99 %, on a twentieth of one. Two even grids find a segment without a

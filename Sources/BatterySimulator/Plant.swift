@@ -61,7 +61,19 @@ public struct Plant: Sendable {
   /// Voltage behind it.
   public var systemSensor = VoltageSensor(resolution: 0.01)
   /// One for each cell, in the order of strings, batteries, cells.
-  public var cellSensors: [VoltageSensor]
+  public var cellSensors: [VoltageSensor] {
+    get {
+      var sensors = sensors
+      for (index, reading) in cellReadings.enumerated() where sensors.indices.contains(index) {
+        if let reading, sensors[index].isPlain { sensors[index].note(reading) }
+      }
+      return sensors
+    }
+    set {
+      sensors = newValue
+      arrangeSensors()
+    }
+  }
   /// No step inside is longer than this, seconds.
   public var longestStep = 1.0
 
@@ -87,6 +99,10 @@ public struct Plant: Sendable {
   /// The faults that are present.
   public private(set) var faults: Set<Fault> = []
 
+  private var sensors: [VoltageSensor]
+  /// The same in pairs, those of a battery from an even place on, and for each battery whether all of its are plain.
+  private var sensorPairs: [SensorPair] = []
+  private var arePlain: [Bool] = []
   private var random: SeededGenerator
   private var chargerLines: [SourceLine] = []
   private var alternatorLines: [SourceLine] = []
@@ -119,9 +135,10 @@ public struct Plant: Sendable {
     batteryVoltage = bank.voltage
     random = SeededGenerator(seed: seed)
     let cells = bank.strings.reduce(0) { $0 + $1.batteries.reduce(0) { $0 + $1.cellCount } }
-    cellSensors = Array(repeating: VoltageSensor(), count: cells)
+    sensors = Array(repeating: VoltageSensor(), count: cells)
     cellReadings = Array(repeating: nil, count: cells)
     temperatureReadings = Array(repeating: nil, count: bank.batteryCount)
+    arrangeSensors()
   }
 
   /// Lets time pass under these commands.
@@ -383,15 +400,43 @@ public struct Plant: Sendable {
       sinceCells = 0
       return
     }
-    var place = 0
+    var (place, pair, number) = (0, 0, 0)
     for string in bank.strings.indices {
       let current = bank.strings[string].current
       for battery in bank.strings[string].batteries.indices {
-        place = bank.strings[string].batteries[battery].measure(
-          at: current, by: &cellSensors, into: &cellReadings, from: place, seconds: sinceCells, &random)
+        if number < arePlain.count, arePlain[number] {
+          bank.strings[string].batteries[battery].measure(
+            at: current, by: sensorPairs, from: pair, into: &cellReadings, from: place)
+        } else {
+          measureSlowly(bank.strings[string].batteries[battery], at: current, from: place)
+        }
+        place += bank.strings[string].batteries[battery].cellCount
+        pair += bank.strings[string].batteries[battery].pairCount
+        number += 1
       }
     }
     sinceCells = 0
+  }
+
+  /// Lets each sensor of a battery look for itself.
+  private mutating func measureSlowly(_ battery: Battery, at current: Double, from place: Int) {
+    for cell in battery.cellIndices where sensors.indices.contains(place + cell) {
+      cellReadings[place + cell] = sensors[place + cell].measure(
+        battery.voltage(ofCell: cell, at: current), seconds: sinceCells, random: &random)
+    }
+  }
+
+  private mutating func arrangeSensors() {
+    (sensorPairs, arePlain) = ([], [])
+    var place = 0
+    for battery in bank.strings.lazy.flatMap(\.batteries) {
+      let own = sensors.dropFirst(place).prefix(battery.cellCount)
+      var pairs = Array(repeating: SensorPair(), count: battery.pairCount)
+      for (cell, sensor) in own.enumerated() { pairs[cell / 2].put(sensor, cell) }
+      sensorPairs += pairs
+      arePlain.append(own.count == battery.cellCount && own.allSatisfy(\.isPlain))
+      place += battery.cellCount
+    }
   }
 
   /// What the temperature sensor of a battery shows, degrees Celsius.
@@ -402,11 +447,14 @@ public struct Plant: Sendable {
 
   /// Brings ``temperatureReadings`` up to date. To ask for them one by one copies the whole plant each time.
   public mutating func measureTemperatures() {
+    guard !isBusSilent, temperatureSensors.areHealthy else {
+      for index in temperatureReadings.indices { temperatureReadings[index] = temperature(ofBattery: index) }
+      return
+    }
     var index = 0
     for string in bank.strings.indices {
       for place in bank.strings[string].batteries.indices where index < temperatureReadings.count {
-        let celsius = bank.strings[string].batteries[place].celsius
-        temperatureReadings[index] = isBusSilent ? nil : temperatureSensors.shown(celsius, ofBattery: index)
+        temperatureReadings[index] = bank.strings[string].batteries[place].celsius
         index += 1
       }
     }
@@ -494,7 +542,10 @@ public struct Plant: Sendable {
     case .distributorSilent(let index):
       guard distributors.indices.contains(index) else { return }
       distributors[index].answers = !isOn
-    case .busSilent: isBusSilent = isOn
+    case .busSilent:
+      // What each showed last outlives the readings.
+      if isOn { cellSensors = cellSensors }
+      isBusSilent = isOn
     case .commandsLost: isCommandless = isOn
     case .duplicateAddress, .clockJump, .stateCorrupt, .diskFull, .processKilled, .memberLost: break
     }

@@ -79,8 +79,8 @@ public struct VoltageSensor: Sendable, Hashable {
     didSet { noteWhatIsPlain() }
   }
   private var stepsPerVolt: Double
-  /// It is healthy, has steps, loses nothing and shows at once.
-  private var isPlain = true
+  /// It is healthy, has steps of a nanovolt or more, loses nothing and shows at once.
+  private(set) var isPlain = true
   private var shown: Double?
   private var sampled: Double?
   private var since = 0.0
@@ -108,8 +108,11 @@ public struct VoltageSensor: Sendable, Hashable {
   }
 
   private mutating func noteWhatIsPlain() {
-    isPlain = fault == .none && resolution > 0 && dropout <= 0 && delay <= 0
+    isPlain = fault == .none && resolution >= 1e-9 && dropout <= 0 && delay <= 0
   }
+
+  /// What it showed while a ``SensorPair`` did its work.
+  mutating func note(_ shown: Double) { self.shown = shown }
 
   private mutating func measureSlowly(
     _ volts: Double, seconds: Double, random: inout SeededGenerator
@@ -132,6 +135,29 @@ public struct VoltageSensor: Sendable, Hashable {
   }
 }
 
+/// The sensors of two cells side by side, for as long as they are plain: a bank's cells are read in every step, and each
+/// sensor then shows what it sees, in its steps.
+struct SensorPair: Sendable {
+  private var offset = SIMD2<Double>()
+  private var stepsPerVolt = SIMD2<Double>()
+  private var resolution = SIMD2<Double>()
+
+  /// The sensor of an even cell first, that of an odd one second.
+  mutating func put(_ sensor: VoltageSensor, _ cell: Int) {
+    offset[cell: cell] = sensor.offset
+    stepsPerVolt[cell: cell] = 1 / sensor.resolution
+    resolution[cell: cell] = sensor.resolution
+  }
+
+  /// What they show of these volts.
+  @inline(__always)
+  func shown(_ volts: SIMD2<Double>) -> SIMD2<Double> {
+    // Rounded as in ``inSteps(_:of:count:)``: a plain sensor's steps leave room for that.
+    let count = (volts + offset) * stepsPerVolt
+    return (count + 0x1.8p52 - 0x1.8p52) * resolution
+  }
+}
+
 /// The temperature sensors of the batteries, by the battery's number: no error but what faults on command add.
 struct TemperatureSensors: Sendable {
   /// What a frozen one repeats, degrees Celsius.
@@ -141,9 +167,12 @@ struct TemperatureSensors: Sendable {
   /// Those that say nothing.
   var lost: Set<Int> = []
 
+  /// Whether each shows what it sees.
+  var areHealthy: Bool { lost.isEmpty && frozen.isEmpty && offsets.isEmpty }
+
   /// What the sensor of a battery shows, degrees Celsius; nil when it says nothing.
   func shown(_ celsius: Double, ofBattery index: Int) -> Double? {
-    if lost.isEmpty, frozen.isEmpty, offsets.isEmpty { return celsius }
+    if areHealthy { return celsius }
     guard !lost.contains(index) else { return nil }
     return frozen[index] ?? celsius + (offsets[index] ?? 0)
   }
