@@ -21,6 +21,10 @@ public struct Alternator: Sendable, Hashable {
   /// Energy that it gave, joules.
   public internal(set) var energy = 0.0
 
+  /// What it can do in this step, and the piece of it where the circuit is.
+  private var line = SourceLine()
+  private(set) var piece = Branch()
+
   /// An alternator for a system of this nominal voltage that stands still.
   public init(rating: Double = 100, nominalVoltage: Double = 12) {
     self.rating = rating
@@ -28,16 +32,24 @@ public struct Alternator: Sendable, Hashable {
     clampVoltage = 40 * max(nominalVoltage / 12, 1)
   }
 
-  mutating func line(_ commands: Commands, seconds: Double) -> SourceLine {
+  mutating func begin(_ commands: Commands, seconds: Double) {
     let isOn = speed > 0 && (commands.allowsAlternator || !hasEnableInput)
     let decay = exponential(-seconds / fieldTime)
-    var line = SourceLine()
     line.setVoltage = regulatedVoltage
     line.clamp = clampVoltage
     // The field holds the current up; a stopped engine has none.
     line.least = speed > 0 ? max(current, 0) * decay : 0
     let target = isOn ? rating * min(max(speed, 0), 1) : 0
     line.most = max(line.least, target + (current - target) * decay)
-    return line
+  }
+
+  /// Goes to the piece that holds at these volts.
+  mutating func seek(_ volts: Double) { piece = line.branch(at: volts) }
+
+  /// Gives what its piece gives at these volts; returns the watts.
+  mutating func advance(_ volts: Double, seconds: Double) -> Double {
+    current = -piece.current(at: volts)
+    energy += current * volts * seconds
+    return current * volts
   }
 }

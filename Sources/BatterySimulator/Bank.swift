@@ -30,9 +30,6 @@ public struct Bank: Sendable {
   /// Energy that came in through the terminals, joules.
   public private(set) var energyIn = 0.0
 
-  private var sources: [Double]
-  private var conductances: [Double]
-
   /// A rested bank; the manual allows up to 20 batteries.
   public init(_ parameters: BankParameters = BankParameters()) {
     var random = SeededGenerator(seed: parameters.seed)
@@ -52,8 +49,6 @@ public struct Bank: Sendable {
   /// A bank of these strings.
   public init(_ strings: [BatteryString]) {
     self.strings = strings
-    sources = Array(repeating: 0, count: strings.count)
-    conductances = sources
     stepVoltage = strings.first?.voltage ?? 0
   }
 
@@ -92,29 +87,31 @@ public struct Bank: Sendable {
   }
 
   /// Makes ready for a step: the bank as a conductance to ground with a current beside it.
+  @inline(__always)
   mutating func prepare(seconds: Double) -> (conductance: Double, injection: Double) {
     var conductance = 0.0
     var injection = 0.0
+    var strings = strings.mutableSpan
     for index in strings.indices {
-      let (source, resistance) = strings[index].prepare(seconds: seconds)
-      sources[index] = source
-      conductances[index] = strings[index].isConnected && resistance > 0 ? 1 / resistance : 0
-      conductance += conductances[index]
-      injection += source * conductances[index]
+      strings[index].prepare(seconds: seconds)
+      conductance += strings[index].stepConductance
+      injection += strings[index].stepSource * strings[index].stepConductance
     }
     return (conductance, injection)
   }
 
   /// Moves the prepared step on with this voltage at the terminals.
+  @inline(__always)
   mutating func advance(voltage: Double, seconds: Double) {
     stepVoltage = voltage
-    current = 0
+    var sum = 0.0
+    var strings = strings.mutableSpan
     for index in strings.indices {
-      let share = (voltage - sources[index]) * conductances[index]
-      current += share
-      strings[index].advance(share, seconds: seconds)
+      strings[index].advance(voltage: voltage, seconds: seconds)
+      sum += strings[index].current
     }
-    energyIn += voltage * current * seconds
+    current = sum
+    energyIn += voltage * sum * seconds
   }
 
   /// Moves on by a step with a given current at the terminals, amperes, charge positive.

@@ -266,7 +266,12 @@ public struct Battery: Sendable {
   /// Makes ready for a step of this length: nothing to do when it is as long as the last one.
   @inline(__always)
   mutating func prepare(seconds: Double) {
-    guard coefficients.seconds != seconds else { return }
+    if coefficients.seconds != seconds { change(seconds: seconds) }
+  }
+
+  /// Out of line: its exponentials depend on nothing but the length, and the compiler would compute them in every step.
+  @inline(never)
+  private mutating func change(seconds: Double) {
     coefficients.change(seconds: seconds)
     if coefficients.celsius != celsius { coefficients.change(celsius: celsius) }
     arrange()
@@ -321,8 +326,10 @@ public struct Battery: Sendable {
       // A last cell that is alone is compared with itself.
       let one = volts[pair].x
       let other = 2 * pair + 1 < cellCount ? volts[pair].y : one
-      bottom = min(bottom, one, other)
-      top = max(top, one, other)
+      bottom = one < bottom ? one : bottom
+      bottom = other < bottom ? other : bottom
+      top = one > top ? one : top
+      top = other > top ? other : top
     }
     let wasActive = balancer.isActive
     let spread = top - bottom

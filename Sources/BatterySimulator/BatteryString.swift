@@ -13,6 +13,10 @@ public struct BatteryString: Sendable {
   /// Heat of the cables, joules.
   public private(set) var wiringHeat = 0.0
 
+  /// The source of the coming step, volts, and its conductance, siemens; 0 when it is not connected.
+  private(set) var stepSource = 0.0
+  private(set) var stepConductance = 0.0
+
   /// A string of these batteries.
   public init(_ batteries: [Battery]) { self.batteries = batteries }
 
@@ -23,23 +27,28 @@ public struct BatteryString: Sendable {
     return sum
   }
 
-  /// Makes ready for a step; the source behind a resistance that it will be.
+  /// Makes ready for a step of this length.
   @inline(__always)
-  mutating func prepare(seconds: Double) -> (source: Double, resistance: Double) {
+  mutating func prepare(seconds: Double) {
     var source = 0.0
     var resistance = wiring
+    var batteries = batteries.mutableSpan
     for index in batteries.indices {
       batteries[index].prepare(seconds: seconds)
       source += batteries[index].stepSource
       resistance += batteries[index].stepResistance
     }
-    return (source, resistance)
+    stepSource = source
+    stepConductance = isConnected && resistance > 0 ? 1 / resistance : 0
   }
 
+  /// Moves the prepared step on with this voltage at its ends.
   @inline(__always)
-  mutating func advance(_ current: Double, seconds: Double) {
-    self.current = current
-    wiringHeat += current * current * wiring * seconds
-    for index in batteries.indices { batteries[index].advance(current) }
+  mutating func advance(voltage: Double, seconds: Double) {
+    let amperes = (voltage - stepSource) * stepConductance
+    current = amperes
+    wiringHeat += amperes * amperes * wiring * seconds
+    var batteries = batteries.mutableSpan
+    for index in batteries.indices { batteries[index].advance(amperes) }
   }
 }

@@ -71,6 +71,9 @@ public struct Charger: Sendable, Hashable {
   /// Energy that it gave, joules.
   public internal(set) var energy = 0.0
 
+  /// What it can do in this step, and the piece of it where the circuit is.
+  private var line = SourceLine()
+  private(set) var piece = Branch()
   private var untilLoop = 0.0
   private var silence = 0.0
   private var setVoltage = 0.0
@@ -79,21 +82,23 @@ public struct Charger: Sendable, Hashable {
   /// A charger of this rating in amperes.
   public init(rating: Double) { self.rating = rating }
 
-  /// What it can do in the coming step. `share` is its part of all chargers, `loads` what they feed beside the battery.
-  mutating func line(_ commands: Commands, share: Double, loads: Double, seconds: Double) -> SourceLine {
-    var line = SourceLine()
+  /// Gets ready for a step. `share` is its part of all chargers, `loads` what they feed beside the battery.
+  @inline(__always)
+  mutating func begin(_ commands: Commands, share: Double, loads: Double, seconds: Double) {
+    line.setVoltage = 0
+    line.most = 0
     guard obeys else {
       setVoltage = ownVoltage
       line.setVoltage = ownVoltage
       line.most = min(rating * availability, current + ramp * seconds)
-      return line
+      return
     }
     if let link {
       setVoltage = link.voltage ?? 0
       setCurrent = setVoltage > 0 ? max(link.current, 0) : 0
       line.setVoltage = setVoltage
       line.most = max(min(rating * availability, setCurrent, current + ramp * seconds), 0)
-      return line
+      return
     }
     silence = commands.areFresh ? 0 : silence + seconds
     untilLoop -= seconds
@@ -106,10 +111,21 @@ public struct Charger: Sendable, Hashable {
       // Off at once, and it begins with a fresh command.
       untilLoop = 0
       setCurrent = 0
-      return line
+      return
     }
     line.setVoltage = setVoltage
     line.most = max(min(rating * availability, setCurrent, current + ramp * seconds), 0)
-    return line
+  }
+
+  /// Goes to the piece that holds at these volts.
+  @inline(__always)
+  mutating func seek(_ volts: Double) { piece = line.branch(at: volts) }
+
+  /// Gives what its piece gives at these volts; returns the watts.
+  @inline(__always)
+  mutating func advance(_ volts: Double, seconds: Double) -> Double {
+    current = -piece.current(at: volts)
+    energy += current * volts * seconds
+    return current * volts
   }
 }

@@ -43,6 +43,8 @@ public struct Contactor: Sendable, Hashable {
   private var isWelded = false
   private var isStuck = false
   private var actual = 0.00015
+  /// Siemens of the closed path.
+  private(set) var pathConductance = 1 / 0.00015
   private var stuckFeedback: Bool?
   private var isInverted = false
 
@@ -56,6 +58,7 @@ public struct Contactor: Sendable, Hashable {
   public var feedback: Bool { stuckFeedback ?? (isInverted ? !isClosed : isClosed) }
 
   /// How long until the contacts may change, seconds; infinite when they rest.
+  @inline(__always)
   var untilChange: Double {
     guard moving > 0 else { return .infinity }
     // The bounce is gone through by the millisecond.
@@ -69,6 +72,7 @@ public struct Contactor: Sendable, Hashable {
     isClosed = !isStuck
   }
 
+  @inline(__always)
   mutating func command(closed: Bool) {
     guard closed != coil else { return }
     coil = closed
@@ -76,16 +80,20 @@ public struct Contactor: Sendable, Hashable {
   }
 
   /// Lets time pass. Whether the contacts moved.
+  @inline(__always)
   mutating func advance(seconds: Double, current: Double) -> Bool {
+    // At rest only a command or a fault moves them.
+    moving > 0 && move(seconds: seconds, current: current)
+  }
+
+  private mutating func move(seconds: Double, current: Double) -> Bool {
     let was = isClosed
-    if moving > 0 {
-      moving -= seconds
-      if moving < 1e-9 { moving = 0 }
-      if coil {
-        isClosed = moving == 0 || (moving <= bounceTime + 1e-9 && Int(moving * 1000 + 0.5) % 2 == 1)
-      } else if moving == 0 {
-        isClosed = false
-      }
+    moving -= seconds
+    if moving < 1e-9 { moving = 0 }
+    if coil {
+      isClosed = moving == 0 || (moving <= bounceTime + 1e-9 && Int(moving * 1000 + 0.5) % 2 == 1)
+    } else if moving == 0 {
+      isClosed = false
     }
     if isWelded && was { isClosed = true }
     if isStuck { isClosed = false }
@@ -105,6 +113,7 @@ public struct Contactor: Sendable, Hashable {
       if case .highResistance(let ohms) = fault { actual = max(ohms, actual) }
       if case .feedbackStuck(let closed) = fault { stuckFeedback = closed || stuckFeedback == true }
     }
+    pathConductance = 1 / actual
     if isStuck {
       isClosed = false
     } else if isWelded {

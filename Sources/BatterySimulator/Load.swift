@@ -26,30 +26,52 @@ public struct Load: Sendable, Hashable {
   /// Energy that it took, joules.
   public internal(set) var energy = 0.0
   private var isLockedOut = false
+  private var isRunning = false
+  /// The volts at the start of this step, and the piece where the circuit is.
+  private var previous = 0.0
+  private(set) var piece = Branch()
 
   /// A load with this demand.
   public init(_ demand: Kind) { self.demand = demand }
 
-  /// Whether it would run at this voltage.
-  mutating func isRunning(_ commands: Commands, volts: Double) -> Bool {
+  /// Gets ready for a step that starts at these volts.
+  @inline(__always)
+  mutating func begin(_ commands: Commands, volts: Double) {
     if volts < lockoutVoltage { isLockedOut = true } else if volts > lockoutVoltage * 1.1 { isLockedOut = false }
-    return isOn && !isLockedOut && (commands.allowsDischarge || !obeysContact)
+    isRunning = isOn && !isLockedOut && (commands.allowsDischarge || !obeysContact)
+    previous = volts
   }
 
-  /// Its piece. A source of current cannot pull a dead bus below zero: under a volt it is a resistance.
-  func branch(at volts: Double, previous: Double) -> Branch {
+  /// Goes to the piece that holds at these volts. A source of current cannot pull a dead bus below zero: under a volt it is
+  /// a resistance.
+  @inline(__always)
+  mutating func seek(_ volts: Double) {
+    guard isRunning else {
+      piece = Branch()
+      return
+    }
     switch demand {
-    case .resistance(let ohms): return Branch(conductance: ohms > 0 ? 1 / ohms : 0)
-    case .current(let amperes): return Load.branch(amperes, at: volts, knee: 1)
+    case .resistance(let ohms): piece = Branch(conductance: ohms > 0 ? 1 / ohms : 0)
+    case .current(let amperes): piece = Load.branch(amperes, at: volts, knee: 1)
     case .power(let watts):
       let knee = max(lockoutVoltage, 1)
-      return Load.branch(watts / max(previous, knee), at: volts, knee: knee)
+      piece = Load.branch(watts / max(previous, knee), at: volts, knee: knee)
     }
   }
 
+  /// Takes what its piece takes at these volts; returns the watts.
+  @inline(__always)
+  mutating func advance(_ volts: Double, seconds: Double) -> Double {
+    current = piece.current(at: volts)
+    energy += current * volts * seconds
+    return current * volts
+  }
+
+  @inline(__always)
   static func branch(_ amperes: Double, at volts: Double, knee: Double) -> Branch {
     guard amperes > 0 else { return Branch() }
-    return volts >= knee ? Branch(conductance: 0, injection: -amperes) : Branch(conductance: amperes / knee)
+    return volts >= knee
+      ? Branch(injection: -amperes, lowest: knee) : Branch(conductance: amperes / knee, highest: knee)
   }
 }
 
@@ -80,6 +102,9 @@ public struct Inverter: Sendable, Hashable {
   private var untilLoop = 0.0
   private var silence = 0.0
   private var isLockedOut = false
+  /// The current that it takes in this step, and the piece where the circuit is.
+  private var amperes = 0.0
+  private(set) var piece = Branch()
 
   /// An inverter for a system of this nominal voltage.
   public init(rating: Double = 3000, nominalVoltage: Double = 12) {
@@ -87,8 +112,9 @@ public struct Inverter: Sendable, Hashable {
     lockoutVoltage = 9.3 * nominalVoltage / 12
   }
 
-  /// The current that it will take in the coming step. `sources` is what chargers give: DCL is the battery's part.
-  mutating func amperes(_ commands: Commands, volts: Double, sources: Double, seconds: Double) -> Double {
+  /// Gets ready for a step that starts at these volts. `sources` is what chargers give: DCL is the battery's part.
+  @inline(__always)
+  mutating func begin(_ commands: Commands, volts: Double, sources: Double, seconds: Double) {
     if volts < lockoutVoltage { isLockedOut = true } else if volts > lockoutVoltage * 1.1 { isLockedOut = false }
     silence = commands.areFresh ? 0 : silence + seconds
     untilLoop -= seconds
@@ -102,11 +128,24 @@ public struct Inverter: Sendable, Hashable {
     guard commands.allowsDischarge, !isLockedOut, !obeys || (silence < forgetsAfter && limit > 0) else {
       watts = 0
       untilLoop = 0
-      return 0
+      amperes = 0
+      return
     }
     let target = min(demand, rating, obeys ? limit : rating)
     let most = rating / max(ramp, 0.01) * seconds
     watts = target < watts ? target : min(target, watts + most)
-    return watts / max(volts, lockoutVoltage, 1)
+    amperes = watts / max(volts, lockoutVoltage, 1)
+  }
+
+  /// Goes to the piece that holds at these volts.
+  @inline(__always)
+  mutating func seek(_ volts: Double) { piece = Load.branch(amperes, at: volts, knee: max(lockoutVoltage, 1)) }
+
+  /// Takes what its piece takes at these volts; returns the watts.
+  @inline(__always)
+  mutating func advance(_ volts: Double, seconds: Double) -> Double {
+    current = piece.current(at: volts)
+    energy += current * volts * seconds
+    return current * volts
   }
 }

@@ -104,10 +104,6 @@ public struct Plant: Sendable {
   private var sensorPairs: [SensorPair] = []
   private var arePlain: [Bool] = []
   private var random: SeededGenerator
-  private var chargerLines: [SourceLine] = []
-  private var alternatorLines: [SourceLine] = []
-  private var loadIsRunning: [Bool] = []
-  private var inverterAmperes: [Double] = []
   private var isMoving = false
   private var sinceCells = 0.0
   // What faults add.
@@ -176,49 +172,23 @@ public struct Plant: Sendable {
   private mutating func advance(_ commands: Commands, _ seconds: Double) {
     let volts = systemVoltage
     let (conductance, injection) = bank.prepare(seconds: seconds)
-    prepareParts(commands, seconds)
 
     // The path: shunt in series with the closed contactors and the pre-charge resistor.
     var contacts = precharge.isOn ? 1 / max(precharge.resistance, 1e-4) : 0
-    var isAnyClosed = false
+    var isHeld = false
     for index in contactors.indices where contactors[index].isClosed {
-      contacts += 1 / contactors[index].pathResistance
-      isAnyClosed = true
+      contacts += contactors[index].pathConductance
+      isHeld = true
     }
-    let path = contacts > 0 ? 1 / (shunt.resistance + 1 / contacts) : 0
+    let path = contacts / (1 + shunt.resistance * contacts)
     let capacitor = max(busCapacitance, 1e-5) / seconds
-
-    var (atBattery, atSystem) = (batteryVoltage, systemVoltage)
-    var (batteryGuess, systemGuess) = (atBattery, atSystem)
-    var (nextBattery, nextSystem) = (atBattery, atSystem)
-    var last = (Branch(conductance: -1), Branch(conductance: -1))
-    // Where the solution of an open bus lies.
-    var (floor, ceiling) = (-Double.infinity, Double.infinity)
-    var isHalved = false
-    for _ in 0..<(isAnyClosed ? 12 : 60) {
-      let (battery, system) = branches(nextBattery, nextSystem)
-      if battery == last.0 && system == last.1 && !isHalved { break }
-      last = (battery, system)
-      (batteryGuess, systemGuess) = (nextBattery, nextSystem)
-      let own = conductance + path + battery.conductance + Plant.tap
-      let other = path + system.conductance + capacitor
-      let into = injection + battery.injection
-      let out = system.injection + capacitor * volts
-      // own * B - path * S = into; other * S - path * B = out. Eliminating B keeps the digits when path is large.
-      let inverse = 1 / own
-      let ratio = path * inverse
-      atSystem = (out + ratio * into) / (other - ratio * path)
-      atBattery = (into + path * atSystem) * inverse
-      (nextBattery, nextSystem) = (atBattery, atSystem)
-      guard !isAnyClosed else { continue }
-      // Without the bank to hold the voltage, which a pre-charge resistor hardly does, two steep pieces can point at each
-      // other over the one between them for ever (an alternator at its regulated voltage). More voltage never draws less, so
-      // the solution lies where a guess points to: look in the middle.
-      if atSystem > systemGuess { floor = max(floor, systemGuess) } else { ceiling = min(ceiling, systemGuess) }
-      isHalved = atSystem != systemGuess && (atSystem <= floor || atSystem >= ceiling)
-      if isHalved { nextSystem = (floor + ceiling) / 2 }
-    }
-    let start = (battery: batteryVoltage, system: systemVoltage)
+    let circuit = Circuit(
+      bank: Branch(conductance: conductance + Plant.tap, injection: injection), path: path,
+      capacitor: Branch(conductance: capacitor + busConductance, injection: capacitor * volts), isHeld: isHeld,
+      faults: CircuitFaults(surge: surge, drain: drain, bypass: bypass))
+    let solution = circuit.advance(
+      commands, from: (batteryVoltage, volts), seconds, &chargers, &alternators, &loads, &inverters)
+    let (atBattery, atSystem) = (solution.battery, solution.system)
     batteryVoltage = atBattery
     systemVoltage = atSystem
     highestSystemVoltage = max(highestSystemVoltage, atSystem)
@@ -228,9 +198,12 @@ public struct Plant: Sendable {
 
     bank.advance(voltage: atBattery, seconds: seconds)
     energy.bank += atBattery * bank.current * seconds
-    accept(batteryGuess, systemGuess, since: start, seconds)
-    let drop = contacts > 0 ? discharge / contacts : 0
-    energy.path += (discharge * discharge * shunt.resistance + discharge * drop) * seconds
+    energy.sources += solution.given * seconds
+    energy.loads +=
+      (solution.taken + busConductance * atSystem * atSystem + Plant.tap * atBattery * atBattery) * seconds
+    energy.path += discharge * (atBattery - atSystem) * seconds
+    // Of the contacts; open ones carry nothing.
+    let drop = contacts > 0 ? atBattery - atSystem - discharge * shunt.resistance : 0
     shunt.heat += discharge * discharge * shunt.resistance * seconds
     precharge.advance(current: precharge.isOn ? drop / max(precharge.resistance, 1e-4) : 0, seconds: seconds)
     let change = atSystem - volts
@@ -241,141 +214,14 @@ public struct Plant: Sendable {
     elapsed += seconds
 
     var moved = false
+    var contactors = contactors.mutableSpan
     for index in contactors.indices {
       if contactors[index].isClosed {
-        contactors[index].heat += drop * drop / contactors[index].pathResistance * seconds
+        contactors[index].heat += drop * drop * contactors[index].pathConductance * seconds
       }
       if contactors[index].advance(seconds: seconds, current: before) { moved = true }
     }
     isMoving = moved || abs(change) > Plant.movement * max(seconds * 1000, 1)
-  }
-
-  /// What each part can do in this step.
-  @inline(__always)
-  private mutating func prepareParts(_ commands: Commands, _ seconds: Double) {
-    if chargerLines.count != chargers.count { chargerLines = Array(repeating: SourceLine(), count: chargers.count) }
-    if alternatorLines.count != alternators.count {
-      alternatorLines = Array(repeating: SourceLine(), count: alternators.count)
-    }
-    if loadIsRunning.count != loads.count { loadIsRunning = Array(repeating: false, count: loads.count) }
-    if inverterAmperes.count != inverters.count { inverterAmperes = Array(repeating: 0, count: inverters.count) }
-
-    var total = 0.0
-    var sources = 0.0
-    var taken = 0.0
-    for index in chargers.indices {
-      total += chargers[index].obeys ? chargers[index].rating * chargers[index].availability : 0
-      sources += chargers[index].current
-    }
-    for index in loads.indices where loads[index].side == .system { taken += loads[index].current }
-    for index in inverters.indices { taken += inverters[index].current }
-    // What feeds the loads already needs no charger.
-    for index in alternators.indices {
-      taken -= alternators[index].current
-      sources += alternators[index].current
-    }
-    for index in chargers.indices {
-      let share = total > 0 ? chargers[index].rating * chargers[index].availability / total : 0
-      chargerLines[index] = chargers[index].line(commands, share: share, loads: taken, seconds: seconds)
-    }
-    for index in alternators.indices {
-      alternatorLines[index] = alternators[index].line(commands, seconds: seconds)
-    }
-    for index in loads.indices {
-      loadIsRunning[index] = loads[index].isRunning(
-        commands, volts: loads[index].side == .battery ? batteryVoltage : systemVoltage)
-    }
-    for index in inverters.indices {
-      inverterAmperes[index] = inverters[index].amperes(
-        commands, volts: systemVoltage, sources: sources, seconds: seconds)
-    }
-  }
-
-  /// The sums of the pieces on each side, at these voltages.
-  ///
-  /// Mutating although it changes nothing: the compiler copies the whole plant for a call that is not, which took a
-  /// third of a step.
-  private mutating func branches(_ battery: Double, _ system: Double) -> (battery: Branch, system: Branch) {
-    var before = Load.branch(bypass, at: battery, knee: 1)
-    var behind = Load.branch(drain, at: system, knee: 1)
-    behind.conductance += busConductance
-    if surge > 0 { behind += Plant.surgeLine(surge).branch(at: system) }
-    for index in chargers.indices {
-      if chargers[index].side == .battery {
-        before += chargerLines[index].branch(at: battery)
-      } else {
-        behind += chargerLines[index].branch(at: system)
-      }
-    }
-    for index in alternators.indices { behind += alternatorLines[index].branch(at: system) }
-    for index in loads.indices where loadIsRunning[index] {
-      if loads[index].side == .battery {
-        before += loads[index].branch(at: battery, previous: batteryVoltage)
-      } else {
-        behind += loads[index].branch(at: system, previous: systemVoltage)
-      }
-    }
-    for index in inverters.indices {
-      behind += Load.branch(inverterAmperes[index], at: system, knee: max(inverters[index].lockoutVoltage, 1))
-    }
-    return (before, behind)
-  }
-
-  /// A surge comes from a source of up to 100 V.
-  private static func surgeLine(_ surge: Double) -> SourceLine {
-    var line = SourceLine()
-    line.setVoltage = 100
-    line.most = surge
-    return line
-  }
-
-  /// Gives each part its current: that of its piece at the solved voltages.
-  @inline(__always)
-  private mutating func accept(
-    _ batteryGuess: Double, _ systemGuess: Double, since start: (battery: Double, system: Double), _ seconds: Double
-  ) {
-    let (battery, system) = (batteryVoltage, systemVoltage)
-    var given = surge > 0 ? -Plant.surgeLine(surge).branch(at: systemGuess).current(at: system) * system : 0
-    var taken =
-      Load.branch(drain, at: systemGuess, knee: 1).current(at: system) * system
-      + Load.branch(bypass, at: batteryGuess, knee: 1).current(at: battery) * battery
-      + busConductance * system * system + Plant.tap * battery * battery
-    for index in chargers.indices {
-      let isBefore = chargers[index].side == .battery
-      let volts = isBefore ? battery : system
-      let amperes = -chargerLines[index].branch(at: isBefore ? batteryGuess : systemGuess).current(at: volts)
-      chargers[index].current = amperes
-      chargers[index].energy += amperes * volts * seconds
-      given += amperes * volts
-    }
-    for index in alternators.indices {
-      let amperes = -alternatorLines[index].branch(at: systemGuess).current(at: system)
-      alternators[index].current = amperes
-      alternators[index].energy += amperes * system * seconds
-      given += amperes * system
-    }
-    for index in loads.indices {
-      let isBefore = loads[index].side == .battery
-      let volts = isBefore ? battery : system
-      let piece =
-        loadIsRunning[index]
-        ? loads[index].branch(
-          at: isBefore ? batteryGuess : systemGuess, previous: isBefore ? start.battery : start.system)
-        : Branch()
-      let amperes = piece.current(at: volts)
-      loads[index].current = amperes
-      loads[index].energy += amperes * volts * seconds
-      taken += amperes * volts
-    }
-    for index in inverters.indices {
-      let knee = max(inverters[index].lockoutVoltage, 1)
-      let amperes = Load.branch(inverterAmperes[index], at: systemGuess, knee: knee).current(at: system)
-      inverters[index].current = amperes
-      inverters[index].energy += amperes * system * seconds
-      taken += amperes * system
-    }
-    energy.sources += given * seconds
-    energy.loads += taken * seconds
   }
 
   @inline(__always)

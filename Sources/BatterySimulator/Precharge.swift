@@ -28,11 +28,13 @@ public struct Precharge: Sendable, Hashable {
 
   @inline(__always)
   mutating func advance(current: Double, seconds: Double) {
+    guard isOn || warmth > 0 || self.current != 0 else { return }
     self.current = current
     let made = current * current * resistance * seconds
     energy += made
     heat += made
-    guard warmth > 0 || made > 0 else { return }
     warmth = (warmth + made / heatCapacity) / (1 + seconds / coolingTime)
+    // Half a day later it would be the smallest number there is, which takes a processor a hundred times as long.
+    if warmth < 1e-9 { warmth = 0 }
   }
 }
