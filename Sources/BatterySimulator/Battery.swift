@@ -238,7 +238,8 @@ public struct Battery: Sendable {
 
   /// Energy in the cells, joules, against empty ones.
   public var storedEnergy: Double {
-    cells.reduce(0) { $0 + $1.energy(coefficients, state) }
+    let table = OpenCircuitVoltage.table
+    return cells.reduce(0) { $0 + $1.energy(coefficients, state, on: table.span) }
   }
 
   /// Where the charge of a cell went.
@@ -286,9 +287,9 @@ public struct Battery: Sendable {
     isDischarging = current < 0
     let isOnPieces = lanes.advance(moved: current * coefficients.hours, hours: coefficients.hours, lead: lead)
     if !isOnPieces { lookAtCells() } else if hasTurned { arrange() } else { sumUp() }
-    // A single high cell is near full, and so off its piece; else the mean tells.
-    let isHigh = volts > (balancer.startVoltage - 0.05) * Double(cellCount)
-    if balancer.isActive || !isOnPieces || isHigh { balance(current) }
+    // A single high cell is above 98 %, where a piece holds for a moment; else the mean tells.
+    let isHigh = volts > (balancer.startVoltage - 0.05) * Double(cellCount) || !isOnPieces
+    if balancer.isActive || isHigh && lanes.atMost(common(at: current)) > balancer.startVoltage { balance(current) }
     sinceSettled += coefficients.seconds
     if sinceSettled >= Battery.settlingTime { settle() }
   }
@@ -392,11 +393,13 @@ public struct Battery: Sendable {
     count()
     let (step, state, lead) = (coefficients, state, lead)
     let availableShare = CellModel.availableShare(celsius: celsius)
+    let table = OpenCircuitVoltage.table
+    let curve = table.span
     var sum = 0.0
     var cells = slowCells.mutableSpan
     for index in cells.indices {
-      cells[index].settle(availableShare: availableShare, lead: lead)
-      sum += cells[index].energy(step, state)
+      cells[index].settle(availableShare: availableShare, lead: lead, on: curve)
+      sum += cells[index].energy(step, state, on: curve)
     }
     lanes.setCold(slowCells)
     lanes.sumUp()

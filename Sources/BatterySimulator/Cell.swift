@@ -199,7 +199,7 @@ public struct Cell: Sendable, Hashable {
 
   /// The piece that the cell is on when its surface leads by these ampere-hours.
   func piece(lead: Double) -> Piece {
-    let segment = OpenCircuitVoltage.segment((charge + lead) * inverseCapacity)
+    let segment = OpenCircuitVoltage.table[OpenCircuitVoltage.index((charge + lead) * inverseCapacity)]
     var piece = Piece()
     piece.base = segment.base
     piece.steepness = segment.slope * inverseCapacity
@@ -221,7 +221,7 @@ public struct Cell: Sendable, Hashable {
 
   /// What changes slowly: what the cold takes, and damage.
   @inline(__always)
-  mutating func settle(availableShare: Double, lead: Double) {
+  mutating func settle(availableShare: Double, lead: Double, on curve: Span<OpenCircuitVoltage.Segment>) {
     // Its surface is empty at 2.0 V.
     if charge + lead < 0 { isDamaged = true }
     guard availableShare < 1 else {
@@ -231,7 +231,7 @@ public struct Cell: Sendable, Hashable {
     // The cold cell is empty when the share that cannot be had is left: at the rated current its voltage is that of the
     // place on the curve where the missing charge, stretched, arrives.
     let stretched = 1 - (1 - stateOfCharge) * (1 / availableShare)
-    let missing = OpenCircuitVoltage.volts(stateOfCharge) - OpenCircuitVoltage.volts(stretched)
+    let missing = OpenCircuitVoltage.volts(stateOfCharge, on: curve) - OpenCircuitVoltage.volts(stretched, on: curve)
     coldResistance = max(missing, 0) * inverseCapacity * (1 / CellModel.ratedRate)
   }
 
@@ -249,11 +249,13 @@ public struct Cell: Sendable, Hashable {
   /// The lead of the surface is a cell of two parts with a resistance between them; the front part is `td / (td + kd)`
   /// of the capacity, so that what is behind lags by `td` where the surface leads by `kd`.
   @inline(__always)
-  func energy(_ step: StepCoefficients, _ state: Polarisation) -> Double {
+  func energy(
+    _ step: StepCoefficients, _ state: Polarisation, on curve: Span<OpenCircuitVoltage.Segment>
+  ) -> Double {
     let time = CellModel.diffusionTime / 3600
     let front = time / (time + step.diffusion)
-    let inFront = OpenCircuitVoltage.integral((charge + step.diffusion * state.surface) * inverseCapacity)
-    let behind = OpenCircuitVoltage.integral((charge - time * state.surface) * inverseCapacity)
+    let inFront = OpenCircuitVoltage.integral((charge + step.diffusion * state.surface) * inverseCapacity, on: curve)
+    let behind = OpenCircuitVoltage.integral((charge - time * state.surface) * inverseCapacity, on: curve)
     let pairs =
       CellModel.fastTime * step.fast * state.fast * state.fast
       + CellModel.slowTime * step.slow * state.slow * state.slow

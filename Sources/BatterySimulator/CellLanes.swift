@@ -29,6 +29,14 @@ struct CellPair: Sendable {
 }
 
 extension SIMD2<Double> {
+  // Each of two: the minimum and maximum of the standard library look for what is not a number.
+
+  @inline(__always)
+  func smaller(_ other: SIMD2) -> SIMD2 { SIMD2(other.x < x ? other.x : x, other.y < y ? other.y : y) }
+
+  @inline(__always)
+  func larger(_ other: SIMD2) -> SIMD2 { SIMD2(other.x > x ? other.x : x, other.y > y ? other.y : y) }
+
   /// One of two, by the last bit of a cell's number.
   subscript(cell cell: Int) -> Double {
     get { cell & 1 == 0 ? x : y }
@@ -75,6 +83,10 @@ struct CellLanes: Sendable {
   private let worstEfficiency: Double
   private var mostDrift = 0.0
   private var leastDrift = 0.0
+  /// The most that a cell has of each.
+  private var mostLevel = 0.0
+  private var mostSteepness = 0.0
+  private var mostWeight = 0.0
 
   init(_ cells: [Cell]) {
     cellCount = cells.count
@@ -161,6 +173,7 @@ struct CellLanes: Sendable {
   mutating func sumUp() {
     var total = CellPair()
     var (efficient, drifting) = (SIMD2<Double>(), SIMD2<Double>())
+    var (level, steepness, weight) = (SIMD2<Double>(), SIMD2<Double>(), SIMD2<Double>())
     total.start = SIMD2(repeating: -Double.infinity)
     total.end = SIMD2(repeating: Double.infinity)
     var pairs = pairs.mutableSpan
@@ -173,9 +186,13 @@ struct CellLanes: Sendable {
       total.cold += pair.cold
       efficient += pair.steepness * pair.efficiency
       drifting += pair.steepness * pair.drift
-      total.end = pointwiseMin(total.end, pair.end - pair.counted)
-      total.start = pointwiseMax(total.start, pair.start - pair.counted)
+      level = level.larger(pair.level)
+      steepness = steepness.larger(pair.steepness)
+      weight = weight.larger(pair.weight)
+      total.end = total.end.smaller(pair.end - pair.counted)
+      total.start = total.start.larger(pair.start - pair.counted)
     }
+    (mostLevel, mostSteepness, mostWeight) = (level.max(), steepness.max(), weight.max())
     sums.level = total.level.sum()
     sums.steepness = total.steepness.sum()
     sums.efficient = efficient.sum()
@@ -220,6 +237,13 @@ struct CellLanes: Sendable {
     let pairs = pairs.span
     for index in pairs.indices { volts[index] = sensors[index].shown(voltages(of: pairs[index], common)) }
     return volts
+  }
+
+  /// No cell is above this, volts. The cold only makes less of a discharging one.
+  @inline(__always)
+  func atMost(_ common: Common) -> Double {
+    let moved = bestEfficiency * charged + max(mostDrift, 0) * hours + max(common.lead - discharged, 0)
+    return mostLevel + mostSteepness * moved + common.hysteresis + mostWeight * max(common.drop, 0)
   }
 
   /// Terminal voltage of one cell, volts: the same to the bit.

@@ -15,10 +15,9 @@ public enum OpenCircuitVoltage {
   ]
 
   /// Volts at a state of charge.
-  @inline(__always)
   public static func volts(_ stateOfCharge: Double) -> Double {
-    let segment = segment(stateOfCharge)
-    return segment.base + segment.slope * stateOfCharge
+    let table = table
+    return volts(stateOfCharge, on: table.span)
   }
 
   /// One stretch of the curve.
@@ -43,13 +42,18 @@ public enum OpenCircuitVoltage {
     }
   }
 
-  /// The stretch that holds a state of charge.
+  // The table comes from who asks: a lazy constant is asked each time whether it is there.
+
+  /// Volts at a state of charge.
   @inline(__always)
-  static func segment(_ stateOfCharge: Double) -> Segment { table[index(stateOfCharge)] }
+  static func volts(_ stateOfCharge: Double, on table: Span<Segment>) -> Double {
+    let segment = table[index(stateOfCharge)]
+    return segment.base + segment.slope * stateOfCharge
+  }
 
   /// Integral of the voltage from empty to a state of charge: watt-hours in a cell of 1 Ah.
   @inline(__always)
-  static func integral(_ stateOfCharge: Double) -> Double {
+  static func integral(_ stateOfCharge: Double, on table: Span<Segment>) -> Double {
     let segment = table[index(stateOfCharge)]
     return segment.constant + (segment.base + segment.slope / 2 * stateOfCharge) * stateOfCharge
   }
