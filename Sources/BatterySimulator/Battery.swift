@@ -71,7 +71,6 @@ public struct Battery: Sendable {
   /// How many cells there are.
   public let cellCount: Int
   var cellIndices: Range<Int> { 0..<cellCount }
-  var pairCount: Int { (cellCount + 1) / 2 }
   /// Temperature of all its cells, degrees Celsius.
   public private(set) var celsius: Double
   /// Air around it, degrees Celsius.
@@ -218,15 +217,12 @@ public struct Battery: Sendable {
   /// By how much the surface of its cells leads, ampere-hours.
   private var lead: Double { coefficients.diffusion * state.surface }
 
-  /// Lets plain sensors, of which its own begin at `pair`, look at its cells, and puts what they show into the readings
-  /// from `place` on. Mutating although it changes nothing: a call that is not copies the battery.
-  mutating func measure(
-    at current: Double, by sensors: [SensorPair], from pair: Int, into readings: inout [Double?], from place: Int
-  ) {
-    guard place >= 0, place + cellCount <= readings.count, pair >= 0, pair + pairCount <= sensors.count else { return }
-    let shown = lanes.shown(common(at: current), by: sensors.span.extracting(pair..<pair + pairCount))
-    var readings = readings.mutableSpan
-    // The count was compared above.
+  /// Lets plain sensors look at its cells, and puts what they show into the readings from `place` on, where there must be
+  /// room. Mutating although it changes nothing: a call that is not copies the battery.
+  @inline(__always)
+  mutating func show(at current: Double, by sensors: Span<SensorPair>, in readings: inout MutableSpan<Double?>, from place: Int) {
+    let shown = lanes.shown(common(at: current), by: sensors)
+    // Whoever calls has compared the counts.
     var next = place
     for pair in 0..<cellCount / 2 {
       readings[unchecked: next] = shown[pair].x
@@ -323,7 +319,7 @@ public struct Battery: Sendable {
   private mutating func balance(_ current: Double) {
     let volts = lanes.voltages(common(at: current))
     var (bottom, top) = (volts[0].x, volts[0].x)
-    for pair in 0..<pairCount {
+    for pair in 0..<(cellCount + 1) / 2 {
       // A last cell that is alone is compared with itself.
       let one = volts[pair].x
       let other = 2 * pair + 1 < cellCount ? volts[pair].y : one

@@ -233,10 +233,10 @@ struct CellLanes: Sendable {
   /// What plain sensors show of the terminal voltages, volts.
   @inline(__always)
   func shown(_ common: Common, by sensors: Span<SensorPair>) -> CellVolts {
-    var volts = CellVolts(repeating: SIMD2())
     let pairs = pairs.span
-    for index in pairs.indices { volts[index] = sensors[index].shown(voltages(of: pairs[index], common)) }
-    return volts
+    return CellVolts { index in
+      index < pairs.count ? sensors[index].shown(voltages(of: pairs[index], common)) : SIMD2()
+    }
   }
 
   /// No cell is above this, volts. The cold only makes less of a discharging one.

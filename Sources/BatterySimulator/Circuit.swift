@@ -74,13 +74,21 @@ struct SourceLine: Sendable, Hashable {
 /// What faults add to a circuit, amperes.
 struct CircuitFaults: Sendable, Hashable {
   /// Into the bus, from a source of up to 100 V.
-  var surge = 0.0
+  var surge = 0.0 {
+    didSet { noteWhetherAny() }
+  }
   /// Out of the bus.
-  var drain = 0.0
+  var drain = 0.0 {
+    didSet { noteWhetherAny() }
+  }
   /// Out of the battery side.
-  var bypass = 0.0
+  var bypass = 0.0 {
+    didSet { noteWhetherAny() }
+  }
+  /// Whether there is none of them.
+  private(set) var isNone = true
 
-  var isNone: Bool { surge <= 0 && drain <= 0 && bypass <= 0 }
+  private mutating func noteWhetherAny() { isNone = surge <= 0 && drain <= 0 && bypass <= 0 }
 
   /// The pieces of them that hold at these volts.
   struct Pieces {
@@ -90,20 +98,11 @@ struct CircuitFaults: Sendable, Hashable {
   }
 
   // Out of line: they are rare, and what they need would be kept ready in every step.
-
   @inline(never)
   func pieces(at volts: Circuit.Volts) -> Pieces {
     Pieces(
       surge: surge > 0 ? SourceLine(setVoltage: 100, most: surge).branch(at: volts.system) : Branch(),
       drain: Load.branch(drain, at: volts.system, knee: 1), bypass: Load.branch(bypass, at: volts.battery, knee: 1))
-  }
-
-  @inline(never)
-  func add(at volts: Circuit.Volts, _ before: inout Branch, _ behind: inout Branch) {
-    let pieces = pieces(at: volts)
-    before += pieces.bypass
-    behind += pieces.surge
-    behind += pieces.drain
   }
 }
 
@@ -182,7 +181,12 @@ struct Circuit: Sendable {
       Circuit.begin(&alternators, commands, seconds)
       behind += Circuit.seek(&alternators, start.system)
     }
-    if !faults.isNone { faults.add(at: start, &before, &behind) }
+    if !faults.isNone {
+      let pieces = faults.pieces(at: start)
+      before += pieces.bypass
+      behind += pieces.surge
+      behind += pieces.drain
+    }
 
     let (guess, solved) = solve(from: start, (before, behind), &chargers, &alternators, &loads, &inverters)
 
@@ -264,7 +268,12 @@ struct Circuit: Sendable {
       behind += inverters[index].piece
     }
     if !alternators.isEmpty { behind += Circuit.seek(&alternators, guess.system) }
-    if !faults.isNone { faults.add(at: guess, &before, &behind) }
+    if !faults.isNone {
+      let pieces = faults.pieces(at: guess)
+      before += pieces.bypass
+      behind += pieces.surge
+      behind += pieces.drain
+    }
     return (before, behind)
   }
 

@@ -86,6 +86,8 @@ public struct Contactor: Sendable, Hashable {
     moving > 0 && move(seconds: seconds, current: current)
   }
 
+  // Out of line: it is rare, and its constants would be kept ready in every step.
+  @inline(never)
   private mutating func move(seconds: Double, current: Double) -> Bool {
     let was = isClosed
     moving -= seconds

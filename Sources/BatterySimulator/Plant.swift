@@ -100,16 +100,13 @@ public struct Plant: Sendable {
   public private(set) var faults: Set<Fault> = []
 
   private var sensors: [VoltageSensor]
-  /// The same in pairs, those of a battery from an even place on, and for each battery whether all of its are plain.
+  /// The same in pairs, those of a battery from an even place on; empty when one of them is not plain.
   private var sensorPairs: [SensorPair] = []
-  private var arePlain: [Bool] = []
   private var random: SeededGenerator
   private var isMoving = false
   private var sinceCells = 0.0
   // What faults add.
-  private var surge = 0.0
-  private var drain = 0.0
-  private var bypass = 0.0
+  private var circuitFaults = CircuitFaults()
   private var busConductance = 0.0
   private var isBusSilent = false
   private var isCommandless = false
@@ -185,7 +182,7 @@ public struct Plant: Sendable {
     let circuit = Circuit(
       bank: Branch(conductance: conductance + Plant.tap, injection: injection), path: path,
       capacitor: Branch(conductance: capacitor + busConductance, injection: capacitor * volts), isHeld: isHeld,
-      faults: CircuitFaults(surge: surge, drain: drain, bypass: bypass))
+      faults: circuitFaults)
     let solution = circuit.advance(
       commands, from: (batteryVoltage, volts), seconds, &chargers, &alternators, &loads, &inverters)
     let (atBattery, atSystem) = (solution.battery, solution.system)
@@ -246,43 +243,62 @@ public struct Plant: Sendable {
       sinceCells = 0
       return
     }
-    var (place, pair, number) = (0, 0, 0)
-    for string in bank.strings.indices {
-      let current = bank.strings[string].current
-      for battery in bank.strings[string].batteries.indices {
-        if number < arePlain.count, arePlain[number] {
-          bank.strings[string].batteries[battery].measure(
-            at: current, by: sensorPairs, from: pair, into: &cellReadings, from: place)
-        } else {
-          measureSlowly(bank.strings[string].batteries[battery], at: current, from: place)
-        }
-        place += bank.strings[string].batteries[battery].cellCount
-        pair += bank.strings[string].batteries[battery].pairCount
-        number += 1
-      }
-    }
+    if !Plant.show(&bank.strings, by: sensorPairs, in: &cellReadings) { measureSlowly() }
     sinceCells = 0
   }
 
-  /// Lets each sensor of a battery look for itself.
-  private mutating func measureSlowly(_ battery: Battery, at current: Double, from place: Int) {
-    for cell in battery.cellIndices where sensors.indices.contains(place + cell) {
-      cellReadings[place + cell] = sensors[place + cell].measure(
-        battery.voltage(ofCell: cell, at: current), seconds: sinceCells, random: &random)
+  /// Lets plain sensors look at all cells. False when there are not as many sensors or readings as cells.
+  @inline(__always)
+  private static func show(
+    _ strings: inout [BatteryString], by sensors: [SensorPair], in readings: inout [Double?]
+  ) -> Bool {
+    var strings = strings.mutableSpan
+    let sensors = sensors.span
+    var readings = readings.mutableSpan
+    var (place, pair) = (0, 0)
+    for string in strings.indices {
+      let current = strings[string].current
+      var batteries = strings[string].batteries.mutableSpan
+      for battery in batteries.indices {
+        let count = batteries[battery].cellCount
+        let end = pair + (count + 1) / 2
+        guard end <= sensors.count, place + count <= readings.count else { return false }
+        batteries[battery].show(
+          at: current, by: sensors.extracting(pair..<end), in: &readings, from: place)
+        place += count
+        pair = end
+      }
+    }
+    return true
+  }
+
+  /// Lets each sensor look for itself.
+  private mutating func measureSlowly() {
+    var place = 0
+    for string in bank.strings {
+      for battery in string.batteries {
+        for cell in battery.cellIndices where sensors.indices.contains(place + cell) {
+          cellReadings[place + cell] = sensors[place + cell].measure(
+            battery.voltage(ofCell: cell, at: string.current), seconds: sinceCells, random: &random)
+        }
+        place += battery.cellCount
+      }
     }
   }
 
   private mutating func arrangeSensors() {
-    (sensorPairs, arePlain) = ([], [])
+    sensorPairs = []
+    guard sensors.allSatisfy(\.isPlain) else { return }
     var place = 0
     for battery in bank.strings.lazy.flatMap(\.batteries) {
-      let own = sensors.dropFirst(place).prefix(battery.cellCount)
-      var pairs = Array(repeating: SensorPair(), count: battery.pairCount)
-      for (cell, sensor) in own.enumerated() { pairs[cell / 2].put(sensor, cell) }
+      var pairs = Array(repeating: SensorPair(), count: (battery.cellCount + 1) / 2)
+      for (cell, sensor) in sensors.dropFirst(place).prefix(battery.cellCount).enumerated() {
+        pairs[cell / 2].put(sensor, cell)
+      }
       sensorPairs += pairs
-      arePlain.append(own.count == battery.cellCount && own.allSatisfy(\.isPlain))
       place += battery.cellCount
     }
+    if place != sensors.count { sensorPairs = [] }
   }
 
   /// What the temperature sensor of a battery shows, degrees Celsius.
@@ -297,10 +313,18 @@ public struct Plant: Sendable {
       for index in temperatureReadings.indices { temperatureReadings[index] = temperature(ofBattery: index) }
       return
     }
+    Plant.showTemperatures(bank.strings, in: &temperatureReadings)
+  }
+
+  @inline(__always)
+  private static func showTemperatures(_ strings: [BatteryString], in readings: inout [Double?]) {
+    let strings = strings.span
+    var readings = readings.mutableSpan
     var index = 0
-    for string in bank.strings.indices {
-      for place in bank.strings[string].batteries.indices where index < temperatureReadings.count {
-        temperatureReadings[index] = bank.strings[string].batteries[place].celsius
+    for string in strings.indices {
+      let batteries = strings[string].batteries.span
+      for battery in batteries.indices where index < readings.count {
+        readings[index] = batteries[battery].celsius
         index += 1
       }
     }
@@ -365,9 +389,9 @@ public struct Plant: Sendable {
     case .ambient(let celsius):
       if isOn { usualAmbient = battery(0)?.ambient ?? 25 }
       bank.setAmbient(isOn ? celsius : usualAmbient)
-    case .surgeCharge(let amperes): surge = isOn ? max(amperes, 0) : 0
-    case .surgeDischarge(let amperes): drain = isOn ? max(amperes, 0) : 0
-    case .bypassLoad(let amperes): bypass = isOn ? max(amperes, 0) : 0
+    case .surgeCharge(let amperes): circuitFaults.surge = isOn ? max(amperes, 0) : 0
+    case .surgeDischarge(let amperes): circuitFaults.drain = isOn ? max(amperes, 0) : 0
+    case .bypassLoad(let amperes): circuitFaults.bypass = isOn ? max(amperes, 0) : 0
     case .sensorLost(let sensor): setSensor(sensor, isOn ? .lost : .none)
     case .sensorFrozen(let sensor): setSensor(sensor, isOn ? .frozen : .none)
     case .sensorOffset(let sensor, let offset): setOffset(sensor, isOn ? offset : -offset)
