@@ -22,13 +22,29 @@ public struct BankParameters: Sendable, Hashable {
 /// Strings in parallel at two terminals.
 public struct Bank: Sendable {
   /// The strings.
-  public internal(set) var strings: [BatteryString]
+  public internal(set) var strings: [BatteryString] {
+    get { members }
+    set {
+      members = newValue
+      prepared.seconds = 0
+    }
+  }
   /// Voltage at the terminals as the mean of the last step, volts; before the first step at rest.
   public private(set) var stepVoltage: Double
   /// Current of the last step, amperes, charge positive.
   public private(set) var current = 0.0
   /// Energy that came in through the terminals, joules.
   public private(set) var energyIn = 0.0
+
+  private var members: [BatteryString]
+  /// The bank in a step as long as the last one, when nothing but steps changed it.
+  private var prepared = Prepared()
+
+  private struct Prepared: Sendable {
+    var seconds = 0.0
+    var conductance = 0.0
+    var injection = 0.0
+  }
 
   /// A rested bank; the manual allows up to 20 batteries.
   public init(_ parameters: BankParameters = BankParameters()) {
@@ -48,7 +64,7 @@ public struct Bank: Sendable {
 
   /// A bank of these strings.
   public init(_ strings: [BatteryString]) {
-    self.strings = strings
+    members = strings
     stepVoltage = strings.first?.voltage ?? 0
   }
 
@@ -81,23 +97,23 @@ public struct Bank: Sendable {
 
   /// Sets the air around all batteries, degrees Celsius.
   public mutating func setAmbient(_ celsius: Double) {
-    for string in strings.indices {
-      for battery in strings[string].batteries.indices { strings[string].batteries[battery].ambient = celsius }
+    for string in members.indices {
+      for battery in members[string].batteries.indices { members[string].batteries[battery].ambient = celsius }
     }
   }
 
   /// Makes ready for a step: the bank as a conductance to ground with a current beside it.
   @inline(__always)
   mutating func prepare(seconds: Double) -> (conductance: Double, injection: Double) {
-    var conductance = 0.0
-    var injection = 0.0
-    var strings = strings.mutableSpan
-    for index in strings.indices {
-      strings[index].prepare(seconds: seconds)
-      conductance += strings[index].stepConductance
-      injection += strings[index].stepSource * strings[index].stepConductance
+    if prepared.seconds != seconds {
+      prepared = Prepared(seconds: seconds)
+      for index in members.indices {
+        members[index].prepare(seconds: seconds)
+        prepared.conductance += members[index].stepConductance
+        prepared.injection += members[index].stepSource * members[index].stepConductance
+      }
     }
-    return (conductance, injection)
+    return (prepared.conductance, prepared.injection)
   }
 
   /// Moves the prepared step on with this voltage at the terminals.
@@ -105,13 +121,17 @@ public struct Bank: Sendable {
   mutating func advance(voltage: Double, seconds: Double) {
     stepVoltage = voltage
     var sum = 0.0
-    var strings = strings.mutableSpan
+    var next = Prepared(seconds: seconds)
+    var strings = members.mutableSpan
     for index in strings.indices {
       strings[index].advance(voltage: voltage, seconds: seconds)
       sum += strings[index].current
+      next.conductance += strings[index].stepConductance
+      next.injection += strings[index].stepSource * strings[index].stepConductance
     }
     current = sum
     energyIn += voltage * sum * seconds
+    prepared = next
   }
 
   /// Moves on by a step with a given current at the terminals, amperes, charge positive.
@@ -119,6 +139,44 @@ public struct Bank: Sendable {
     guard seconds > 0, seconds.isFinite, current.isFinite else { return }
     let (conductance, injection) = prepare(seconds: seconds)
     advance(voltage: conductance > 0 ? (injection + current) / conductance : 0, seconds: seconds)
+  }
+
+  /// Lets plain sensors look at all cells, and puts what they show into the readings. False when there are not as many
+  /// sensors or readings as cells. Mutating although it changes nothing: a call that is not copies the batteries.
+  @inline(__always)
+  mutating func show(by sensors: [SensorPair], in readings: inout [Double?]) -> Bool {
+    var strings = members.mutableSpan
+    let sensors = sensors.span
+    var readings = readings.mutableSpan
+    var (place, pair) = (0, 0)
+    for string in strings.indices {
+      let current = strings[string].current
+      var batteries = strings[string].batteries.mutableSpan
+      for battery in batteries.indices {
+        let count = batteries[battery].cellCount
+        let end = pair + (count + 1) / 2
+        guard end <= sensors.count, place + count <= readings.count else { return false }
+        batteries[battery].show(at: current, by: sensors.extracting(pair..<end), in: &readings, from: place)
+        place += count
+        pair = end
+      }
+    }
+    return true
+  }
+
+  /// Puts the temperatures of the batteries into the readings.
+  @inline(__always)
+  func showTemperatures(in readings: inout [Double?]) {
+    let strings = members.span
+    var readings = readings.mutableSpan
+    var index = 0
+    for string in strings.indices {
+      let batteries = strings[string].batteries.span
+      for battery in batteries.indices where index < readings.count {
+        readings[index] = batteries[battery].celsius
+        index += 1
+      }
+    }
   }
 
   /// Energy in the bank as charge and as heat, joules.

@@ -220,7 +220,9 @@ public struct Battery: Sendable {
   /// Lets plain sensors look at its cells, and puts what they show into the readings from `place` on, where there must be
   /// room. Mutating although it changes nothing: a call that is not copies the battery.
   @inline(__always)
-  mutating func show(at current: Double, by sensors: Span<SensorPair>, in readings: inout MutableSpan<Double?>, from place: Int) {
+  mutating func show(
+    at current: Double, by sensors: Span<SensorPair>, in readings: inout MutableSpan<Double?>, from place: Int
+  ) {
     let shown = lanes.shown(common(at: current), by: sensors)
     // Whoever calls has compared the counts.
     var next = place
@@ -283,7 +285,7 @@ public struct Battery: Sendable {
     isDischarging = current < 0
     let isOnPieces = lanes.advance(moved: current * coefficients.hours, hours: coefficients.hours, lead: lead)
     if !isOnPieces { lookAtCells() } else if hasTurned { arrange() } else { sumUp() }
-    // A single high cell is above 98 %, where a piece holds for a moment; else the mean tells.
+    // A single high cell is near full, and so off its piece every few seconds; else the mean tells.
     let isHigh = volts > (balancer.startVoltage - 0.05) * Double(cellCount) || !isOnPieces
     if balancer.isActive || isHigh && lanes.atMost(common(at: current)) > balancer.startVoltage { balance(current) }
     sinceSettled += coefficients.seconds
@@ -344,7 +346,7 @@ public struct Battery: Sendable {
     }
   }
 
-  /// Changes what moves charge in the cells beside the current.
+  /// Changes what moves charge in the cells beside the current: what moved until now is counted first.
   private mutating func changeDrift(_ change: (inout Battery) -> Void) {
     count()
     change(&self)
@@ -384,7 +386,7 @@ public struct Battery: Sendable {
     arrange()
   }
 
-  /// Counts, and brings what changes slowly in the cells up to date; returns the energy in them.
+  /// Counts, and brings what changes slowly in the cells up to date; returns the energy in them, joules.
   private mutating func settleCells() -> Double {
     count()
     let (step, state, lead) = (coefficients, state, lead)

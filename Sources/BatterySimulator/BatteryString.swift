@@ -28,27 +28,37 @@ public struct BatteryString: Sendable {
   }
 
   /// Makes ready for a step of this length.
-  @inline(__always)
   mutating func prepare(seconds: Double) {
     var source = 0.0
     var resistance = wiring
-    var batteries = batteries.mutableSpan
     for index in batteries.indices {
       batteries[index].prepare(seconds: seconds)
       source += batteries[index].stepSource
       resistance += batteries[index].stepResistance
     }
-    stepSource = source
-    stepConductance = isConnected && resistance > 0 ? 1 / resistance : 0
+    setStep(source, resistance)
   }
 
-  /// Moves the prepared step on with this voltage at its ends.
+  /// Moves the prepared step on with this voltage at its ends, and makes ready for another of the same length.
   @inline(__always)
   mutating func advance(voltage: Double, seconds: Double) {
     let amperes = (voltage - stepSource) * stepConductance
     current = amperes
     wiringHeat += amperes * amperes * wiring * seconds
+    var source = 0.0
+    var resistance = wiring
     var batteries = batteries.mutableSpan
-    for index in batteries.indices { batteries[index].advance(amperes) }
+    for index in batteries.indices {
+      batteries[index].advance(amperes)
+      source += batteries[index].stepSource
+      resistance += batteries[index].stepResistance
+    }
+    setStep(source, resistance)
+  }
+
+  @inline(__always)
+  private mutating func setStep(_ source: Double, _ resistance: Double) {
+    stepSource = source
+    stepConductance = isConnected && resistance > 0 ? 1 / resistance : 0
   }
 }

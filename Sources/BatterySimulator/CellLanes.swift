@@ -29,7 +29,7 @@ struct CellPair: Sendable {
 }
 
 extension SIMD2<Double> {
-  // Each of two: the minimum and maximum of the standard library look for what is not a number.
+  // Lane by lane; those of the standard library look for what is not a number first.
 
   @inline(__always)
   func smaller(_ other: SIMD2) -> SIMD2 { SIMD2(other.x < x ? other.x : x, other.y < y ? other.y : y) }
@@ -44,7 +44,7 @@ extension SIMD2<Double> {
   }
 }
 
-/// Volts of a battery's cells, by pairs.
+/// Volts of a battery's cells, pair by pair.
 typealias CellVolts = InlineArray<8, SIMD2<Double>>
 
 /// All cells of a battery.
@@ -75,15 +75,15 @@ struct CellLanes: Sendable {
   private(set) var discharged = 0.0
   private(set) var hours = 0.0
 
-  // How far a charge that moves in all cells can go until the first leaves its piece, ampere-hours, and the cells that
-  // go furthest.
+  // Between these the charge that moved and the lead can be, ampere-hours, until the first cell leaves its piece. How much
+  // moved differs a little from cell to cell: the cells that go furthest count.
   private var ceiling = Double.infinity
   private var floor = -Double.infinity
   private let bestEfficiency: Double
   private let worstEfficiency: Double
   private var mostDrift = 0.0
   private var leastDrift = 0.0
-  /// The most that a cell has of each.
+  // The most that a cell has of each.
   private var mostLevel = 0.0
   private var mostSteepness = 0.0
   private var mostWeight = 0.0
@@ -171,36 +171,31 @@ struct CellLanes: Sendable {
 
   /// After a count and all changes of pieces: what holds until the next.
   mutating func sumUp() {
-    var total = CellPair()
-    var (efficient, drifting) = (SIMD2<Double>(), SIMD2<Double>())
-    var (level, steepness, weight) = (SIMD2<Double>(), SIMD2<Double>(), SIMD2<Double>())
-    total.start = SIMD2(repeating: -Double.infinity)
-    total.end = SIMD2(repeating: Double.infinity)
+    let zero = SIMD2<Double>()
+    var (level, steepness, efficient, drifting, weight, cold) = (zero, zero, zero, zero, zero, zero)
+    var (highest, steepest, heaviest) = (zero, zero, zero)
+    var (above, below) = (SIMD2(repeating: Double.infinity), SIMD2(repeating: -Double.infinity))
     var pairs = pairs.mutableSpan
     for index in pairs.indices {
       pairs[index].level = pairs[index].base + pairs[index].steepness * pairs[index].counted
       let pair = pairs[index]
-      total.level += pair.level
-      total.steepness += pair.steepness
-      total.weight += pair.weight
-      total.cold += pair.cold
+      level += pair.level
+      steepness += pair.steepness
       efficient += pair.steepness * pair.efficiency
       drifting += pair.steepness * pair.drift
-      level = level.larger(pair.level)
-      steepness = steepness.larger(pair.steepness)
-      weight = weight.larger(pair.weight)
-      total.end = total.end.smaller(pair.end - pair.counted)
-      total.start = total.start.larger(pair.start - pair.counted)
+      weight += pair.weight
+      cold += pair.cold
+      highest = highest.larger(pair.level)
+      steepest = steepest.larger(pair.steepness)
+      heaviest = heaviest.larger(pair.weight)
+      above = above.smaller(pair.end - pair.counted)
+      below = below.larger(pair.start - pair.counted)
     }
-    (mostLevel, mostSteepness, mostWeight) = (level.max(), steepness.max(), weight.max())
-    sums.level = total.level.sum()
-    sums.steepness = total.steepness.sum()
-    sums.efficient = efficient.sum()
-    sums.drifting = drifting.sum()
-    sums.weight = total.weight.sum()
-    sums.cold = total.cold.sum()
-    ceiling = total.end.min()
-    floor = total.start.max()
+    sums = Sums(
+      level: level.sum(), steepness: steepness.sum(), efficient: efficient.sum(), drifting: drifting.sum(),
+      weight: weight.sum(), cold: cold.sum())
+    (mostLevel, mostSteepness, mostWeight) = (highest.max(), steepest.max(), heaviest.max())
+    (floor, ceiling) = (below.max(), above.min())
   }
 
   // MARK: Voltages

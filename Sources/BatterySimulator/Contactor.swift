@@ -38,6 +38,9 @@ public struct Contactor: Sendable, Hashable {
   /// Heat of its contacts, joules.
   public internal(set) var heat = 0.0
 
+  /// Whether its coil is on.
+  var isCommanded: Bool { coil }
+
   private var coil = false
   private var moving = 0.0
   private var isWelded = false
@@ -72,7 +75,6 @@ public struct Contactor: Sendable, Hashable {
     isClosed = !isStuck
   }
 
-  @inline(__always)
   mutating func command(closed: Bool) {
     guard closed != coil else { return }
     coil = closed

@@ -139,7 +139,9 @@ public struct Plant: Sendable {
     guard seconds > 0, seconds.isFinite else { return }
     var commands = commands
     if isBusSilent || isCommandless { commands.areFresh = false }
-    for index in contactors.indices { contactors[index].command(closed: commands.closesContactor) }
+    for index in contactors.indices where contactors[index].isCommanded != commands.closesContactor {
+      contactors[index].command(closed: commands.closesContactor)
+    }
     let switchesOn = commands.closesPrecharge && !isPrechargeBroken
     if switchesOn != precharge.isOn {
       if switchesOn { precharge.energy = 0 }
@@ -243,33 +245,8 @@ public struct Plant: Sendable {
       sinceCells = 0
       return
     }
-    if !Plant.show(&bank.strings, by: sensorPairs, in: &cellReadings) { measureSlowly() }
+    if !bank.show(by: sensorPairs, in: &cellReadings) { measureSlowly() }
     sinceCells = 0
-  }
-
-  /// Lets plain sensors look at all cells. False when there are not as many sensors or readings as cells.
-  @inline(__always)
-  private static func show(
-    _ strings: inout [BatteryString], by sensors: [SensorPair], in readings: inout [Double?]
-  ) -> Bool {
-    var strings = strings.mutableSpan
-    let sensors = sensors.span
-    var readings = readings.mutableSpan
-    var (place, pair) = (0, 0)
-    for string in strings.indices {
-      let current = strings[string].current
-      var batteries = strings[string].batteries.mutableSpan
-      for battery in batteries.indices {
-        let count = batteries[battery].cellCount
-        let end = pair + (count + 1) / 2
-        guard end <= sensors.count, place + count <= readings.count else { return false }
-        batteries[battery].show(
-          at: current, by: sensors.extracting(pair..<end), in: &readings, from: place)
-        place += count
-        pair = end
-      }
-    }
-    return true
   }
 
   /// Lets each sensor look for itself.
@@ -313,21 +290,7 @@ public struct Plant: Sendable {
       for index in temperatureReadings.indices { temperatureReadings[index] = temperature(ofBattery: index) }
       return
     }
-    Plant.showTemperatures(bank.strings, in: &temperatureReadings)
-  }
-
-  @inline(__always)
-  private static func showTemperatures(_ strings: [BatteryString], in readings: inout [Double?]) {
-    let strings = strings.span
-    var readings = readings.mutableSpan
-    var index = 0
-    for string in strings.indices {
-      let batteries = strings[string].batteries.span
-      for battery in batteries.indices where index < readings.count {
-        readings[index] = batteries[battery].celsius
-        index += 1
-      }
-    }
+    bank.showTemperatures(in: &temperatureReadings)
   }
 
   /// A battery by its number over all strings.
