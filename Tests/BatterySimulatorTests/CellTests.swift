@@ -130,6 +130,30 @@ struct CellTests {
     return worst
   }
 
+  @Test("From full to empty and back each cell stays on the curve: rested it shows the table within the hysteresis")
+  func onTheCurve() {
+    var random = SeededGenerator(seed: 5)
+    var battery = Battery(BatteryParameters(), stateOfCharge: 0.9, seed: 8)
+    battery.balancer.current = 0
+    for current in [-37.0, 41, -80, 23] {
+      while true {
+        let share = battery.cells.reduce(0) { $0 + $1.stateOfCharge } / 4
+        if current < 0 ? share < 0.01 : share > 0.998 { break }
+        let seconds = Double.random(in: 0.1...3, using: &random)
+        for _ in 0..<Int.random(in: 1...100, using: &random) { battery.advance(current, seconds: seconds) }
+        battery.setTemperature(25)
+        var rested = battery
+        for _ in 0..<3 { rested.advance(0, seconds: 3600) }
+        for (index, cell) in rested.cells.enumerated() {
+          let off = rested.voltage(ofCell: index, at: 0) - OpenCircuitVoltage.volts(cell.stateOfCharge)
+          #expect(abs(off) < 0.0101, "cell \(index) at \(cell.stateOfCharge): \(off) V off the curve")
+        }
+        let sum = battery.cells.indices.reduce(0) { $0 + battery.voltage(ofCell: $1, at: current) }
+        #expect(abs(sum - battery.voltage(at: current)) < 1e-9)
+      }
+    }
+  }
+
   @Test("A cell gets back 99.95 % of what goes in, loses 2 mA, and its account shows where all of it went")
   func charge() {
     var battery = Self.battery(0.5)

@@ -405,6 +405,27 @@ struct PlantTests {
     #expect(plant.faults.isEmpty)
   }
 
+  @Test("A frozen cell sensor repeats what it showed last, also what it showed before the bus fell silent")
+  func frozenCell() throws {
+    var plant = Self.plant()
+    plant.loads = [Load(.current(30))]
+    plant.step(Self.commands(), seconds: 5)
+    plant.measureCells()
+    let shown = try #require(plant.cellReadings[1])
+    plant.begin(.busSilent)
+    plant.measureCells()
+    plant.begin(.sensorFrozen(.cell(battery: 0, cell: 1)))
+    plant.end(.busSilent)
+    plant.loads[0].demand = .current(400)
+    plant.step(Self.commands(), seconds: 5)
+    plant.measureCells()
+    #expect(plant.cellReadings[1] == shown)
+    #expect(try #require(plant.cellReadings[0]) < shown - 0.05)
+    plant.end(.sensorFrozen(.cell(battery: 0, cell: 1)))
+    plant.measureCells()
+    #expect(try #require(plant.cellReadings[1]) < shown - 0.05)
+  }
+
   @Test("Faults of cells, temperature, current and bus do to the plant what their names say")
   func plantFaults() {
     var plant = Self.plant()
