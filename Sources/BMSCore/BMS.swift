@@ -47,13 +47,13 @@ public struct BMS: Sendable {
   let wiring: Wiring
   var protection: Protection
   var modes: ModeControl
-  private var chargeVoltage = ChargeVoltage()
+  var chargeVoltage = ChargeVoltage()
   var overcurrent: CurrentSupervision
   var contactor: ContactorSequence
-  private var contacts = ContactFailure()
-  private var secondLine: SecondLine
-  private var updateFailsFor = TimeSpan.zero
-  private var relay = Relay()
+  var contacts = ContactFailure()
+  var secondLine: SecondLine
+  var updateFailsFor = TimeSpan.zero
+  var relay = Relay()
   private(set) var keeper: HistoryKeeper
   private(set) var sawCablePull = false
   private(set) var hasCellTable = false
@@ -68,24 +68,26 @@ public struct BMS: Sendable {
   /// Made with the BMS, not in the step that raises the first alarm: making it asks for memory.
   let ledPriority = LEDPriority.table
   var isBusbarHot = false
-  private var isFeedbackLost = false
+  var isFeedbackLost = false
   /// The contactor carries, and its feedback is missing.
   private(set) var isContactorUnseen = false
+  /// What the contactors said in the last step that looked at all.
+  var feedback = (Feedback.State.unassigned, Feedback.State.unassigned)
   private var contactDrop: Double?
   var isSupplyBad = false
-  private var isFanStill = false
-  private var reversedFor = TimeSpan.zero
+  var isFanStill = false
+  var reversedFor = TimeSpan.zero
   var window = VoltageSupervision()
   var plausibility = Plausibility()
-  private var detectedNominalVoltage: Double?
+  var detectedNominalVoltage: Double?
   private var detectedPreAlarmSignal: Bool?
   private(set) var charge: ChargeControl
-  private var derating = Derating()
+  var derating = Derating()
   private var started: Instant?
   private var last = Instant.origin
   private var wasComplete = false
   /// The run before left ATC and ATD in some state, and this one has not decided on them yet (R24).
-  private var leavesContacts: Bool
+  var leavesContacts: Bool
   private var hasRun = false
   /// A temperature was told once: from then on its loss forbids, required or not.
   private var hasTemperature: Bool
@@ -93,6 +95,8 @@ public struct BMS: Sendable {
   /// What the last step decided; nothing known and nothing allowed before the first.
   public private(set) var decided = Outputs()
   private(set) var valueTimes = ValueTimes()
+  /// The last step left every rule at rest, and nobody has asked for anything since (QuietStep.swift).
+  private(set) var isSettled = false
   private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
   private var commanded: SynchronisationRecord?
 
@@ -135,6 +139,7 @@ public struct BMS: Sendable {
     if settings[.batteryCapacity] != self.settings[.batteryCapacity] { capacityHint = nil }
     self.settings = settings
     parameters = Parameters(settings)
+    isSettled = false
   }
 
   /// Takes other fuse names into force from the next step on (R259, R260).
@@ -145,6 +150,7 @@ public struct BMS: Sendable {
 
   /// Carries out what an operator asks for, or says why not. Its effect is in the next step's outputs.
   public mutating func perform(_ command: Command) throws(CommandError) {
+    isSettled = false
     let before = monitor.stateOfCharge(parameters)
     switch command {
     case .setStateOfCharge(let percent):
@@ -237,6 +243,54 @@ public struct BMS: Sendable {
     let judged = judge(inputs, parameters, at: now, elapsed: elapsed)
     isVoltageImpossible = judged.voltageState.fault == .outOfRange
     if judged.temperature != nil { hasTemperature = true }
+    let system = inputs.systemVoltage.usable(
+      Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
+    // The comparisons of a quiet step are those of the protections: they stand here, before everything else.
+    let isQuiet = isSettled && staysAtRest(judged, system, inputs, parameters, at: now)
+    if !isQuiet { protect(judged, inputs, parameters, at: now, elapsed: elapsed) }
+    let stateOfCharge = count(judged, inputs, parameters, at: now, elapsed: elapsed)
+    protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
+    if protection.lowCell || stateOfCharge == 0,
+      let hint = hintOfCapacity(judged, stateOfCharge, error: monitor.stateOfChargeError(parameters), parameters)
+    {
+      capacityHint = hint
+    }
+    charge.step(
+      judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
+      events: &decided.events)
+    report(judged, stateOfCharge, inputs, at: now)
+    decided.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
+
+    if isQuiet, protection.isCharged {
+      // At rest nothing forbids, and no limit of current moves.
+      decided.chargeAllowed = true
+      decided.dischargeAllowed = true
+      decided.limits = before.limits
+      limitChargeVoltage(judged, parameters, at: now)
+      BMS.set(&decided.channelPattern, to: inputs.channelPattern(.on), &valueTimes.channelLED, at: now)
+    } else {
+      conclude(judged, system, inputs, parameters, before, at: now, elapsed: elapsed, runningFor: now - begin)
+    }
+    keeper.step(&decided, parameters, elapsed: elapsed)
+    decided.protectiveChange = isProtective(before)
+    decided.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
+  }
+
+  /// What of the inputs may be decided on.
+  private mutating func judge(
+    _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
+  ) -> Judgement {
+    var judged = Judgement(inputs, parameters, at: now)
+    plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
+    return judged
+  }
+
+  /// The protections that need no more than the inputs.
+  @inline(__always)
+  private mutating func protect(
+    _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    elapsed: TimeSpan
+  ) {
     reported.evaluate(inputs.battery, at: now, within: parameters.cellStale)
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
     protection.evaluate(
@@ -246,7 +300,14 @@ public struct BMS: Sendable {
     if detectedNominalVoltage == nil { detectedNominalVoltage = judged.voltage.flatMap(VoltageWindows.nominal(of:)) }
     // A battery that once said that it has the signal has it, whatever a torn frame says later.
     if let told = inputs.battery.hasPreAlarmSignal, detectedPreAlarmSignal != true { detectedPreAlarmSignal = told }
+  }
 
+  /// Counts the time since the last step; the state of charge after it.
+  @inline(__always)
+  private mutating func count(
+    _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
+    elapsed: TimeSpan
+  ) -> Double? {
     if !monitor.isKnown, let percent = inputs.reportedStateOfCharge.value(at: now, within: Parameters.reportedUntil) {
       monitor.begin(at: percent, parameters)
       commanded = SynchronisationRecord(
@@ -261,23 +322,15 @@ public struct BMS: Sendable {
       decided.events.synchronised = commanded
     }
     commanded = nil
-    let stateOfCharge = monitor.stateOfCharge(parameters)
-    protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
-    if protection.lowCell || stateOfCharge == 0,
-      let hint = hintOfCapacity(judged, stateOfCharge, error: monitor.stateOfChargeError(parameters), parameters)
-    {
-      capacityHint = hint
-    }
-    let system = inputs.systemVoltage.usable(
-      Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
+    return monitor.stateOfCharge(parameters)
+  }
+
+  /// Everything that follows from the protections: mode, contactor, permissions, limits, alarms, indicators.
+  private mutating func conclude(
+    _ judged: borrowing Judgement, _ system: Double?, _ inputs: borrowing Inputs, _ parameters: Parameters,
+    _ before: Stance, at now: Instant, elapsed: TimeSpan, runningFor running: TimeSpan
+  ) {
     changeMode(judged, system, inputs, parameters, at: now, elapsed: elapsed)
-    charge.step(
-      judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
-      events: &decided.events)
-
-    report(judged, stateOfCharge, inputs, at: now)
-    decided.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
-
     let lost = lostInput(judged)
     if lost == nil {
       wasComplete = true
@@ -288,7 +341,7 @@ public struct BMS: Sendable {
     updateFailsFor = inputs.isUpdateFailing ? updateFailsFor + elapsed : .zero
     moveContactor(judged, system, isDataLost: lost != nil, inputs, parameters, at: now, elapsed: elapsed)
     permit(judged, lost, inputs, at: now)
-    leaveOutputs(parameters, runningFor: now - begin)
+    leaveOutputs(parameters, runningFor: running)
     if let lost {
       if wasComplete, lost == .cells { sawCellsLost = true }
     } else if sawCellsLost {
@@ -316,20 +369,9 @@ public struct BMS: Sendable {
     decided.offCause = modes.offCause
     decided.offIn = modes.offIn
     distributors.step(inputs.distributors, used: usedFuses, mode: modes.mode, at: now)
-    raiseAlarms(judged, inputs, before, at: now, runningFor: now - begin)
-    keeper.step(&decided, parameters, elapsed: elapsed)
+    raiseAlarms(judged, inputs, before, at: now, runningFor: running)
     indicate(inputs, parameters, at: now, elapsed: elapsed)
-    decided.protectiveChange = isProtective(before)
-    decided.nextDeadline = now + min(.milliseconds(100), protection.timeToDecision, relay.timeToChange)
-  }
-
-  /// What of the inputs may be decided on.
-  private mutating func judge(
-    _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
-  ) -> Judgement {
-    var judged = Judgement(inputs, parameters, at: now)
-    plausibility.evaluate(&judged, inputs, parameters, at: now, elapsed: elapsed)
-    return judged
+    isSettled = isAtRest()
   }
 
   /// What of the last step's decisions this step's are compared with.
@@ -415,6 +457,7 @@ public struct BMS: Sendable {
     var view = ContactorSequence.View()
     view.feedback = Feedback(inputs.contactorFeedback, at: now, within: stale)
     view.secondFeedback = Feedback(inputs.secondContactorFeedback, at: now, within: stale)
+    feedback = (view.feedback.state, view.secondFeedback.state)
     view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
     let contacts = (inputs.contactorFeedback.validity, inputs.secondContactorFeedback.validity)
     view.heard = (contacts.0 == .valid ? 1 : 0) + (contacts.1 == .valid ? 1 : 0)
@@ -685,6 +728,14 @@ public struct BMS: Sendable {
       decided.chargeVoltageReason.become(windowReason(judged), at: now)
       return
     }
+    limitChargeVoltage(judged, parameters, at: now)
+  }
+
+  /// CVL while all data is good and the contactor carries.
+  @inline(__always)
+  private mutating func limitChargeVoltage(
+    _ judged: borrowing Judgement, _ parameters: Parameters, at now: Instant
+  ) {
     let (volts, rule) = charge.chargeVoltage(judged.voltage, parameters)
     decided.limits.chargeVoltage = volts
     decided.limits.lowVoltage = parameters.lowVoltageLimit
@@ -783,8 +834,7 @@ public struct BMS: Sendable {
         .lowCellSettingsDiffer,
         quantised(max(reported.upperBound, parameters.lowCell) - min(reported.lowerBound, parameters.lowCell)) > 0.001)
     }
-    let expected = inputs.cells.expectedCount
-    set(.batteryCount, expected > 0 && Double(expected) != parameters.cells * parameters.strings)
+    set(.batteryCount, !parameters.fits(inputs.cells.expectedCount))
     set(.highBMSTemperature, protection.highBMSTemperature)
     set(.feedbackLost, isFeedbackLost && running >= parameters.cellStale)
     let isStarting = !wasComplete && running < parameters.cellStale

@@ -113,6 +113,9 @@ struct ReportedBattery: Sendable {
   private(set) var isLost = false
   private(set) var report = BatteryReport()
 
+  /// The battery tells nothing by itself.
+  var isAtRest: Bool { report.isEmpty && !isLost }
+
   @inline(__always)
   mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan) {
     // The usual battery tells nothing by itself, and there is nothing to take over from it.

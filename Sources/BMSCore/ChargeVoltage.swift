@@ -10,6 +10,9 @@ struct ChargeVoltage: Sendable {
   private var wasClosed = true
   private var aboveFor: TimeSpan?
 
+  /// The contactor has been closed since the step before: what is present is then decided anew in every step.
+  var isAtRest: Bool { wasClosed && aboveFor == nil }
+
   /// R45, per 12 V.
   static let level = 11.7
   /// C-1, OD-7: or so much above the battery.

@@ -13,10 +13,16 @@ struct ContactFailure: Sendable {
     var isActive = false
     /// For how long the error has been there.
     var activeFor = TimeSpan.zero
+
+    /// Without an error the time without current means nothing.
+    var isAtRest: Bool { openFor == nil && !isActive }
   }
 
   private var charge = Course()
   private var discharge = Course()
+
+  /// Both contacts are closed and no error is there.
+  var isAtRest: Bool { charge.isAtRest && discharge.isAtRest }
 
   /// R122.
   static let chargeLimit = 1.0

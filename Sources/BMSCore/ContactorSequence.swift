@@ -175,6 +175,13 @@ struct ContactorSequence: Sendable {
   /// What a restart may keep without complete data, and for how long (OD-20).
   func mayTakeOver(_ parameters: Parameters) -> Bool { phase == .takeover && age < parameters.withdrawn }
 
+  /// Closed without a fault, and no time counts: the resistor is cold, and a new try need not wait.
+  var isAtRest: Bool {
+    isSupervisor
+      || phase == .closed && fault == nil && !isHot && (tried ?? .never) >= ContactorSequence.tryInterval
+        && dropFor == nil && mismatchFor == (.zero, .zero)
+  }
+
   /// Nothing to command: what is asked for is so.
   @inline(__always)
   private var isSupervisor: Bool { wiring.contactors == .none }

@@ -29,6 +29,7 @@ struct CurrentSupervision: Sendable {
     var isOpen: Bool { retryIn != nil }
     /// The alarm gives the reason of a stop, so it stays as long as the stop.
     var isAlarm: Bool { isExceeded || isOpen }
+    var isAtRest: Bool { graceUsed == .zero && !isAlarm }
   }
 
   private(set) var charge: Course
@@ -38,6 +39,11 @@ struct CurrentSupervision: Sendable {
   /// W-B02 (OD-24).
   private(set) var warning: CurrentDirection?
   private var overFor: TimeSpan?
+
+  /// No contact is open, and no budget is used that time would give back.
+  var isAtRest: Bool {
+    budgetUsed == .zero && overFor == nil && warning == nil && charge.isAtRest && discharge.isAtRest
+  }
 
   /// R196.
   static let budget = TimeSpan.minutes(5)

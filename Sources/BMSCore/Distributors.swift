@@ -138,6 +138,36 @@ struct DistributorSupervision: Sendable {
     }
   }
 
+  /// Every one that is there is good.
+  var isAtRest: Bool {
+    for index in states.indices where states[index] != .absent && states[index] != .ok { return false }
+    return true
+  }
+
+  /// Every one that is there goes on saying that it is good, and none comes.
+  @inline(__always)
+  func staysAtRest(
+    _ reports: borrowing InlineArray<4, DistributorReport>, used: UInt16, at now: Instant
+  ) -> Bool {
+    guard !isAnyThere else { return areGood(reports, used, now) }
+    guard reports[0].taken == nil, reports[1].taken == nil, reports[2].taken == nil, reports[3].taken == nil else {
+      return false
+    }
+    return true
+  }
+
+  private func areGood(_ reports: borrowing InlineArray<4, DistributorReport>, _ used: UInt16, _ now: Instant) -> Bool {
+    for index in states.indices {
+      let report = reports[index]
+      if states[index] == .absent, report.taken == nil { continue }
+      let blown = UInt16(report.blown & 0b1111) << UInt16(index * 4) & used
+      guard states[index] == .ok, let taken = report.taken, ageOf(taken, at: now) < DistributorSupervision.timeout,
+        !report.isDuplicate, report.hasPower, blown == 0
+      else { return false }
+    }
+    return true
+  }
+
   private mutating func noteWhatIsThere() {
     isAnyThere = false
     for index in states.indices where states[index] != .absent { isAnyThere = true }

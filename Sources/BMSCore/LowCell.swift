@@ -42,6 +42,9 @@ struct LowCell: Sendable {
     preAlarmAge = min(TimeSpan(seconds: snapshot?.preAlarmSeconds ?? 0), LowCell.grace)
   }
 
+  /// Nothing holds and no time counts.
+  var isAtRest: Bool { !isActive && !isPreAlarm }
+
   /// How long until the loads may be disconnected; zero when that is now.
   var graceLeft: TimeSpan { isPreAlarm ? LowCell.grace - preAlarmAge : LowCell.grace }
 

@@ -19,6 +19,12 @@ struct ModeControl: Sendable {
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
 
+  /// On, by the remote terminals too, and no time counts.
+  var isAtRest: Bool {
+    mode == .on && offIn == nil && emptyFor == nil && softOffFor == nil && hasRemote && !isRemoteOpen && !isRemoteLost
+      && remoteUnknownFor == .zero
+  }
+
   /// R51, R53, R58.
   static let grace = TimeSpan.minutes(5)
   /// OD-9.

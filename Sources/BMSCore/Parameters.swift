@@ -137,6 +137,9 @@ struct Parameters: Sendable {
   let chargeCap: Double
   let dischargeCap: Double
 
+  /// Within these no rule that is at rest has anything to do (QuietStep.swift).
+  let quiet: QuietRanges
+
   let cellLate: TimeSpan
   let cellStale: TimeSpan
   let measurementLate: TimeSpan
@@ -182,6 +185,9 @@ struct Parameters: Sendable {
     lowVoltageLimit = quantised(2.6 * Double(settings.cellsInSeries))
     rating = settings.continuousRating
     peak = settings.peakRating
+    quiet = QuietRanges(
+      voltage: VoltageWindows.window(of: nominal), current: min(rating, peak),
+      cellsAbove: max(preAlarmCell, lowCell, LowCell.hardLimit), coldest: minimumChargeTemperature)
     unseenRate = min(settings[.batteryCapacity], settings.continuousRating)
     chargeCap = settings[.maximumChargeCurrent]
     dischargeCap = settings[.maximumDischargeCurrent]
@@ -191,4 +197,7 @@ struct Parameters: Sendable {
     measurementStale = TimeSpan(seconds: settings[.measurementStale])
     withdrawn = TimeSpan(seconds: settings[.limitsWithdrawn])
   }
+
+  /// Whether so many cells are the bank that is set; 0 where it is not told how many there are (R2, R322).
+  func fits(_ expectedCells: Int) -> Bool { expectedCells <= 0 || Double(expectedCells) == cells * strings }
 }

@@ -135,6 +135,13 @@ struct Plausibility: Sendable {
   /// R81: current and voltage move in opposite directions at every change of load.
   var isSignWrong: Bool { wrongSigns >= Parameters.signEvents }
 
+  /// Nothing is found.
+  @inline(__always)
+  var isAtRest: Bool {
+    !isMismatch && contradiction == nil && !isCellStuck && !isCellJump && !isVoltageJump && !isTemperatureJump
+      && !isVoltageStuck && !isCurrentStuck && !isSignWrong
+  }
+
   /// Looks at the inputs and takes away what cannot be true.
   mutating func evaluate(
     _ judged: inout Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan

@@ -19,6 +19,16 @@ struct Protection: Sendable {
 
   var lowCell: Bool { cell.isActive }
 
+  /// Nothing holds and no time counts.
+  var isAtRest: Bool {
+    cell.isAtRest && !highCell && !lowTemperature && !highTemperature && !veryHighTemperature && !isReduced
+      && isCharged && !highBMSTemperature
+  }
+
+  /// Neither the discharge floor nor its warning is there.
+  @inline(__always)
+  var isCharged: Bool { !dischargeFloor && !lowStateOfChargeWarning }
+
   /// When time alone changes the next decision: the end of the 30 s must not wait for the next period.
   @inline(__always)
   var timeToDecision: TimeSpan {

@@ -7,6 +7,9 @@ struct Relay: Sendable {
   /// For how long an alarm has driven it in its pattern; nil while none does.
   private var drivenFor: TimeSpan?
 
+  /// No alarm drives it.
+  var isAtRest: Bool { drivenFor == nil && timeToChange == .never }
+
   /// R128: 0.8 s on, 0.8 s off.
   static let half = TimeSpan.milliseconds(800)
 

@@ -10,6 +10,8 @@ import MonotonicTime
 struct SecondLine: Sendable {
   private(set) var holdsOpen: CurrentDirection?
 
+  var isAtRest: Bool { holdsOpen == nil }
+
   /// OD-12.
   static let delay = TimeSpan.seconds(30)
   /// R75.

@@ -50,6 +50,9 @@ struct VoltageSupervision: Sendable {
   private var outsideFor: TimeSpan?
   private var insideFor: TimeSpan?
 
+  /// Inside for now, and no time counts.
+  var isAtRest: Bool { verdict == .inside && wasInside && hasGrace && outsideFor == nil }
+
   /// Our number, as long as the other releases of OD-3 and OD-11: a voltage at the edge must not make contacts chatter.
   static let hold = TimeSpan.seconds(10)
 
