@@ -69,6 +69,10 @@ public struct CellTable: Sendable {
     /// When the first and the last of them were taken.
     let oldest: Instant
     let newest: Instant
+
+    fileprivate static let none = Summary(
+      lowest: PlacedValue(value: .nan, place: nil), highest: PlacedValue(value: .nan, place: nil), sum: 0,
+      oldest: .origin, newest: .origin)
   }
 
   /// The last report that differs from the one before by more than a cell can change.
@@ -78,8 +82,10 @@ public struct CellTable: Sendable {
   /// For each possible place the number of its entry, or ``absent``. Empty until the first report.
   private var slots: [UInt16] = []
   private static let absent = UInt16.max
-  /// What the newest report said of all cells at once; nil as soon as anything was reported since.
-  private var told: Summary?
+  /// What the newest report said of all cells at once.
+  private var told = Summary.none
+  /// Whether nothing was reported since.
+  private var isTold = false
 
   /// An empty table that waits for `expectedCount` cells.
   public init(expectedCount: Int = 0) {
@@ -91,7 +97,7 @@ public struct CellTable: Sendable {
 
   /// Takes in one cell voltage. Values no cell can have (R82: hard range 0...5 V) and not a number are kept out.
   public mutating func report(_ volts: Double, of place: CellPlace, at instant: Instant) {
-    told = nil
+    isTold = false
     let slot = slot(of: place)
     guard let value = CellTable.plausible(volts) else {
       entries[slot].validity = .outOfRange
@@ -105,11 +111,12 @@ public struct CellTable: Sendable {
   /// The same as one report after the other, in two thirds of the time: that nobody else holds the table is looked at
   /// once, and what all cells together are is known when the last is taken in, so that a step need not walk over them.
   public mutating func report(_ volts: [Double?], of places: [CellPlace], at instant: Instant) {
-    told = nil
+    isTold = false
     let count = min(volts.count, places.count)
     var next = 0
     if count == entries.count {
-      (next, told) = CellTable.reportAll(volts, of: places, at: instant, &entries, &lastJump)
+      next = CellTable.reportAll(volts, of: places, at: instant, &entries, &lastJump, &told)
+      isTold = next == count && count > 0
     }
     while next < count {
       if let volts = volts[next] { report(volts, of: places[next], at: instant) }
@@ -117,17 +124,17 @@ public struct CellTable: Sendable {
     }
   }
 
-  /// Takes in the reports as long as they are good and in the order of the entries. How many that are, and when it is all
-  /// of them, what they are together.
+  /// Takes in the reports as long as they are good and in the order of the entries. How many that are; when it is all of
+  /// them, also what they are together.
   private static func reportAll(
     _ volts: [Double?], of places: [CellPlace], at instant: Instant, _ entries: inout [Entry],
-    _ lastJump: inout (at: Instant, place: CellPlace)?
-  ) -> (count: Int, all: Summary?) {
+    _ lastJump: inout (at: Instant, place: CellPlace)?, _ all: inout Summary
+  ) -> Int {
     let volts = volts.span
     let places = places.span
     var entries = entries.mutableSpan
     let count = entries.count
-    guard count > 0, volts.count >= count, places.count >= count else { return (0, nil) }
+    guard count > 0, volts.count >= count, places.count >= count else { return 0 }
     var (lowest, highest, sum) = (Double.infinity, -Double.infinity, 0.0)
     var (lowestAt, highestAt) = (0, 0)
     // The counts were compared above.
@@ -135,7 +142,7 @@ public struct CellTable: Sendable {
     while at < count {
       guard let reported = volts[unchecked: at], let value = plausible(reported),
         entries[unchecked: at].place == places[unchecked: at]
-      else { return (at, nil) }
+      else { return at }
       if entries[unchecked: at].take(value, at: instant) { lastJump = (instant, places[unchecked: at]) }
       sum += value
       lowestAt = value < lowest ? at : lowestAt
@@ -144,10 +151,10 @@ public struct CellTable: Sendable {
       highest = value > highest ? value : highest
       at += 1
     }
-    let all = Summary(
+    all = Summary(
       lowest: PlacedValue(value: lowest, place: places[lowestAt]),
       highest: PlacedValue(value: highest, place: places[highestAt]), sum: sum, oldest: instant, newest: instant)
-    return (count, all)
+    return count
   }
 
   /// The voltage as it is kept; nil when no cell can have it.
@@ -161,7 +168,7 @@ public struct CellTable: Sendable {
   /// Takes in a report without a value about one cell.
   public mutating func report(_ newest: Validity, of place: CellPlace) {
     guard newest == .notAvailable || newest == .sensorError || newest == .outOfRange else { return }
-    told = nil
+    isTold = false
     entries[slot(of: place)].validity = newest
   }
 
@@ -193,7 +200,7 @@ public struct CellTable: Sendable {
   /// Sixteen cells in every step are most of what a step judges. Nothing but a bad cell leaves the walk over them.
   @inline(__always)
   var summary: Summary? {
-    if let told { return told }
+    if isTold { return told }
     let entries = entries.span
     guard entries.count > 0 else { return nil }
     var (lowest, highest, sum) = (Double.infinity, -Double.infinity, 0.0)

@@ -106,10 +106,13 @@ func quantised(_ value: Double) -> Double { (value * 1e6 + 0x1.8p52 - 0x1.8p52) 
 /// Where a cell sits, as its source numbers it. Whether register 0x0381 counts from 0 or from 1 is stated nowhere
 /// (vecan.md 2.6), so both fit and the number that people read is the one on the bus.
 public struct CellPlace: Sendable, Hashable, CustomStringConvertible {
+  /// One number for both: places are compared and looked up for each report of a cell, and shown now and then.
+  private let number: UInt16
+
   /// The battery, 0 to 20: at most 20 batteries on one BMS (R3).
-  public let battery: UInt8
+  public var battery: UInt8 { UInt8(truncatingIfNeeded: index / (CellPlace.lastCell + 1)) }
   /// The cell in that battery, 0 to 16.
-  public let cell: UInt8
+  public var cell: UInt8 { UInt8(truncatingIfNeeded: index % (CellPlace.lastCell + 1)) }
 
   /// The highest number of a battery.
   public static let lastBattery = 20
@@ -121,16 +124,12 @@ public struct CellPlace: Sendable, Hashable, CustomStringConvertible {
   /// A place, or nil when a number is outside 0...20 or 0...16.
   public init?(battery: Int, cell: Int) {
     guard 0...CellPlace.lastBattery ~= battery, 0...CellPlace.lastCell ~= cell else { return nil }
-    self.battery = UInt8(battery)
-    self.cell = UInt8(cell)
+    self.init(index: battery * (CellPlace.lastCell + 1) + cell)
   }
 
-  init(index: Int) {
-    battery = UInt8(truncatingIfNeeded: index / (CellPlace.lastCell + 1))
-    cell = UInt8(truncatingIfNeeded: index % (CellPlace.lastCell + 1))
-  }
+  init(index: Int) { number = UInt16(truncatingIfNeeded: index) }
 
-  var index: Int { Int(battery) * (CellPlace.lastCell + 1) + Int(cell) }
+  var index: Int { Int(number) }
 
   /// "battery 2 cell 3".
   public var description: String { "battery \(battery) cell \(cell)" }
