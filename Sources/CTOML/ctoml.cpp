@@ -1,5 +1,9 @@
 #include "ctoml.h"
 
+// The library asserts that a table's name begins as one ("[=bus]" does not), which ends the program, or in an optimised
+// build lets the compiler count on it. Without assertions it goes on to the test behind them and reports the mistake.
+#undef NDEBUG
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 

@@ -228,12 +228,18 @@ struct ConfigurationTests {
     #expect(try Configuration(bytes: Array("# ü\n[bus]\ninterface = \"can0\"".utf8), file: "a").interface == "can0")
   }
 
+  @Test("a table's name that begins as none does is an error with its line, and ends nothing", arguments: "=,#.-'\"[")
+  func tableName(_ letter: Character) {
+    let found = problems("[bus]\ninterface = \"can0\"\n[\(letter)state]\n")
+    #expect(found.count == 1 && found[0].hasPrefix("line 3: "), "\(found)")
+  }
+
   @Test("a file that was damaged anywhere is read or refused, and ends nothing")
   func damaged() throws {
     let file = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 } + "/Config/simulator.toml"
     let whole = try TextFile.bytes(file)
     var generator = SeededGenerator(seed: 1)
-    for _ in 0..<300 {
+    for _ in 0..<3000 {
       var bytes = whole
       for _ in 0..<Int.random(in: 1...3, using: &generator) {
         let place = Int.random(in: 0..<bytes.count, using: &generator)
