@@ -50,7 +50,7 @@ import Testing
     #expect(Self.decode(dated, .text).lines == ["2026-11-29T02:00:00.123Z \(words)"])
     #expect(Self.decode(dated).lines[0].hasPrefix(#"{"timestamp":"2026-11-29T02:00:00.123Z","prio":6,"src":35,"#))
     #expect(Self.decode("  \(frame)\n", .text).lines == [words])
-    #expect(Self.decode("  \(frame)\n").lines[0].hasPrefix(#"{"timestamp":"","prio":6,"src":35,"dst":255,"pgn":127508,"#))
+    #expect(Self.decode("  \(frame)\n").lines[0].hasPrefix(#"{"timestamp":"","prio":6,"src":35,"dst":255,"#))
   }
 
   @Test("A message without any value has no fields; negative and small numbers keep their digits")
