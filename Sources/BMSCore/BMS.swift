@@ -97,6 +97,8 @@ public struct BMS: Sendable {
   private(set) var valueTimes = ValueTimes()
   /// The last step left every rule at rest, and nobody has asked for anything since (QuietStep.swift).
   private(set) var isSettled = false
+  /// The last step was a quiet one.
+  private(set) var isQuiet = false
   private var records = [AlarmRecord](repeating: AlarmRecord(), count: Alarm.allCases.count)
   private var commanded: SynchronisationRecord?
 
@@ -246,7 +248,7 @@ public struct BMS: Sendable {
     let system = inputs.systemVoltage.usable(
       Plausible.batteryVoltage, at: now, within: parameters.measurementStale)
     // The comparisons of a quiet step are those of the protections: they stand here, before everything else.
-    let isQuiet = isSettled && staysAtRest(judged, system, inputs, parameters, at: now)
+    isQuiet = isSettled && staysAtRest(judged, system, inputs, parameters, at: now)
     if !isQuiet { protect(judged, inputs, parameters, at: now, elapsed: elapsed) }
     let stateOfCharge = count(judged, inputs, parameters, at: now, elapsed: elapsed)
     protection.evaluate(stateOfCharge: stateOfCharge, isTrusted: monitor.isTrusted, parameters)
