@@ -444,7 +444,10 @@ public struct InvariantChecker: Sendable {
     if let volts = limits.chargeVoltage {
       let factor = settings.bankFactor
       let cap = settings[.maximumChargeVoltage] * factor
-      let least = min(13.5 * factor, cap)
+      // R205: of another bank's voltage no more is told than the lower of the two rests at.
+      let measured = outputs.voltage.map { $0 > 30 ? 4.0 : $0 > 15 ? 2 : 1 } ?? factor
+      let isOther = outputs.alarms.contains(.wrongSystemVoltage) && measured < factor
+      let least = min(13.5 * factor, cap) * (isOther ? measured / factor : 1)
       if !(volts >= least - InvariantChecker.digit && volts <= cap + InvariantChecker.digit)
         || volts > InvariantChecker.mostPerCell * Double(settings.cellsInSeries)
       {
