@@ -55,7 +55,7 @@ struct BatteryMonitor: Sendable {
 
   func stateOfCharge(_ parameters: Parameters) -> Double? {
     guard isKnown else { return nil }
-    return min(max(quantised(100 * (1 - missing / parameters.capacity)), 0), 100)
+    return max(quantised(100 * (1 - missing / parameters.capacity)), 0)
   }
 
   /// Sets the state of charge by hand (R166), which makes it trusted (R182).

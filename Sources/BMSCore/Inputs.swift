@@ -146,9 +146,9 @@ public struct CellTable: Sendable {
       if entries[unchecked: at].take(value, at: instant) { lastJump = (instant, places[unchecked: at]) }
       sum += value
       lowestAt = value < lowest ? at : lowestAt
-      lowest = value < lowest ? value : lowest
+      lowest = lowestAt == at ? value : lowest
       highestAt = value > highest ? at : highestAt
-      highest = value > highest ? value : highest
+      highest = highestAt == at ? value : highest
       at += 1
     }
     all = Summary(
@@ -214,9 +214,9 @@ public struct CellTable: Sendable {
       newest = max(newest, entry.taken)
       sum += entry.value
       lowestAt = entry.value < lowest ? at : lowestAt
-      lowest = entry.value < lowest ? entry.value : lowest
+      lowest = lowestAt == at ? entry.value : lowest
       highestAt = entry.value > highest ? at : highestAt
-      highest = entry.value > highest ? entry.value : highest
+      highest = highestAt == at ? entry.value : highest
       at += 1
     }
     return Summary(

@@ -154,12 +154,8 @@ struct Judgement: ~Copyable, Sendable {
     // The newest may be from the future, which counts as never taken.
     guard age < fresh, ageOf(all.newest, at: now) < fresh else { return false }
     cellState.age = max(cellState.age, age)
-    if lowestCell == nil {
-      (lowestCell, highestCell) = (all.lowest, all.highest)
-    } else {
-      noteCell(all.lowest)
-      noteCell(all.highest)
-    }
+    noteCell(all.lowest)
+    noteCell(all.highest)
     cellSum = all.sum
     return true
   }

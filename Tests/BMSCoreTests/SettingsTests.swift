@@ -112,5 +112,6 @@ struct SettingsTests {
     #expect(Double.nan.text(2) == "nan")
     #expect(1e300.text(upTo: 3) == "1e+300")
     #expect(1e17.text(3) == "1e+17")
+    #expect(1e18.text(0) == "1e+18" && 9e17.text(0) == "900000000000000000")
   }
 }
