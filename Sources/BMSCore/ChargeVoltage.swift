@@ -11,7 +11,7 @@ struct ChargeVoltage: Sendable {
   private var aboveFor: TimeSpan?
 
   /// The contactor has been closed since the step before: what is present is then decided anew in every step.
-  var isAtRest: Bool { wasClosed && aboveFor == nil }
+  var isAtRest: Bool { wasClosed }
 
   /// R45, per 12 V.
   static let level = 11.7

@@ -114,9 +114,9 @@ public struct CellTable: Sendable {
     isTold = false
     let count = min(volts.count, places.count)
     var next = 0
-    if count == entries.count {
+    if count == entries.count, count > 0 {
       next = CellTable.reportAll(volts, of: places, at: instant, &entries, &lastJump, &told)
-      isTold = next == count && count > 0
+      isTold = next == count
     }
     while next < count {
       if let volts = volts[next] { report(volts, of: places[next], at: instant) }
@@ -124,8 +124,8 @@ public struct CellTable: Sendable {
     }
   }
 
-  /// Takes in the reports as long as they are good and in the order of the entries. How many that are; when it is all of
-  /// them, also what they are together.
+  /// Takes in the reports, as many as there are entries, as long as they are good and in the order of the entries. How many
+  /// that are; when it is all of them, also what they are together.
   private static func reportAll(
     _ volts: [Double?], of places: [CellPlace], at instant: Instant, _ entries: inout [Entry],
     _ lastJump: inout (at: Instant, place: CellPlace)?, _ all: inout Summary
@@ -134,16 +134,14 @@ public struct CellTable: Sendable {
     let places = places.span
     var entries = entries.mutableSpan
     let count = entries.count
-    guard count > 0, volts.count >= count, places.count >= count else { return 0 }
     var (lowest, highest, sum) = (Double.infinity, -Double.infinity, 0.0)
     var (lowestAt, highestAt) = (0, 0)
-    // The counts were compared above.
     var at = 0
     while at < count {
-      guard let reported = volts[unchecked: at], let value = plausible(reported),
-        entries[unchecked: at].place == places[unchecked: at]
-      else { return at }
-      if entries[unchecked: at].take(value, at: instant) { lastJump = (instant, places[unchecked: at]) }
+      guard let reported = volts[at], let value = plausible(reported), entries[unchecked: at].place == places[at] else {
+        return at
+      }
+      if entries[unchecked: at].take(value, at: instant) { lastJump = (instant, places[at]) }
       sum += value
       lowestAt = value < lowest ? at : lowestAt
       lowest = lowestAt == at ? value : lowest

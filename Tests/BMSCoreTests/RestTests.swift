@@ -193,6 +193,15 @@ struct RestTests {
     }
   }
 
+  @Test("R262: with all four Distributors there, a fuse of the last is still told")
+  func fourDistributors() {
+    var rig = Rig.resting()
+    for index in 0..<4 { rig.inputs.distributors[index] = DistributorReport(blown: 0, at: rig.now) }
+    #expect(rig.step().alarms.isEmpty)
+    rig.inputs.distributors[3] = DistributorReport(blown: 1, at: rig.now)
+    #expect(rig.step().alarms == [.fuse13])
+  }
+
   @Test("The contactor: closed, cold, without a drop, a fault or a disagreement that counts")
   func contactor() {
     var bench = ContactorBench.closed()

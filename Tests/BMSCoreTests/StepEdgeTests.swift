@@ -481,6 +481,11 @@ struct StepEdgeTests {
     table.report([3.21, 3.22, 3.23, 3.24], of: places, at: .origin + .seconds(2))
     table.report([3.34, 3.31, 3.32], of: [places[3], places[0], places[1]], at: .origin + .seconds(2))
     #expect(places.map { table[$0].lastGood } == [3.31, 3.32, 3.23, 3.34])
+    // Who says nothing of all of them changes nothing of what single reports said before.
+    table.report([3.21, 3.22, 3.23, 3.24], of: places, at: .origin + .seconds(3))
+    table.report(3.5, of: places[2], at: .origin + .seconds(3))
+    table.report([nil, nil, nil, nil], of: places, at: .origin + .seconds(4))
+    #expect(table.summary?.highest.value == 3.5)
   }
 
   @Test("R80: with the system side unknown nobody says that the sides are exchanged")
