@@ -333,6 +333,19 @@ struct ContactorTests {
     #expect(!bench.run(.minutes(1)) { $0.alarms.contains(.contactFailure) })
   }
 
+  @Test("R123: what a charger pushes through pre-charge and closing contacts is no error 36")
+  func chargeThroughPrecharge() {
+    var bench = ContactorBench()
+    bench.rig.lowest = nil
+    bench.run(.seconds(15))
+    bench.rig.lowest = 3.3
+    bench.charger = 13.8
+    #expect(bench.run(.seconds(5)) { $0.prechargeCommand })
+    bench.rig.current = 1.8
+    #expect(!bench.run(.seconds(5)) { $0.alarms.contains(.contactFailure) })
+    #expect(bench.out.state == .running)
+  }
+
   @Test("R73: a contactor that is welded from the start is E-B26 before any pre-charge")
   func weldedAtStart() {
     var bench = ContactorBench()
