@@ -59,14 +59,14 @@ struct LowCell: Sendable {
     }
     let isComplete = judged.cellState.isUsable
     evaluatePreAlarm(cell, isComplete, parameters, elapsed)
-    let hasRested = isActive && isComplete && cell >= LowCell.resume
-    restedFor = hasRested ? LowCell.held(restedFor, elapsed, parameters) : nil
+    let isRecovered = isComplete && cell >= LowCell.resume
+    restedFor = isActive && isRecovered ? LowCell.held(restedFor, elapsed, parameters) : nil
     if cell < LowCell.hardLimit {
       isActive = true
       isHard = true
     } else if cell <= parameters.lowCell, !parameters.preAlarm || graceLeft == .zero {  // R92, R84
       isActive = true
-    } else if isComplete, cell >= LowCell.resume, !isHard || (restedFor ?? .zero) >= LowCell.hardHold {  // R93
+    } else if isRecovered, !isHard || (restedFor ?? .zero) >= LowCell.hardHold {  // R93
       // Above every threshold the pre-alarm can have (R343): it is over with the alarm it announced.
       if isActive { isPreAlarm = false }
       isActive = false
