@@ -32,8 +32,6 @@ struct BatteryMonitor: Sendable {
 
   /// R173 as recorded (Z-6).
   static let averagingSeconds = 23.0
-  /// R174.
-  static let longestTimeToGo = 864_000.0
 
   /// - Parameter unseen: for how long nobody counted before this start; nil when that is not known.
   init(restoring snapshot: Snapshot?, unseenFor unseen: TimeSpan?, _ parameters: Parameters) {
@@ -155,10 +153,9 @@ struct BatteryMonitor: Sendable {
     guard let current, current < Parameters.currentThreshold, let stateOfCharge else { return nil }
     let left = (stateOfCharge - parameters.floor) / 100 * parameters.capacity
     guard left > 0 else { return .zero }
-    guard averageDischarge > 1e-6 else { return TimeSpan(seconds: BatteryMonitor.longestTimeToGo) }
+    guard averageDischarge > 1e-6 else { return Outputs.longestTimeToGo }
     let hours = left / (averageDischarge * averagePeukert.factor(averageDischarge, parameters.capacity))
-    let minutes = min((hours * 60).rounded(), BatteryMonitor.longestTimeToGo / 60)
-    return TimeSpan(seconds: minutes * 60)
+    return min(TimeSpan(seconds: (hours * 60).rounded() * 60), Outputs.longestTimeToGo)
   }
 
   /// R162-R164: above the charged voltage with a charge current below the tail current, for the detection time without

@@ -198,8 +198,10 @@ public struct Outputs: Sendable {
   public var stateOfChargeError: Double?
   /// Ampere-hours since the last full charge, 0 or negative (R169); nil when not known.
   public var consumed: Double?
-  /// Time until the discharge floor, in whole minutes, at most 10 days (R174); nil while charging or not known.
+  /// Time until the discharge floor, in whole minutes, at most ``longestTimeToGo``; nil while charging or not known.
   public var timeToGo: TimeSpan?
+  /// R174: the cap of the time to go, which stands for "without a current" too.
+  public static let longestTimeToGo = TimeSpan.days(10)
 
   /// The level of the low cell alarm (R103).
   public var lowCellLevel = LowCellLevel.fine

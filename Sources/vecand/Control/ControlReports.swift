@@ -47,11 +47,9 @@ extension StatusReport {
     isAllRight = problems.isEmpty
   }
 
-  /// R174: a GX is sent 10 days where it is that or longer, without a current too. That is a cap and no measurement.
-  static let longestTimeToGo = 864_000.0
-
+  /// Nil at the cap, which a GX is sent and which is no measurement (R174).
   static func timeToGo(_ outputs: Outputs) -> Double? {
-    outputs.timeToGo.map(\.seconds).flatMap { $0 < longestTimeToGo ? $0 : nil }
+    outputs.timeToGo.flatMap { $0 < Outputs.longestTimeToGo ? $0.seconds : nil }
   }
 
   /// What an operator should know of, the most serious first. What forbids is told by its alarm where it has one.
