@@ -462,7 +462,7 @@ public struct BMS: Sendable {
     feedback = (view.feedback.state, view.secondFeedback.state)
     view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
     let contacts = (inputs.contactorFeedback.validity, inputs.secondContactorFeedback.validity)
-    view.heard = (contacts.0 == .valid ? 1 : 0) + (contacts.1 == .valid ? 1 : 0)
+    view.speaks = (contacts.0 == .valid, contacts.1 == .valid)
     view.isHeard =
       contacts.0 != .waiting && (wiring.contactors != .two || contacts.1 != .waiting)
       && inputs.prechargeFeedback.validity != .waiting && inputs.systemVoltage.validity != .waiting

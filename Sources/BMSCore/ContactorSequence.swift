@@ -97,8 +97,8 @@ struct ContactorSequence: Sendable {
     var mayJoin = true
     /// Every required input is there.
     var isComplete = true
-    /// How many of the wired contacts were ever heard in this run.
-    var heard = 0
+    /// Whether each contact says something usable.
+    var speaks = (false, false)
     /// Every wired contact and the system voltage were heard in this run: their modules are up.
     var isHeard = true
     var battery: Double?
@@ -127,8 +127,8 @@ struct ContactorSequence: Sendable {
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
   /// Since when the command is what it is, and can be followed; nil before the first step.
   private var commanded: Instant?
-  /// How many contacts were heard so far.
-  private var heard = 0
+  /// Whether each contact was heard so far.
+  private var heard = (false, false)
   /// In ``ContactorPhase/open``: all agree, and a module was not heard in this run.
   private(set) var awaitsModule = false
   private var dropFor: TimeSpan?
@@ -245,8 +245,8 @@ struct ContactorSequence: Sendable {
     // The first command of a run: a contact that a crash left closed is given its time to open.
     if commanded == nil { commanded = now }
     // A module that boots later than the BMS knows of no command before it is heard: once, so that none is late twice.
-    if view.heard > heard {
-      heard = view.heard
+    if view.speaks.0 && !heard.0 || view.speaks.1 && !heard.1 {
+      heard = (heard.0 || view.speaks.0, heard.1 || view.speaks.1)
       commanded = now
     }
     age += elapsed

@@ -73,7 +73,7 @@ struct ContactorEdgeTests {
   func defaults() {
     #expect(!ContactorSequence.View().isWanted && ContactorSequence.View().mayJoin)
     #expect(ContactorSequence.View().isComplete && ContactorSequence.View().isHeard)
-    #expect(ContactorSequence.View().heard == 0)
+    #expect(ContactorSequence.View().speaks == (false, false))
     var bench = SequenceBench()
     #expect(bench.sequence.heat == 0 && !bench.sequence.isHot && !bench.sequence.closes)
     bench.view.isWanted = false

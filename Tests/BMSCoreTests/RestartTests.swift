@@ -143,8 +143,10 @@ struct RestartTests {
     #expect(rig.out.dischargeBlocks == .data && rig.out.left.isEmpty)
   }
 
-  @Test("R73, R77: of two modules that boot late, the second has its own 300 ms from when it is heard")
-  func secondModuleLate() {
+  @Test(
+    "R73, R77: of two modules that boot late, the second has its own 300 ms from when it is heard, whatever the first says",
+    arguments: [false, true])
+  func secondModuleLate(isFirstBroken: Bool) {
     for (milliseconds, isWelded) in [(Int64(280), false), (320, true)] {
       var rig = Rig(wiring: Wiring(contactors: .two))
       rig.period = .milliseconds(20)
@@ -157,6 +159,7 @@ struct RestartTests {
         let since = Int64(step - 50) * 20
         if since >= 0 {
           rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: since < milliseconds, at: next)
+          if isFirstBroken { rig.inputs.contactorFeedback.validity = .sensorError }
         }
         rig.step()
       }
