@@ -225,6 +225,8 @@ struct DistributorTests {
     #expect(rig.bms.distributor(0) == .absent, "never heard is not lost")
     rig.inputs.distributors[1].taken = rig.now
     #expect(rig.step().alarms == [.fuse5])
+    rig.inputs.distributors = InlineArray(repeating: DistributorReport())
+    #expect(rig.step().alarms == [.distributorBLost], "one that was there is missing when its reports are forgotten")
   }
 
   @Test("R264, R267: in Off nothing is lost, and a restart forgets who is gone")
