@@ -127,7 +127,7 @@ public struct BMS: Sendable {
     leavesContacts = sound?.mode == Mode.on.rawValue && ContactorSequence.isRestart(unseenFor: unseen)
     secondLine = SecondLine(restoring: sound)
     protection = Protection(restoring: sound)
-    modes = ModeControl(restoring: sound)
+    modes = ModeControl(restoring: sound, isRestart: ContactorSequence.isRestart(unseenFor: unseen))
     overcurrent = CurrentSupervision(restoring: sound)
     detectedNominalVoltage = sound?.detectedNominalVoltage
     detectedPreAlarmSignal = sound?.detectedPreAlarmSignal
@@ -199,8 +199,8 @@ public struct BMS: Sendable {
     snapshot.dischargeRetrySeconds = overcurrent.discharge.retryIn?.seconds
     snapshot.detectedNominalVoltage = detectedNominalVoltage
     snapshot.detectedPreAlarmSignal = detectedPreAlarmSignal
-    snapshot.mode = modes.mode.rawValue
-    snapshot.offCause = modes.offCause?.rawValue
+    snapshot.mode = modes.stored.mode.rawValue
+    snapshot.offCause = modes.stored.cause?.rawValue
     snapshot.emptySeconds = modes.emptyFor?.seconds
     snapshot.isContactorClosed = wiring.contactors != .none && contactor.phase == .closed
     snapshot.prechargeHeat = contactor.heat

@@ -13,16 +13,22 @@ struct ModeControl: Sendable {
   private(set) var isRemoteOpen: Bool
   private var remoteUnknownFor = TimeSpan.zero
   private var hasRemote = false
-  /// For how long remote or soft switch have been held off (R56).
-  private var remoteOffFor = TimeSpan.zero
+  /// A restart that keeps the outputs as they are (R24) waits for the remote's module too.
+  private let isRestart: Bool
+  /// For how long the remote has said "open", nil while it has not since it was closed: what was not heard is no edge (R48)
+  /// and holds nothing off (R56).
+  private var remoteOffFor: TimeSpan?
+  /// The mode before the silence of the remote forced Off, to which its voice returns.
+  private var silenced: Mode?
+  /// For how long the soft switch has been held off (R56).
   private var softOffFor: TimeSpan?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
 
   /// On, by the remote terminals too, and no time counts.
   var isAtRest: Bool {
-    mode == .on && offIn == nil && emptyFor == nil && softOffFor == nil && hasRemote && !isRemoteOpen && !isRemoteLost
-      && remoteUnknownFor == .zero
+    mode == .on && offIn == nil && emptyFor == nil && softOffFor == nil && remoteOffFor == nil && hasRemote
+      && !isRemoteOpen && !isRemoteLost && remoteUnknownFor == .zero
   }
 
   /// R51, R53, R58.
@@ -32,13 +38,15 @@ struct ModeControl: Sendable {
   /// R56.
   static let forcing = TimeSpan.seconds(5)
 
-  init(restoring snapshot: Snapshot?) {
+  init(restoring snapshot: Snapshot?, isRestart: Bool = false) {
+    self.isRestart = isRestart
     mode = snapshot.flatMap { Mode(rawValue: $0.mode) } ?? .on
     offCause = snapshot?.offCause.flatMap(OffCause.init(rawValue:))
     if mode == .off, offCause == nil { offCause = .error }
     if mode != .off { offCause = nil }
     // Closed at the first look is then the edge that ends it; opening was seen by the last run.
     isRemoteOpen = offCause == .remote
+    remoteOffFor = isRemoteOpen ? .zero : nil
     // A program that is restarted again and again must not grant an empty battery five minutes each time.
     if mode != .off, let seconds = snapshot?.emptySeconds {
       emptyFor = min(TimeSpan(seconds: seconds), ModeControl.grace)
@@ -94,34 +102,44 @@ struct ModeControl: Sendable {
   private mutating func evaluateRemote(
     _ remote: RemoteTerminals.State, _ parameters: Parameters, _ elapsed: TimeSpan
   ) {
-    let isOpen: Bool
-    switch remote {
-    case .closed:
-      isOpen = false
-      hasRemote = true
-      remoteUnknownFor = .zero
-    case .open:
-      isOpen = true
-      hasRemote = true
-      remoteUnknownFor = .zero
-    case .unknown:
-      // A broken wire is open. A silent module is given as long as lost battery data (OD-20), if it was ever heard.
-      remoteUnknownFor += elapsed
-      isOpen = !hasRemote || remoteUnknownFor >= parameters.withdrawn ? true : isRemoteOpen
-    }
-    isRemoteLost = remote == .unknown && hasRemote
     let wasOpen = isRemoteOpen
-    isRemoteOpen = isOpen
-    if isOpen {
-      remoteOffFor = wasOpen ? min(remoteOffFor + elapsed, ModeControl.forcing) : .zero
-      if mode != .off { change(to: .off, because: .remote) }  // R44
+    switch remote {
+    case .closed: isRemoteOpen = false
+    case .open: isRemoteOpen = true
+    case .unknown:
+      // A broken wire is open. A silent module is given as long as lost battery data (OD-20): after a restart, or where it
+      // was heard before.
+      remoteUnknownFor += elapsed
+      let patience = hasRemote ? parameters.withdrawn : isRestart ? parameters.cellStale : .zero
+      if remoteUnknownFor >= patience { isRemoteOpen = true }
+    }
+    isRemoteLost = remote == .unknown && (hasRemote || remoteUnknownFor >= parameters.cellStale)
+    if remote != .unknown {
+      hasRemote = true
+      remoteUnknownFor = .zero
+    }
+    if remote == .open {
+      remoteOffFor = remoteOffFor.map { min($0 + elapsed, ModeControl.forcing) } ?? .zero
+      silenced = nil
+    }
+    if isRemoteOpen {
+      guard mode != .off else { return }
+      let before = mode
+      change(to: .off, because: .remote)  // R44
+      if remote == .unknown { silenced = before }
       return
     }
-    guard wasOpen, mode == .off, let cause = offCause else { return }
+    guard remote == .closed, wasOpen else { return }
+    let held = remoteOffFor.map { $0 + elapsed }
+    remoteOffFor = nil
+    if let before = silenced { return change(to: before, because: nil) }
+    guard let held, mode == .off, let cause = offCause else { return }
     // R48: the edge switches on; R56: an empty battery only after 5 s.
-    let held = remoteOffFor + elapsed
     if !cause.isEmptyBattery || held >= ModeControl.forcing { change(to: .on, because: nil) }
   }
+
+  /// The mode that a power cut leaves: what silence forces is forced again by it, and no switch was moved (R50).
+  var stored: (mode: Mode, cause: OffCause?) { silenced.map { ($0, nil) } ?? (mode, offCause) }
 
   private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool) {
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
@@ -131,6 +149,7 @@ struct ModeControl: Sendable {
   private mutating func change(to target: Mode, because cause: OffCause?) {
     mode = target
     offCause = target == .off ? cause : nil
+    silenced = nil
     softOffFor = nil
     emptyFor = nil
     offIn = nil

@@ -324,4 +324,84 @@ struct ModeTests {
     #expect(!run(13, 1, closed: true, current: 0.05), "R161: nothing flows, and the voltage is the battery's own")
     #expect(!run(13, 1, closed: true, current: nil))
   }
+
+  /// A restart with a remote that is wired and was not heard yet.
+  private func restarted(_ mode: Mode, _ cause: OffCause? = nil, unseenFor unseen: TimeSpan? = nil) -> Rig {
+    var snapshot = Snapshot()
+    (snapshot.mode, snapshot.offCause) = (mode.rawValue, cause?.rawValue)
+    var rig = Rig()
+    rig.bms = BMS(restoring: snapshot, unseenFor: unseen)
+    rig.inputs.remote.bridge = .waiting
+    return rig
+  }
+
+  @Test("R48, R49, R50: a remote that is heard late is no edge: it ends no Off of another cause, and keeps Standby")
+  func silenceIsNoEdge() {
+    for (mode, cause, after) in [
+      (Mode.off, OffCause.softSwitch, Mode.off), (.off, .error, .off), (.off, .lowCell, .off), (.off, .remote, .on),
+      (.standby, nil, .standby), (.on, nil, .on),
+    ] {
+      var rig = restarted(mode, cause)
+      rig.cells(3.1, 3.1)
+      rig.step()
+      #expect(rig.out.mode == .off)
+      rig.run(.seconds(6))
+      rig.remote = true
+      #expect(rig.step().mode == after, "\(mode) \(cause.map { "\($0)" } ?? "")")
+      #expect(rig.out.offCause == (after == .off ? cause : nil))
+    }
+  }
+
+  @Test("R50: what silence forced is no cause to remember; the mode before it is, until the remote is heard open")
+  func silenceIsNotStored() {
+    var rig = restarted(.standby)
+    rig.step()
+    #expect(rig.out.mode == .off && rig.bms.snapshot.mode == Mode.standby.rawValue && rig.bms.snapshot.offCause == nil)
+    rig.remote = false
+    rig.step()
+    #expect(rig.bms.snapshot.mode == Mode.off.rawValue && rig.bms.snapshot.offCause == OffCause.remote.rawValue)
+    rig.remote = true
+    #expect(rig.step().mode == .on, "R48")
+  }
+
+  @Test("R39, R49: a soft Off outlives a remote that falls silent for 70 s and comes back closed")
+  func softOffAndSilence() throws {
+    var rig = Rig.resting()
+    rig.remote = true
+    rig.step()
+    try rig.bms.perform(.requestMode(.off, by: .app))
+    rig.step()
+    rig.remote = nil
+    rig.run(.seconds(70))
+    rig.remote = true
+    #expect(rig.step().mode == .off && rig.out.offCause == .softSwitch)
+  }
+
+  @Test("R56: silence holds no switch off: 4 s open and 10 s silent force nothing, 5 s open do")
+  func silenceForcesNothing() {
+    for (before, after, isForced) in [(40, 0, false), (30, 18, false), (30, 21, true)] {
+      var rig = restarted(.off, .lowCell)
+      rig.cells(2.7, 2.7)
+      rig.remote = false
+      for _ in 0..<before { rig.step() }
+      (rig.remote, rig.inputs.remote.bridge) = (nil, .waiting)
+      rig.run(.seconds(10))
+      if after > 0 { rig.remote = false }
+      for _ in 0..<after { rig.step() }
+      rig.remote = true
+      #expect((rig.step().mode == .on) == isForced, "\(before) and \(after)")
+    }
+  }
+
+  @Test("R24: after a restart a remote that is not heard is waited for 5 s, then it is open and warned of")
+  func remoteAfterRestart() {
+    var rig = restarted(.on, unseenFor: .seconds(3))
+    #expect(!rig.run(.milliseconds(4_900)) { $0.mode != .on })
+    #expect(!rig.out.alarms.contains(.remoteLost))
+    rig.run(.milliseconds(200))
+    #expect(rig.out.mode == .off && rig.out.offCause == .remote && rig.out.alarms.contains(.remoteLost))
+    rig.remote = true
+    #expect(rig.step().mode == .on && !rig.out.alarms.contains(.remoteLost))
+  }
+
 }
