@@ -131,7 +131,7 @@ public struct BMS: Sendable {
     overcurrent = CurrentSupervision(restoring: sound)
     detectedNominalVoltage = sound?.detectedNominalVoltage
     detectedPreAlarmSignal = sound?.detectedPreAlarmSignal
-    charge = ChargeControl(restoring: sound, afterUpdate: afterUpdate)
+    charge = ChargeControl(restoring: sound, unseenFor: unseen, afterUpdate: afterUpdate)
     hasTemperature = sound?.hasTemperature ?? false
   }
 

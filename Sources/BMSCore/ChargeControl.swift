@@ -40,10 +40,12 @@ struct ChargeControl: Sendable {
   var phase: ChargePhase { !isFullCharge ? .resting : isAbsorbing ? .absorption : .bulk }
   var storedConditions: UInt8 { conditions.rawValue }
 
-  init(restoring snapshot: Snapshot?, afterUpdate: Bool) {
+  /// - Parameter unseen: for how long nobody counted before this start; nil when that is not known. The month goes on in it
+  ///   (R138, OD-23).
+  init(restoring snapshot: Snapshot?, unseenFor unseen: TimeSpan?, afterUpdate: Bool) {
     isFullCharge = snapshot?.isFullCharge ?? false
     absorbedSeconds = max(snapshot?.absorbedSeconds ?? 0, 0)
-    secondsSinceFullCharge = snapshot?.secondsSinceFullCharge
+    secondsSinceFullCharge = snapshot?.secondsSinceFullCharge.map { $0 + max(unseen?.seconds ?? 0, 0) }
     conditions = Conditions(rawValue: snapshot?.chargeConditions ?? 0)
     pending = snapshot == nil ? .firstStart : afterUpdate ? .update : nil
   }

@@ -222,4 +222,19 @@ struct ChargeControlTests {
     #expect(rig.step().limits.chargeVoltage == 13.8)
     #expect(rig.out.chargeVoltageReason.rule == .installerCap)
   }
+
+  @Test("R138, R143, OD-23: the month goes on while nobody counts, as far as a clock knows how long that was")
+  func intervalUnseen() {
+    for (unseen, isDue) in [(TimeSpan.days(29), true), (.days(29) - .seconds(1), false), (nil, false)] {
+      var snapshot = Snapshot()
+      snapshot.secondsSinceFullCharge = 86_400
+      var rig = Rig()
+      rig.bms = BMS(restoring: snapshot, unseenFor: unseen)
+      #expect(rig.step().events.fullChargeStarted == (isDue ? .interval : nil))
+    }
+    var snapshot = Snapshot()
+    snapshot.secondsSinceFullCharge = 86_400
+    #expect(BMS(restoring: snapshot, unseenFor: .seconds(-5)).snapshot.secondsSinceFullCharge == 86_400)
+    #expect(BMS(restoring: Snapshot(), unseenFor: .days(9)).snapshot.secondsSinceFullCharge == nil)
+  }
 }
