@@ -133,6 +133,9 @@ public struct BMS: Sendable {
     detectedPreAlarmSignal = sound?.detectedPreAlarmSignal
     charge = ChargeControl(restoring: sound, unseenFor: unseen, afterUpdate: afterUpdate)
     hasTemperature = sound?.hasTemperature ?? false
+    // To leave Off in the first step is to leave it.
+    decided.mode = modes.mode
+    decided.offCause = modes.offCause
   }
 
   /// Takes other settings into force from the next step on.

@@ -348,4 +348,15 @@ struct RestartTests {
       if opens { #expect(bench.rig.now - began >= .seconds(32) && bench.rig.now - began < .milliseconds(32_300)) }
     }
   }
+  @Test("R48, R74: a remote that is closed at the first look tries anew what was held open, as it does in one run")
+  func heldOpenAndSwitchedOn() {
+    var snapshot = Snapshot()
+    (snapshot.mode, snapshot.offCause) = (Mode.off.rawValue, OffCause.remote.rawValue)
+    (snapshot.heldOpen, snapshot.lowCell) = (CurrentDirection.discharge.rawValue, true)
+    var rig = Rig(restoring: snapshot)
+    #expect(rig.bms.decided.mode == .off && rig.bms.decided.offCause == .remote)
+    rig.cells(3.0, 3.0)
+    rig.remote = true
+    #expect(rig.step().mode == .on && rig.bms.heldOpen == nil)
+  }
 }
