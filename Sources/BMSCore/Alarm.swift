@@ -350,7 +350,7 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .feedbackLost:
       .init(
         code: "V-B16", gxNumber: nil, severity: .warning, message: "Feedback lost",
-        raisedWhen: "a contactor or thermal switch that is wired says nothing",
+        raisedWhen: "a contactor, a thermal switch or the supply's contact that is wired says nothing",
         effect: "charge and discharge forbidden while it is a closed contactor, which opens after 60 s",
         clearedWhen: "it is heard again", advice: "Check the module that reads it.",
         ledBlinks: 1, drivesRelay: false, isCompanion: false, source: "R72, R73, OD-20")

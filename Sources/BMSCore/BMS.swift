@@ -455,8 +455,11 @@ public struct BMS: Sendable {
     let switches = (
       inputs.thermalSwitch.state(at: now, within: stale), inputs.secondThermalSwitch.state(at: now, within: stale)
     )
-    isBusbarHot = switches.0 == .open || switches.1 == .open
-    isSupplyBad = inputs.internalSupply.state(at: now, within: stale) == .open
+    // What was bad and says nothing any more is not known to be good (design rule 3).
+    let supply = inputs.internalSupply.state(at: now, within: stale)
+    isBusbarHot =
+      switches.0 == .open || switches.1 == .open || isBusbarHot && (switches.0 == .unknown || switches.1 == .unknown)
+    isSupplyBad = supply == .open || isSupplyBad && supply == .unknown
     isFanStill =
       inputs.fan.state(at: now, within: stale) == .open || inputs.secondFan.state(at: now, within: stale) == .open
     var view = ContactorSequence.View()
@@ -470,7 +473,7 @@ public struct BMS: Sendable {
       contacts.0 != .waiting && (wiring.contactors != .two || contacts.1 != .waiting)
       && inputs.prechargeFeedback.validity != .waiting && inputs.systemVoltage.validity != .waiting
     isFeedbackLost =
-      switches.0 == .unknown || switches.1 == .unknown || view.feedback.state == .unknown
+      switches.0 == .unknown || switches.1 == .unknown || supply == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown
     let silence = contactor.silence(view, at: now)
     isContactorUnseen = silence > .zero

@@ -22,6 +22,7 @@ struct ContactorBench {
   /// The feedback says this, wherever the contact is.
   var told: Bool?
   var hot = false
+  var hearsThermalSwitch = true
   /// Volts across the closed contactor.
   var drop = 0.0
   /// A charger on the system side.
@@ -51,7 +52,7 @@ struct ContactorBench {
         rig.inputs.secondContactorFeedback = ContactFeedback(isClosed: second, at: next)
       }
     }
-    rig.inputs.thermalSwitch = ContactFeedback(isClosed: !hot, at: next)
+    if hearsThermalSwitch { rig.inputs.thermalSwitch = ContactFeedback(isClosed: !hot, at: next) }
     let wasCommanded = rig.out.contactorCommand
     let out = rig.step(after: span)
     if out.contactorCommand, !wasCommanded, system < 0.95 * (rig.voltage ?? 0) - 1e-6 { wasClosedEarly = true }
@@ -475,6 +476,37 @@ struct ContactorTests {
     #expect(bench.out.contactorClosed == false)
     bench.hot = false
     #expect(bench.run(.seconds(40)) { $0.state == .running } == true)
+  }
+
+  @Test("R72: a busbar that was hot and whose switch falls silent is not known to be cool: open until it is heard")
+  func thermalSwitchSilent() {
+    var bench = ContactorBench.closed()
+    bench.hot = true
+    bench.run(.seconds(3))
+    #expect(!bench.contact)
+    bench.hearsThermalSwitch = false
+    #expect(bench.run(.minutes(5)) { $0.contactorCommand || $0.chargeAllowed } == false)
+    #expect(bench.out.alarms.contains(.busbarHot) && bench.out.alarms.contains(.feedbackLost))
+    (bench.hearsThermalSwitch, bench.hot) = (true, false)
+    #expect(bench.run(.seconds(40)) { $0.state == .running } == true)
+    bench.hearsThermalSwitch = false
+    #expect(bench.staysClosed(.seconds(30)) == true, "one that was cool is only warned of")
+    #expect(bench.out.alarms == [.feedbackLost])
+  }
+
+  @Test("R78: a supply that was bad and falls silent stays bad; one that was good and falls silent is warned of")
+  func supplySilent() {
+    var rig = Rig.resting()
+    rig.inputs.internalSupply = ContactFeedback(isClosed: true, at: rig.now)
+    rig.run(.seconds(6))
+    #expect(rig.out.alarms == [.feedbackLost] && rig.out.chargeAllowed)
+    rig.inputs.internalSupply = ContactFeedback(isClosed: false, at: rig.now)
+    rig.run(.seconds(60))
+    #expect(rig.out.alarms == [.supplyError, .feedbackLost, .loadDisconnected])
+    #expect(!rig.out.chargeAllowed && !rig.out.dischargeAllowed)
+    rig.inputs.internalSupply = ContactFeedback(isClosed: true, at: rig.now)
+    rig.step()
+    #expect(rig.out.alarms.isEmpty && rig.out.chargeAllowed)
   }
 
   @Test("R72: a supervisor that hears of a hot busbar forbids both directions")
