@@ -509,6 +509,22 @@ struct ContactorTests {
     #expect(rig.out.alarms.isEmpty && rig.out.chargeAllowed)
   }
 
+  @Test("R45, R57, R59, R74: a charger within the five minutes is let in, though discharge holds the contactor open")
+  func chargerAgainstSecondLine() {
+    var bench = ContactorBench.closed()
+    bench.rig.cells(2.55, 2.6)
+    bench.rig.voltage = 10.3
+    bench.rig.current = -20
+    #expect(bench.run(.seconds(90)) { !$0.contactorCommand } == true)
+    #expect(bench.rig.bms.heldOpen == .discharge)
+    bench.rig.current = 0
+    #expect(bench.run(.seconds(20)) { $0.contactorCommand } == false)
+    bench.charger = 13.8
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    #expect(bench.out.chargeAllowed, "\(bench.out.chargeReason)")
+    #expect(!bench.out.dischargeAllowed && bench.rig.bms.heldOpen == nil)
+  }
+
   @Test("R72: a supervisor that hears of a hot busbar forbids both directions")
   func thermalSwitchOfSupervisor() {
     var rig = Rig.resting()
