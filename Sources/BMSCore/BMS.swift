@@ -205,7 +205,9 @@ public struct BMS: Sendable {
     snapshot.mode = modes.stored.mode.rawValue
     snapshot.offCause = modes.stored.cause?.rawValue
     snapshot.emptySeconds = modes.emptyFor?.seconds
-    snapshot.isContactorClosed = wiring.contactors != .none && contactor.phase == .closed
+    snapshot.isContactorClosed =
+      wiring.contactors != .none && (contactor.phase == .closed || contactor.phase == .takeover)
+    snapshot.takeoverSeconds = contactor.takeoverAge.seconds
     snapshot.prechargeHeat = contactor.heat
     snapshot.heldOpen = secondLine.holdsOpen?.rawValue
     snapshot.history = keeper.history

@@ -134,6 +134,10 @@ struct ContactorSequence: Sendable {
   private var dropFor: TimeSpan?
   /// In ``ContactorPhase/takeover``: the feedback says closed, so closed is the command.
   private var holds = false
+  /// How long takeovers before this one lasted that came to nothing.
+  private var takenOverFor = TimeSpan.zero
+  /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
+  private var unproven: TimeSpan?
   private let wiring: Wiring
 
   /// OD-18.
@@ -160,8 +164,14 @@ struct ContactorSequence: Sendable {
     // It cools while nobody counts, but nobody knows for how long: as hot as it was.
     heat = snapshot?.prechargeHeat ?? 0
     guard let snapshot, snapshot.isContactorClosed, ContactorSequence.isRestart(unseenFor: unseen) else { return }
-    if wiring.contactors != .none { phase = .takeover }
+    guard wiring.contactors != .none else { return }
+    phase = .takeover
+    // A program that is restarted again and again must not keep it closed without data for ever.
+    takenOverFor = TimeSpan(seconds: snapshot.takeoverSeconds)
   }
+
+  /// For how long it has been kept closed without a look at both sides, over restarts.
+  var takeoverAge: TimeSpan { phase == .takeover ? takenOverFor + age : .zero }
 
   /// R25: whether what the run before left still holds. Older, or nobody knows, is no restart but a start.
   static func isRestart(unseenFor unseen: TimeSpan?) -> Bool {
@@ -173,7 +183,7 @@ struct ContactorSequence: Sendable {
   var isLeft: Bool { phase == .takeover && !holds }
 
   /// What a restart may keep without complete data, and for how long (OD-20).
-  func mayTakeOver(_ parameters: Parameters) -> Bool { phase == .takeover && age < parameters.withdrawn }
+  func mayTakeOver(_ parameters: Parameters) -> Bool { phase == .takeover && takeoverAge < parameters.withdrawn }
 
   /// Closed without a fault, and no time counts: the resistor is cold, and a new try need not wait.
   var isAtRest: Bool {
@@ -292,7 +302,13 @@ struct ContactorSequence: Sendable {
       if !view.isWanted { enter(.lead, at: now) }
     case .lead:
       if view.isWanted, !isDoomed {
-        enter(.closed, at: now)
+        // A takeover that was broken off has not looked at both sides yet.
+        if let unproven {
+          takenOverFor = unproven + age
+          enter(.takeover, at: now)
+        } else {
+          enter(.closed, at: now)
+        }
       } else if age >= ContactorSequence.lead, isCalm(view, parameters) {
         if let fault { fail(fault, at: now) } else { enter(.opening, at: now) }
       }
@@ -314,7 +330,12 @@ struct ContactorSequence: Sendable {
     case (.closed, .closed):
       if !holds { commanded = now }
       holds = true
-      guard view.isWanted else { return enter(.lead, at: now) }
+      guard view.isWanted else {
+        let spent = takeoverAge
+        enter(.lead, at: now)
+        unproven = spent
+        return
+      }
       guard view.isComplete, let battery = view.battery, let system = view.system else { return }
       enter(abs(battery - system) <= ContactorSequence.contactDrop ? .closed : .opening, at: now)
     case (.open, .open): enter(.open, at: now)
@@ -403,6 +424,7 @@ struct ContactorSequence: Sendable {
   private mutating func enter(_ next: ContactorPhase, at now: Instant) {
     let before = closes
     phase = next
+    unproven = nil
     if closes != before { commanded = now }
     dropFor = nil
     age = .zero

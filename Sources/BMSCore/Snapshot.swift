@@ -5,7 +5,7 @@
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
   /// The version of this layout that this program writes. It also reads the ones before.
-  public static let currentVersion = 4
+  public static let currentVersion = 5
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -94,6 +94,11 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// Whether the batteries have a pre-alarm to give, as they said; nil while none did (R18).
   public var detectedPreAlarmSignal: Bool?
 
+  // Since version 5.
+
+  /// For how long one restart after the other has kept the contactor closed before it could look at it, seconds (R24).
+  public var takeoverSeconds = 0.0
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -104,6 +109,7 @@ public struct Snapshot: Sendable, Hashable, Codable {
       consumed, missing, uncountedSeconds, absorbedSeconds, secondsSinceSynchronisation, secondsSinceFullCharge,
       preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds,
       dischargeRetrySeconds, detectedNominalVoltage, uncertainAmpereHours, emptySeconds, prechargeHeat,
+      takeoverSeconds,
     ].compactMap(\.self)
     if Mode(rawValue: mode) == nil { return "mode \(mode) is not known" }
     if let offCause, OffCause(rawValue: offCause) == nil { return "cause \(offCause) of off is not known" }
@@ -115,7 +121,7 @@ public struct Snapshot: Sendable, Hashable, Codable {
     if ages.contains(where: { $0 < 0 }) { return "an age is negative" }
     let spans = [
       preAlarmSeconds, overcurrentSeconds, chargeGraceSeconds, dischargeGraceSeconds, chargeRetrySeconds,
-      dischargeRetrySeconds, emptySeconds,
+      dischargeRetrySeconds, emptySeconds, takeoverSeconds,
     ].compactMap(\.self)
     if spans.contains(where: { $0 < 0 }) { return "a time is negative" }
     if let uncertainAmpereHours, uncertainAmpereHours < 0 { return "a sign is wrong" }
@@ -181,5 +187,10 @@ extension Snapshot {
       return
     }
     detectedPreAlarmSignal = try values.decodeIfPresent(Bool.self, forKey: .detectedPreAlarmSignal)
+    guard version >= 5 else {
+      version = Snapshot.currentVersion
+      return
+    }
+    takeoverSeconds = try values.decode(Double.self, forKey: .takeoverSeconds)
   }
 }

@@ -348,6 +348,41 @@ struct RestartTests {
       if opens { #expect(bench.rig.now - began >= .seconds(32) && bench.rig.now - began < .milliseconds(32_300)) }
     }
   }
+
+  @Test("R24, R76: a second restart before the first saw any data keeps it closed as well, 60 s in all (OD-20)")
+  func secondRestart() {
+    var bench = ContactorBench.closed()
+    var whole = TimeSpan.zero
+    for seconds in [3, 20, 30, 40] as [Int64] {
+      bench.restart()
+      bench.rig.lowest = nil
+      let began = bench.rig.now
+      let isKept = bench.staysClosed(.seconds(seconds))
+      whole += bench.rig.now - began
+      guard isKept else { break }
+    }
+    #expect(whole > .seconds(60) && whole < .seconds(63), "\(whole.seconds) s")
+  }
+
+  @Test("R71, R24: a takeover that was broken off still has to see both sides at one voltage")
+  func brokenTakeover() throws {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.drop = 3
+    bench.system = 10.2
+    bench.rig.lowest = nil
+    bench.step()
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.step()
+    #expect(bench.out.contactorPhase == .lead)
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    bench.rig.lowest = 3.3
+    bench.step()
+    bench.step()
+    #expect(bench.out.contactorPhase != .closed && !bench.out.chargeAllowed)
+    #expect(bench.run(.seconds(3)) { !$0.contactorCommand } == true)
+  }
+
   @Test("R48, R74: a remote that is closed at the first look tries anew what was held open, as it does in one run")
   func heldOpenAndSwitchedOn() {
     var snapshot = Snapshot()

@@ -10,7 +10,7 @@ struct RuleEdgeTests {
   @Test("A BMS that never ran has latched, counted and known nothing")
   func emptySnapshot() {
     let empty = Snapshot()
-    #expect(empty.version == 4 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
+    #expect(empty.version == 5 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
     let flags = [
       empty.isStateOfChargeKnown, empty.isStateOfChargeTrusted, empty.isFullCharge, empty.hasTemperature,
       empty.lowCell, empty.highCell, empty.lowTemperature, empty.highTemperature, empty.veryHighTemperature,
@@ -51,16 +51,17 @@ struct RuleEdgeTests {
     #expect(!isSound { $0.secondsSinceSynchronisation = -0.5 } && isSound { $0.secondsSinceSynchronisation = nil })
     #expect(!isSound { $0.secondsSinceFullCharge = -0.5 } && isSound { $0.secondsSinceFullCharge = nil })
     #expect(!isSound { $0.preAlarmSeconds = -0.5 } && isSound { $0.preAlarmSeconds = 0.5 })
-    #expect(!isSound { $0.version = 5 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
+    #expect(!isSound { $0.version = 6 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
     #expect(isSound { ($0.secondsSinceSynchronisation, $0.secondsSinceFullCharge) = (0.5, 0.5) })
     #expect(isSound { ($0.chargeRetrySeconds, $0.dischargeRetrySeconds) = (0.5, 0.5) })
     #expect(isSound { ($0.uncertainAmpereHours, $0.prechargeHeat, $0.emptySeconds) = (0.5, 0.5, 0.5) })
     #expect(!isSound { $0.uncertainAmpereHours = -0.5 } && !isSound { $0.prechargeHeat = -0.5 })
+    #expect(!isSound { $0.takeoverSeconds = -0.5 } && isSound { $0.takeoverSeconds = 0.5 })
     #expect(!isSound { $0.chargeRetrySeconds = -0.5 } && !isSound { $0.emptySeconds = -0.5 })
     #expect(isSound { ($0.overcurrentSeconds, $0.chargeGraceSeconds, $0.dischargeGraceSeconds) = (0.5, 0.5, 0.5) })
     let numbers: [WritableKeyPath<Snapshot, Double>] = [
       \.consumed, \.missing, \.uncountedSeconds, \.absorbedSeconds, \.preAlarmSeconds, \.overcurrentSeconds,
-      \.chargeGraceSeconds, \.dischargeGraceSeconds,
+      \.chargeGraceSeconds, \.dischargeGraceSeconds, \.takeoverSeconds,
     ]
     for number in numbers { #expect(!isSound { $0[keyPath: number] = .nan }) }
     let options: [WritableKeyPath<Snapshot, Double?>] = [
