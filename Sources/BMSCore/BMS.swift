@@ -405,7 +405,7 @@ public struct BMS: Sendable {
   ) {
     chargeVoltage.evaluate(
       system: system, battery: judged.voltage, current: judged.current,
-      isClosed: modes.mode == .on && contactor.carries, parameters,
+      isClosed: modes.mode == .on && contactor.carries, isFed: contactor.precharges, parameters,
       elapsed: elapsed)
     modes.evaluate(
       remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: protection.lowCell,

@@ -20,16 +20,20 @@ struct ChargeVoltage: Sendable {
   /// OD-7.
   static let hold = TimeSpan.seconds(2)
 
+  /// - Parameter isFed: the pre-charge resistor feeds the system side. What stands there is then the battery itself, and
+  ///   stays in the load's capacitors afterwards.
   @inline(__always)
   mutating func evaluate(
-    system: Double?, battery: Double?, current: Double?, isClosed: Bool, _ parameters: Parameters, elapsed: TimeSpan
+    system: Double?, battery: Double?, current: Double?, isClosed: Bool, isFed: Bool, _ parameters: Parameters,
+    elapsed: TimeSpan
   ) {
     if isClosed != wasClosed {
       hasFallen = false
       aboveFor = nil
     }
     wasClosed = isClosed
-    guard let system else {
+    if isFed { hasFallen = false }
+    guard let system, !isFed else {
       aboveFor = nil
       isPresent = false
       return

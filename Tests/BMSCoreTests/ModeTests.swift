@@ -306,7 +306,8 @@ struct ModeTests {
     func run(_ volts: Double?, _ seconds: Double, closed: Bool = false, current: Double? = 0) -> Bool {
       for _ in 0..<Int(seconds * 2) {
         detector.evaluate(
-          system: volts, battery: 12, current: current, isClosed: closed, parameters, elapsed: .milliseconds(500))
+          system: volts, battery: 12, current: current, isClosed: closed, isFed: false, parameters,
+          elapsed: .milliseconds(500))
       }
       return detector.isPresent
     }
@@ -404,4 +405,20 @@ struct ModeTests {
     #expect(rig.step().mode == .on && !rig.out.alarms.contains(.remoteLost))
   }
 
+  @Test("R51, R53, R58: what our own pre-charge lifts the system side to is no charge voltage, then or afterwards")
+  func prechargeIsNoCharger() {
+    var snapshot = Snapshot()
+    (snapshot.lowCell, snapshot.emptySeconds) = (true, 290)
+    var bench = ContactorBench()
+    bench.rig.bms = BMS(wiring: Wiring(contactors: .one), restoring: snapshot)
+    bench.rig.voltage = 13.0
+    bench.rig.cells(3.1, 3.1)
+    bench.load = 15
+    var highest = 0.0
+    while bench.rig.now - (.origin + .seconds(1000)) < .seconds(30), bench.step().mode != .off {
+      highest = max(highest, bench.system)
+    }
+    #expect(bench.rig.now - (.origin + .seconds(1000)) < .milliseconds(10_100) && bench.out.mode == .off)
+    #expect(highest > 11.7, "what the resistor alone lifts it to")
+  }
 }

@@ -143,7 +143,7 @@ struct RestTests {
     var voltage = ChargeVoltage()
     func evaluate(isClosed: Bool) {
       voltage.evaluate(
-        system: 13, battery: 12, current: 0, isClosed: isClosed, parameters, elapsed: .milliseconds(100))
+        system: 13, battery: 12, current: 0, isClosed: isClosed, isFed: false, parameters, elapsed: .milliseconds(100))
     }
     evaluate(isClosed: true)
     #expect(voltage.isAtRest)

@@ -294,7 +294,7 @@ struct RuleEdgeTests {
     var detector = ChargeVoltage()
     for _ in 0..<10 {
       detector.evaluate(
-        system: 12.5, battery: nil, current: 0, isClosed: false, parameters, elapsed: .seconds(1))
+        system: 12.5, battery: nil, current: 0, isClosed: false, isFed: false, parameters, elapsed: .seconds(1))
     }
     #expect(!detector.isPresent, "not seen to fall, and no battery to compare with")
   }
