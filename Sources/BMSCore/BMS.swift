@@ -725,7 +725,7 @@ public struct BMS: Sendable {
       if wasComplete, isWithdrawn(judged, at: now) {
         reason.rule = .withdrawn
       } else if wasComplete {
-        decided.limits.chargeVoltage = parameters.restingVoltage
+        decided.limits.chargeVoltage = min(parameters.restingVoltage, reported.chargeVoltage)
         decided.limits.lowVoltage = parameters.lowVoltageLimit
       }
       decided.chargeVoltageReason.become(reason, at: now)
@@ -735,7 +735,8 @@ public struct BMS: Sendable {
       // Either the setting or the wire is wrong. Charge is forbidden, and who charges all the same is told no more than
       // the lower of the two banks rests at.
       let measured = judged.voltage.flatMap(VoltageWindows.nominal(of:)) ?? parameters.nominal
-      decided.limits.chargeVoltage = parameters.restingVoltage * min(measured / parameters.nominal, 1)
+      decided.limits.chargeVoltage = min(
+        parameters.restingVoltage * min(measured / parameters.nominal, 1), reported.chargeVoltage)
       decided.limits.lowVoltage = parameters.lowVoltageLimit
       decided.chargeVoltageReason.become(windowReason(judged), at: now)
       return
@@ -751,9 +752,8 @@ public struct BMS: Sendable {
     let (volts, rule) = charge.chargeVoltage(judged.voltage, parameters)
     decided.limits.chargeVoltage = volts
     decided.limits.lowVoltage = parameters.lowVoltageLimit
-    // Its wish to be charged to nothing is its charge current of zero; a CVL of zero is never sent.
-    if let limit = reported.report.chargeVoltage, limit > 0, limit < volts {
-      decided.limits.chargeVoltage = limit
+    if reported.chargeVoltage < volts {
+      decided.limits.chargeVoltage = reported.chargeVoltage
       decided.chargeVoltageReason.become(Reason(.battery), at: now)
       return
     }

@@ -130,6 +130,10 @@ struct ReportedBattery: Sendable {
   /// The conditions, while somebody tells them.
   var conditions: BatteryConditions { report.isWired ? report.conditions : [] }
 
+  /// Up to what it wants to be charged, volts; infinite where it sets no limit. Its wish to be charged to nothing is its
+  /// charge current of zero; a CVL of zero is never sent.
+  var chargeVoltage: Double { report.chargeVoltage.flatMap { $0 > 0 ? $0 : nil } ?? .infinity }
+
   /// What it says of its cells, while it is heard (R349).
   var balance: Balance { report.isWired && !isLost ? report.balance : .unknown }
 

@@ -144,4 +144,19 @@ struct BatteryReportTests {
     #expect(rig.step().chargeAllowed)
     #expect(rig.out.alarms.isEmpty)
   }
+
+  @Test("what the battery wants to be charged to is not exceeded while data is lost, nor with a wrong bank voltage")
+  func ownVoltageWithoutData() throws {
+    for isLost in [true, false] {
+      var rig = Rig.resting()
+      #expect(step(&rig) { $0.chargeVoltage = 13.0 }.limits.chargeVoltage == 13.0)
+      if isLost { rig.current = nil } else { rig.voltage = 26.4 }
+      for _ in 0..<30 { _ = step(&rig) { $0.chargeVoltage = 13.0 } }
+      #expect(rig.out.chargeBlocks.contains(isLost ? .data : .voltageWindow))
+      #expect(rig.out.limits.chargeVoltage == 13.0)
+      #expect(step(&rig) { $0.chargeVoltage = 14.0 }.limits.chargeVoltage == 13.5, "and it raises nothing")
+      #expect(step(&rig) { $0.chargeVoltage = 0 }.limits.chargeVoltage == 13.5, "no CVL of zero")
+    }
+  }
+
 }
