@@ -677,7 +677,7 @@ public struct BMS: Sendable {
       decided.dischargeCurrentReason.become(decided.dischargeReason, at: now)
       return
     }
-    if protection.cell.isPreAlarm, parameters.stopsDischargeAtPreAlarm {
+    if isPreAlarm(parameters), parameters.stopsDischargeAtPreAlarm {
       decided.limits.dischargeCurrent = 0  // R90: the contact stays closed for what must go on
       decided.dischargeCurrentReason.become(preAlarmReason(judged), at: now)
       return
@@ -780,7 +780,7 @@ public struct BMS: Sendable {
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
     set(.lowCell, protection.lowCell)
-    let isPreAlarm = protection.cell.isPreAlarm && !protection.lowCell
+    let isPreAlarm = isPreAlarm(parameters) && !protection.lowCell
     set(.preAlarm, isPreAlarm)
     let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
     set(.loadWillDisconnect, isDisconnecting && decided.dischargeAllowed)
@@ -837,6 +837,7 @@ public struct BMS: Sendable {
     set(.batteryAlarm, !reported.conditions.isDisjoint(with: .alarms) && !reported.isLost)
     let isSilent = reported.isLost && running >= parameters.cellStale
     set(.batteryLost, isSilent || reported.conditions.contains(.cableMissing))
+    // With the function off it is told all the same, and that is all.
     if reported.conditions.contains(.preAlarm), !protection.lowCell { active.insert(.preAlarm) }
     set(.fanFailed, isFanStill)
     set(.supplyError, isSupplyBad)
@@ -877,6 +878,12 @@ public struct BMS: Sendable {
     if active.contains(.loadDisconnected) { renewCauseOfDisconnection() }
   }
 
+  /// Near the low threshold (R83), or told so by the battery itself (R85, R237).
+  @inline(__always)
+  private func isPreAlarm(_ parameters: Parameters) -> Bool {
+    protection.cell.isPreAlarm || parameters.preAlarm && reported.conditions.contains(.preAlarm)
+  }
+
   /// What disconnected the loads may end while something else keeps them off.
   private mutating func renewCauseOfDisconnection() {
     let index = Int(Alarm.loadDisconnected.rawValue)
@@ -909,7 +916,7 @@ public struct BMS: Sendable {
       case .loadDisconnected: decided.dischargeReason
       case .preAlarm: preAlarmReason(judged)
       case .loadWillDisconnect:
-        protection.cell.isPreAlarm ? preAlarmReason(judged) : Reason(.overcurrent, .current, value: judged.current)
+        isPreAlarm(parameters) ? preAlarmReason(judged) : Reason(.overcurrent, .current, value: judged.current)
       case .highChargeCurrentWarning, .highDischargeCurrentWarning, .highChargeCurrent, .highDischargeCurrent:
         Reason(.overcurrent, .current, value: judged.current, endsAt: parameters.rating)
       case .contactFailure: Reason(.contactFailure, .current, value: judged.current)

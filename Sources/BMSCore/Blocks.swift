@@ -209,7 +209,9 @@ extension BMS {
   }
 
   mutating func preAlarmReason(_ judged: borrowing Judgement) -> Reason {
-    Reason(.preAlarm, .cells, of: judged.lowestCell, endsAt: parameters.preAlarmRelease)
+    // Where no cell of ours is low, it is the battery that says so.
+    protection.cell.isPreAlarm
+      ? Reason(.preAlarm, .cells, of: judged.lowestCell, endsAt: parameters.preAlarmRelease) : batteryReason
   }
 }
 

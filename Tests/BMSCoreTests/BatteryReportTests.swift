@@ -159,4 +159,23 @@ struct BatteryReportTests {
     }
   }
 
+  @Test("R85, R90, R103, R237: the battery's own pre-alarm does what ours does, and is its own reason")
+  func preAlarmCounts() throws {
+    for (changes, amperes, isAnnounced) in [
+      ([(Setting.dischargeLimitAtPreAlarm, 1.0)], 0.0, true), ([], 600, true),
+      ([(.dischargeLimitAtPreAlarm, 1), (.preAlarm, 0)], 600, false),
+    ] {
+      var settings = Settings()
+      for (setting, value) in changes { try settings.set(setting, to: value) }
+      var rig = Rig.resting(settings)
+      let outputs = step(&rig) { $0.conditions = .preAlarm }
+      #expect(outputs.limits.dischargeCurrent == amperes && outputs.dischargeAllowed && outputs.chargeAllowed)
+      #expect(outputs.alarms == (isAnnounced ? [.preAlarm, .loadWillDisconnect] : [.preAlarm]))
+      #expect(outputs.lowCellLevel == (isAnnounced ? .almostDischarged : .fine))
+      let cause = try #require(rig.bms.record(of: .preAlarm).cause)
+      #expect(cause.rule == .battery, "\(cause)")
+      if amperes == 0 { #expect(outputs.dischargeCurrentReason.rule == .battery) }
+      #expect(step(&rig) { $0.conditions = [] }.alarms.isEmpty)
+    }
+  }
 }
