@@ -559,13 +559,11 @@ public struct BMS: Sendable {
       decided.lowestTemperature = judged.lowestTemperature
       decided.highestTemperature = judged.highestTemperature
     }
-    let feedback = inputs.contactorFeedback
-    if feedback.validity == .valid, ageOf(feedback.taken, at: now) < parameters.cellStale {
-      decided.contactorClosed = feedback.isClosed
-    }
-    if wiring.contactors == .two, decided.contactorClosed == true {
-      let second = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale)
-      decided.contactorClosed = second.state == .closed ? true : second.state == .open ? false : nil
+    decided.contactorClosed = Feedback(inputs.contactorFeedback, at: now, within: parameters.cellStale).isClosed
+    if wiring.contactors == .two {
+      // They lie in parallel: one that is welded closes the path, and one that is stuck leaves half of it.
+      let second = Feedback(inputs.secondContactorFeedback, at: now, within: parameters.cellStale).isClosed
+      if decided.contactorClosed != second { decided.contactorClosed = nil }
     }
     decided.stateOfCharge = stateOfCharge
     decided.isStateOfChargeTrusted = monitor.isTrusted

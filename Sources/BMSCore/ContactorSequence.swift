@@ -76,6 +76,16 @@ struct Feedback: Sendable, Equatable {
     taken = feedback.taken
     state = feedback.state(at: now, within: age)
   }
+
+  /// Nil where nothing usable says so.
+  @inline(__always)
+  var isClosed: Bool? {
+    switch state {
+    case .closed: true
+    case .open: false
+    case .unassigned, .unknown: nil
+    }
+  }
 }
 
 extension ContactFeedback {

@@ -175,7 +175,7 @@ public struct Outputs: Sendable {
   public var lowestTemperature: PlacedValue?
   /// The highest of all temperatures, while fresh.
   public var highestTemperature: PlacedValue?
-  /// Whether the contactor is closed as its feedback says; nil when nothing says so.
+  /// Whether the contactor is closed as its feedback says; nil when nothing says so, or one of two says otherwise.
   public var contactorClosed: Bool?
 
   /// The nominal voltage that the battery voltage meant at the first start: 12, 24 or 48; nil when it meant none (R17,
