@@ -374,6 +374,26 @@ struct WiringConfigurationTests {
   }
 
   @Test(
+    "an indicator is also shared where one device can fit both senders, and where it is one of a Distributor's four",
+    arguments: [
+      ("unique_number = 4711\n", true), ("manufacturer = 137\nfunction = 140\n", true),
+      ("unique_number = 4712\n", false), ("manufacturer = 138\nunique_number = 4711\n", false),
+    ])
+  func overlappingSenders(sender: String, isShared: Bool) {
+    let feedback = "[inputs.contactor_feedback]\n\(sender)bank = 3\nindicator = 1\n"
+    let found = problems(Self.contactor + Self.precharge + feedback + Self.system)
+    #expect(found.count == (isShared ? 1 : 0), "\(found)")
+    #expect(found.allSatisfy { $0.contains("may also be that of") && $0.contains("name both by the same part") })
+    for (first, shares) in [(1, true), (2, true), (3, false)] {
+      let fuses =
+        "[inputs.distributor_a]\nplace = \"127501\"\n\(sender)bank = 3\nfirst_indicator = \(first)\n"
+      let found = problems(Self.contactor + Self.precharge + Self.system + fuses)
+      #expect(found.count == (isShared && shares ? 1 : 0), "\(first): \(found)")
+      #expect(found.allSatisfy { $0.contains("inputs.distributor_a.first_indicator: may also be that of") })
+    }
+  }
+
+  @Test(
     "a mistake is told once, and not again by what follows from it",
     arguments: [
       contactor.replacing("indicator = 1", with: "indicator = 0") + precharge + system,
@@ -401,6 +421,10 @@ struct WiringConfigurationTests {
   func systemVoltage() {
     let monitor = "[inputs.monitor]\nunique_number = 5\ninstance = 1\n"
     #expect(problems(monitor + Self.system).first?.contains("the battery's own voltage") == true)
+    let other = "[inputs.monitor]\nmanufacturer = 358\ninstance = 1\n"
+    #expect(problems(other + Self.system).first?.contains("may be the battery's own voltage") == true)
+    let apart = "[inputs.monitor]\nmanufacturer = 358\nunique_number = 6\ninstance = 1\n"
+    #expect(problems(apart + Self.system).isEmpty)
     #expect(problems("[inputs.system_voltage]\nplace = \"register\"\ninstance = 1").count == 1)
     #expect(problems("[inputs.system_voltage]\nunique_number = 1").count == 1)
     #expect(problems("[inputs.monitor]\nplace = \"d-bus\"").first?.contains("\"127508\", \"registers\"") == true)

@@ -221,4 +221,14 @@ public struct DeviceSelector: Hashable, Sendable {
       && (deviceClass == nil || deviceClass == name.deviceClass)
       && (deviceInstance == nil || deviceInstance == name.deviceInstance)
   }
+
+  /// Whether one NAME can fit both: no part is given in both with different values.
+  public func overlaps(_ other: DeviceSelector) -> Bool {
+    func agree<Part: Equatable>(_ part: KeyPath<DeviceSelector, Part?>) -> Bool {
+      guard let own = self[keyPath: part], let others = other[keyPath: part] else { return true }
+      return own == others
+    }
+    return agree(\.manufacturer) && agree(\.uniqueNumber) && agree(\.function) && agree(\.deviceClass)
+      && agree(\.deviceInstance)
+  }
 }

@@ -245,11 +245,14 @@ extension Configuration {
         named.contains(.secondContactor), .secondContactorFeedback, "without [outputs.contactor_2] it says nothing")
     }
     if let monitor = device.monitor, monitor.place == .batteryStatus, let system = device.systemVoltage,
-      system.place == .batteryStatus(instance: monitor.instance), system.sender == monitor.sender,
+      system.place == .batteryStatus(instance: monitor.instance), system.sender.overlaps(monitor.sender),
       !reader.hasProblem(in: WiredRole.monitor.key), !reader.hasProblem(in: WiredRole.systemVoltage.key)
     {
       reader.report(
-        "inputs.system_voltage.instance", "is the battery's own voltage: [inputs.monitor] has the same instance")
+        "inputs.system_voltage.instance",
+        system.sender == monitor.sender
+          ? "is the battery's own voltage: [inputs.monitor] has the same instance"
+          : "may be the battery's own voltage: [inputs.monitor] has the same instance, and \(Self.tellApart)")
     }
     if device.usesBatteryFrames, device.sendsBatteryFrames, !reader.hasProblem(in: "outputs.battery_frames") {
       reader.report(
@@ -276,22 +279,52 @@ extension Configuration {
   /// All cells of the bank.
   private var cellCount: Int { device.settings.cellsInSeries * Int(device.settings[.batteriesInParallel]) }
 
+  /// The way out where two senders are named by different parts of a NAME.
+  private static let tellApart = "one device can fit both senders: name both by the same part, as unique_number"
+
   /// One indicator is one contact. An auxiliary contact may not be the coil that it is to watch.
   private func checkIndicators(_ reader: TOMLReader) {
-    var taken: [(role: WiredRole, indicator: IndicatorWiring)] = []
-    let all =
+    var taken: [IndicatorUse] = []
+    for use in indicatorUses where !reader.hasProblem(in: use.role.key) {
+      if let other = taken.first(where: { $0.mayShare(use) }) {
+        let key = "\(use.role.key).\(use.isFuse ? "first_indicator" : "indicator")"
+        reader.report(
+          key,
+          other.sender == use.sender
+            ? "is also that of [\(other.role.key)]: one indicator is one contact"
+            : "may also be that of [\(other.role.key)]: one indicator is one contact, and \(Self.tellApart)")
+      }
+      taken.append(use)
+    }
+  }
+
+  /// The indicators of a bank that a role takes.
+  private struct IndicatorUse {
+    let role: WiredRole
+    let sender: DeviceSelector
+    let bank: UInt8
+    let indicators: ClosedRange<UInt8>
+
+    var isFuse: Bool { indicators.count > 1 }
+
+    func mayShare(_ other: IndicatorUse) -> Bool {
+      bank == other.bank && indicators.overlaps(other.indicators) && sender.overlaps(other.sender)
+    }
+  }
+
+  private var indicatorUses: [IndicatorUse] {
+    let contacts =
       WiredRole.outputs.compactMap { role in device.switches[role].map { (role, $0.indicator) } }
       + WiredRole.indicatorInputs.compactMap { role in device.indicators[role].map { (role, $0) } }
-    for (role, indicator) in all where !reader.hasProblem(in: role.key) {
-      if let other = taken.first(where: {
-        $0.indicator.sender == indicator.sender && $0.indicator.bank == indicator.bank
-          && $0.indicator.indicator == indicator.indicator
-      }) {
-        reader.report(
-          "\(role.key).indicator", "is also that of [\(other.role.key)]: one indicator is one contact")
-      }
-      taken.append((role, indicator))
+    let fuses: [IndicatorUse] = WiredRole.distributors.compactMap { role in
+      guard let wiring = device.distributors[role], case .bank(let bank, let first, _) = wiring.place
+      else { return nil }
+      return IndicatorUse(role: role, sender: wiring.sender, bank: bank, indicators: first...first + 3)
     }
+    return contacts.map { role, wiring in
+      IndicatorUse(
+        role: role, sender: wiring.sender, bank: wiring.bank, indicators: wiring.indicator...wiring.indicator)
+    } + fuses
   }
 
   /// The inputs that take whoever comes. 11-bit frames name no sender.
