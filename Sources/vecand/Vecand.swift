@@ -79,6 +79,7 @@ struct Vecand: AsyncParsableCommand {
       try await Demo(speed: speed ?? 1, controlSocket: controlSocket).run()
       return
     }
+    EarlySignals.keep()
     let file = config ?? (TextFile.exists(Configuration.standardFile) ? Configuration.standardFile : nil)
     let overridden = overridden
     let readAgain: @Sendable () throws -> Configuration = {

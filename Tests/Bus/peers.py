@@ -965,6 +965,19 @@ class Vecand:
         assert self.process is not None
         self.process.send_signal(number)
 
+    def wait_catching(self, number: signal.Signals, timeout: float = 20) -> None:
+        """Until this signal would no longer end the process (SigCgt of proc(5))."""
+        assert self.process is not None
+        end = time.monotonic() + timeout
+        while True:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            caught = int(re.search(r"SigCgt:\s+([0-9a-f]+)", status).group(1), 16)
+            if caught >> (number - 1) & 1:
+                return
+            self.assert_alive()
+            assert time.monotonic() < end, f"{number.name} is not caught {timeout} s after the start"
+            time.sleep(0.001)
+
     def assert_alive(self) -> None:
         assert self.process is not None and self.process.poll() is None, f"the daemon ended:\n{self.log_tail()}"
 

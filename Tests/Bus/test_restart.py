@@ -57,6 +57,38 @@ def stored(database: Path, temporary: Path) -> tuple[dict[str, dict], list[tuple
     return records, events
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2], ids=lambda number: number.name)
+def test_a_signal_while_it_starts_does_not_end_it(vecand: peers.Vecand, number: signal.Signals):
+    vecand.stop()
+    vecand.start()
+    vecand.wait_catching(number)
+    vecand.signal(number)
+    if number == signal.SIGUSR2:  # the hand-over itself ends it, in order
+        assert vecand.process.wait(20) == 0, vecand.log_tail()
+    else:
+        vecand.wait_running()
+        vecand.wait_said("SIGHUP: " if number == signal.SIGHUP else "why: charge", 10)
+
+
+def test_a_stop_while_it_starts_opens_what_a_crash_left_closed(
+    battery: peers.Battery, interface: str, recorder: peers.Recorder, sender: peers.Sender, make_vecand
+):
+    module = SwitchModule(interface)
+    try:
+        vecand = make_vecand(peers.INPUTS + WIRING)
+        module.wait(CONTACTOR, True, 20, "the contactor closes")
+        vecand.signal(signal.SIGKILL)
+        vecand.process.wait(5)
+        assert module.on[CONTACTOR]
+        vecand.start()
+        vecand.wait_catching(signal.SIGTERM)
+        vecand.signal(signal.SIGTERM)
+        assert vecand.process.wait(20) == 0, vecand.log_tail()
+        assert not module.on[CONTACTOR], vecand.log_tail()
+    finally:
+        module.stop()
+
+
 def test_a_killed_daemon_comes_back_to_a_contactor_that_stays_closed(
     battery: peers.Battery, interface: str, recorder: peers.Recorder, sender: peers.Sender, make_vecand
 ):
