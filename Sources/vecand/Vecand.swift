@@ -124,6 +124,11 @@ struct Vecand: AsyncParsableCommand {
       if let interface { configuration.interface = interface }
       if let stateDirectory { configuration.stateDirectory = stateDirectory }
       if let controlSocket { configuration.control.socket = controlSocket.isEmpty ? nil : controlSocket }
+      if configuration.control.isOnePlace, let controlSocket {
+        throw OptionError(
+          description: "--control-socket \(controlSocket) is also control.reading_socket: one commands, the other only "
+            + "answers, and each needs a path of its own")
+      }
       guard let second = configuration.batteryBus?.interface else { return configuration }
       if interface == second {
         throw OptionError(

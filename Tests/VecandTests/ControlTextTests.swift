@@ -2,6 +2,7 @@ import BMSCore
 import BMSDevice
 import CANBus
 import ControlAPI
+import Dispatch
 import Foundation
 import MonotonicTime
 import Testing
@@ -156,6 +157,39 @@ struct ControlSocketTests {
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
   }
 
+  @Test("one that was never bound removes nothing, and a bound one removes its own file and no other's")
+  func removed() throws {
+    mkdir(directory, 0o700)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let path = "\(directory)/control.sock"
+    let first = listen(on: path)
+    defer { close(first) }
+    BoundSocket(path: path).remove()
+    #expect(access(path, F_OK) == 0, "it is another's")
+    let own = BoundSocket(path: path)
+    own.note()
+    own.remove()
+    #expect(access(path, F_OK) != 0)
+    let second = listen(on: path)
+    defer { close(second) }
+    own.remove()
+    #expect(access(path, F_OK) == 0, "a successor's")
+  }
+
+  @Test("a path is one place however it is written")
+  func place() throws {
+    mkdir(directory, 0o700)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    symlink(directory, "\(directory)/link")
+    let place = ControlSocket.place(ofPath: "\(directory)/a.sock")
+    for way in ["\(directory)//a.sock", "\(directory)/./a.sock", "\(directory)/link/a.sock"] {
+      #expect(ControlSocket.place(ofPath: way) == place, "\(way)")
+    }
+    #expect(ControlSocket.place(ofPath: "\(directory)/b.sock") != place)
+    #expect(ControlSocket.place(ofPath: "//none/./a") == "/none/a" && ControlSocket.place(ofPath: "//a") == "/a")
+    #expect(ControlSocket.place(ofPath: "/") == "/")
+  }
+
   @Test("without its directory it says which is missing; a path of 107 bytes is taken, one of 108 or without / is not")
   func paths() {
     let control = ControlSocket(path: "\(directory)/none/control.sock", mode: 0o660, isReadOnly: false)
@@ -177,8 +211,25 @@ struct ControlSocketTests {
     #expect(both.map(\.path) == ["/a", "/b"] && both.map(\.mode) == [0o660, 0o666])
     #expect(both.map(\.isReadOnly) == [false, true])
     #expect(try sockets("[control]\nsocket = \"\"").isEmpty)
-    for wrong in ["socket = \"a\"", "socket = 1", "sockets = \"/a\"", "socket = \"/a\"\nreading_socket = \"/a\""] {
+    for wrong in ["socket = \"a\"", "socket = 1", "sockets = \"/a\"", "socket = \"/a\"\nreading_socket = \"//a\""] {
       #expect(throws: ConfigurationError.self, "\(wrong)") { try sockets("[control]\n\(wrong)") }
+    }
+  }
+}
+
+@Suite("Signals before the services that take them")
+struct EarlySignalTests {
+  @Test("one that comes early ends nothing and is taken by the source that comes later")
+  func kept() async {
+    EarlySignals.keep()
+    kill(getpid(), SIGUSR2)
+    let source = DispatchSource.makeSignalSource(signal: SIGUSR2, queue: .global())
+    await withCheckedContinuation { taken in
+      source.setEventHandler {
+        source.cancel()
+        taken.resume()
+      }
+      source.resume()
     }
   }
 }

@@ -33,6 +33,12 @@ extension Configuration {
     /// For everybody on this machine: questions; nil for none.
     var readingSocket: String?
 
+    /// Whether both sockets would be one file, however the paths are written.
+    var isOnePlace: Bool {
+      guard let socket, let readingSocket else { return false }
+      return ControlSocket.place(ofPath: socket) == ControlSocket.place(ofPath: readingSocket)
+    }
+
     var sockets: [ControlSocket] {
       var sockets: [ControlSocket] = []
       if let socket { sockets.append(ControlSocket(path: socket, mode: 0o660, isReadOnly: false)) }
@@ -142,7 +148,7 @@ extension Configuration {
       control[keyPath: place] = path.isEmpty ? nil : path
       if !path.isEmpty, let fault = ControlSocket.fault(ofPath: path) { section.report(key, fault) }
     }
-    if let socket = control.socket, socket == control.readingSocket {
+    if control.isOnePlace {
       section.report("reading_socket", "is the same as socket: choose another path, or leave it out")
     }
     section.finish()

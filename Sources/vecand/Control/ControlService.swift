@@ -42,10 +42,12 @@ struct ControlService: Service {
   private func serve(_ socket: ControlSocket, _ group: MultiThreadedEventLoopGroup, _ limits: ConnectionLimits) async {
     var told = ""
     while !Task.isCancelled {
+      // Before it is bound, what lies there is not ours.
+      let bound = BoundSocket(path: socket.path)
       do {
         try socket.claim()
-        defer { unlink(socket.path) }
-        try await listen(socket, group, limits)
+        defer { bound.remove() }
+        try await listen(socket, bound, group, limits)
       } catch is CancellationError {
         break
       } catch {
@@ -60,7 +62,7 @@ struct ControlService: Service {
   }
 
   private func listen(
-    _ socket: ControlSocket, _ group: MultiThreadedEventLoopGroup, _ limits: ConnectionLimits
+    _ socket: ControlSocket, _ bound: BoundSocket, _ group: MultiThreadedEventLoopGroup, _ limits: ConnectionLimits
   ) async throws {
     // Hummingbird tells of each start and each error of a client; what an operator should know is told here.
     var quiet = logger
@@ -83,6 +85,7 @@ struct ControlService: Service {
         address: .unixDomainSocket(path: socket.path), backlog: 128,
         availableConnectionsDelegate: MaximumAvailableConnections(limits.all, logger: quiet)),
       onServerRunning: { channel in
+        bound.note()
         channel.eventLoop.execute {
           try? channel.pipeline.syncOperations.addHandler(AcceptWatch(logger: log), position: .first)
         }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A Unix socket's place in the file system: who has it, and who may use it.
 struct ControlSocket: Sendable {
@@ -20,6 +21,18 @@ struct ControlSocket: Sendable {
   static func fault(ofPath path: String) -> String? {
     // sockaddr_un has room for 107 bytes and an end.
     path.utf8.count <= 107 && path.hasPrefix("/") ? nil : "a socket's path is absolute and has at most 107 bytes"
+  }
+
+  /// One path for all the ways to write it: without empty parts and dots, and behind the links of its directory
+  /// where that is there.
+  static func place(ofPath path: String) -> String {
+    var parts = path.split(separator: "/").filter { $0 != "." }
+    guard let name = parts.popLast() else { return "/" }
+    let directory = "/" + parts.joined(separator: "/")
+    guard let real = realpath(directory, nil) else { return parts.isEmpty ? "/\(name)" : "\(directory)/\(name)" }
+    defer { free(real) }
+    let found = String(cString: real)
+    return found == "/" ? "/\(name)" : "\(found)/\(name)"
   }
 
   /// Makes room for the socket: what a dead process left is fit to be replaced, what a living one serves is not.
@@ -79,5 +92,30 @@ struct ControlSocket: Sendable {
       return "can't set who may use \(path): \(String(cString: strerror(errno)))"
     }
     return nil
+  }
+}
+
+/// The socket file that this process bound. It is removed when it is served no more; what another process has put in its
+/// place since is not.
+final class BoundSocket: Sendable {
+  private let path: String
+  private let file = Mutex<(device: dev_t, number: ino_t)?>(nil)
+
+  init(path: String) { self.path = path }
+
+  private var found: (device: dev_t, number: ino_t)? {
+    var status = stat()
+    return lstat(path, &status) == 0 ? (status.st_dev, status.st_ino) : nil
+  }
+
+  /// Call it once it is bound.
+  func note() {
+    let found = found
+    file.withLock { $0 = found }
+  }
+
+  func remove() {
+    guard let own = file.withLock(\.self), let found, own == found else { return }
+    unlink(path)
   }
 }
