@@ -101,7 +101,9 @@ struct StatusText {
   private func bus(_ status: StatusReport) -> String {
     let link = status.link == "up" ? status.link : palette.bad(Plain.safe(status.link))
     let fed = status.roles.filter(\.isAllRight).count
-    let address = status.address.map { "address \($0)" } ?? palette.bad("no address")
+    // Off gives the address up.
+    let without = status.state == "off" ? "no address while it is off" : palette.bad("no address")
+    let address = status.address.map { "address \($0)" } ?? without
     return "\(link), \(address), \(fed) of \(status.roles.count) roles in order"
   }
 

@@ -26,6 +26,8 @@ final class ServiceNotifier: Sendable {
 
   private func text(_ status: DeviceStatus, _ link: LinkState) -> String {
     guard link.carriesFrames else { return "the link is \(link)" }
+    // It gave its address up on purpose.
+    if status.isSilent { return "off, and silent until it is switched on" }
     guard let address = status.address else { return "claiming an address" }
     let outputs = status.outputs
     return "address \(address), \(outputs.voltage.volts), \(outputs.current.amperes), SoC "
