@@ -283,17 +283,24 @@ public struct SettingContradiction: Sendable, Hashable, CustomStringConvertible 
     self.isBoth = isBoth
   }
 
+  /// The same, told from the other one.
+  var mirrored: SettingContradiction { Self(other, otherValue, with: setting, value, isBoth: isBoth) }
+
+  /// The requirement that it goes against.
+  public var source: String { rule?.source ?? "" }
+
+  private var rule: Rule? { Self.rules.first { Set([$0.lower, $0.upper]) == [setting, other] } }
+
   /// What was asked for, both values, and what to do.
   public var description: String { "\(finding); \(isBoth ? "change one of the two" : "set that first")" }
 
   /// What was asked for, and both values.
   public var finding: String {
-    let rule = Self.rules.first { Set([$0.lower, $0.upper]) == [setting, other] }
     let isLower = rule?.lower == setting
     let isStrict = rule?.mayBeEqual == false
     let bounds = isStrict == isLower ? "above" : "below"
     return "\(setting.text(of: value)) is refused: \(other.definition.key) is \(other.valueText(of: otherValue)) and "
-      + "\(isStrict ? "must" : "may not") lie \(bounds) it (\(rule?.source ?? ""))"
+      + "\(isStrict ? "must" : "may not") lie \(bounds) it (\(source))"
   }
 }
 
@@ -340,6 +347,36 @@ public struct Settings: Sendable, Equatable {
     let found = changed.contradictions(to: changes.map(\.0))
     guard found.isEmpty else { throw .contradictions(found) }
     self = changed
+  }
+
+  /// Takes of values that were stored all that are accepted, and leaves the others as they are here.
+  ///
+  /// What contradicts a value here gives way to it. Of two stored ones that contradict each other neither is taken: which of
+  /// them is the mistake nobody knows, and both here fit together.
+  ///
+  /// - Returns: why each of the others is refused, told against what is in force afterwards.
+  public mutating func restore(_ stored: [Setting: Double]) -> [Setting: SettingError] {
+    var (rest, refused) = (stored, [Setting: SettingError]())
+    func refuse(_ setting: Setting, _ error: SettingError) {
+      rest[setting] = nil
+      refused[setting] = error
+    }
+    while true {
+      do throws(SettingError) {
+        try set(rest.sorted { $0.key.rawValue < $1.key.rawValue })
+        return refused
+      } catch {
+        // Each turn refuses one at least, and nothing is always accepted.
+        switch error {
+        case .notAccepted(let setting, _): refuse(setting, error)
+        case .contradictions(let all):
+          for found in all {
+            refuse(found.setting, .contradictions([found]))
+            if found.isBoth { refuse(found.other, .contradictions([found.mirrored])) }
+          }
+        }
+      }
+    }
   }
 
   /// All of them, each told from what was asked for.

@@ -30,6 +30,8 @@ public struct BMSDevice: Sendable {
   let started: Instant
   var configuredSettings: Settings
   var configuredFuseNames: FuseNames
+  /// What was set at run time and is not in force: ``ChangedSettings/waiting``.
+  var waiting: [String: Double]
   let parts: WiredParts
   private let hasDistributors: Bool
   private let usesBatteryFrames: Bool
@@ -65,7 +67,8 @@ public struct BMSDevice: Sendable {
   /// - Parameters:
   ///   - configuration: what it is, its wiring and its settings.
   ///   - stored: what an earlier run left of the node.
-  ///   - changed: what an earlier run was told over the bus; it counts before the configuration.
+  ///   - changed: what an earlier run was told over the bus; it counts before the configuration, but for each setting that
+  ///     contradicts it or is not accepted: that one waits.
   ///   - snapshot: what an earlier run left of the core; nil for a first start.
   ///   - unseen: how long ago it left that; nil when nobody knows, which is the worst case.
   ///   - afterUpdate: whether another version of the program left it (R26).
@@ -109,11 +112,8 @@ public struct BMSDevice: Sendable {
       ] + registers,
       stored: stored, randomSeed: randomSeed)
     var settings = configuration.settings
-    do throws(SettingError) {
-      try settings.set(changed.values.sorted { $0.key.rawValue < $1.key.rawValue })
-    } catch {
-      events.append(.changedSettingsRefused(error))
-    }
+    let waiting = settings.restore(changed)
+    self.waiting = waiting.stored
     core = BMS(
       settings: settings, wiring: configuration.wiring, fuseNames: changed.fuseNames ?? configuration.fuseNames,
       restoring: snapshot, unseenFor: unseen, afterUpdate: afterUpdate)
@@ -128,6 +128,9 @@ public struct BMSDevice: Sendable {
     publisher = Publisher(configuration: configuration, at: now)
     publisher.apply(settings)
     nextStep = now
+    // What is in force of it, for the log, and what waits now, to be stored.
+    if changed != ChangedSettings(), !changed.areLost { events.append(.settingsChanged(changedSettings)) }
+    if !waiting.isEmpty { events.append(.settingsWaiting(waiting)) }
   }
 
   // MARK: Events in
@@ -288,6 +291,7 @@ public struct BMSDevice: Sendable {
     for setting in Setting.allCases where core.settings[setting] != configuredSettings[setting] {
       changed.values[setting] = core.settings[setting]
     }
+    changed.waiting = waiting
     if core.fuseNames != configuredFuseNames { changed.fuseNames = core.fuseNames }
     changed.areLost = mapping.inputs.areSettingsLost
     return changed

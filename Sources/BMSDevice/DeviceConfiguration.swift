@@ -81,8 +81,12 @@ public struct DeviceConfiguration: Sendable {
 
 /// What was changed over the bus, so that it outlives a restart: what differs from the configuration.
 public struct ChangedSettings: Sendable, Equatable {
-  /// Settings with their values.
+  /// Settings with their values, all of them in force.
   public var values: [Setting: Double] = [:]
+  /// Values of an earlier run that are not in force, by their keys, for one may be of another version: they contradict what
+  /// is in force, or are not accepted. Each waits for a start or a reload of the configuration that accepts it, until
+  /// somebody sets or resets that setting, or resets all.
+  public var waiting: [String: Double] = [:]
   /// The names of all fuses, when one was changed.
   public var fuseNames: FuseNames?
   /// What was stored cannot be read: nothing is allowed on guessed settings, until they are reset (R29, R251).

@@ -25,8 +25,8 @@ public enum DeviceEvent: Sendable {
   case registerWritten(RegisterID, source: UInt8)
   /// What differs from the configuration, to be stored for the next start.
   case settingsChanged(ChangedSettings)
-  /// What was stored no longer fits the configuration, which is in force instead.
-  case changedSettingsRefused(SettingError)
+  /// What was set at run time before the start, or the reload, and is not in force.
+  case settingsWaiting([WaitingSetting])
   /// A message could not be queued: the bus takes nothing.
   case outboxFull(refused: UInt64)
 }

@@ -55,6 +55,52 @@ struct SettingsTests {
     }
   }
 
+  @Test("R321: of stored values one that the file contradicts gives way alone; two that contradict each other both do")
+  func restored() throws {
+    func restored(_ stored: [Setting: Double], over file: (Setting, Double)...) throws -> (
+      Settings, [Setting: SettingError]
+    ) {
+      var settings = Settings()
+      try settings.set(file)
+      let refused = settings.restore(stored)
+      return (settings, refused)
+    }
+    var (settings, refused) = try restored(
+      [.maximumChargeCurrent: 20, .lowStateOfChargeWarning: 12, .remoteControl: 0], over: (.dischargeFloor, 14))
+    #expect(settings[.maximumChargeCurrent] == 20 && settings[.remoteControl] == 0)
+    #expect(settings[.lowStateOfChargeWarning] == 15)
+    #expect(
+      refused == [
+        .lowStateOfChargeWarning: .contradictions([.init(.lowStateOfChargeWarning, 12, with: .dischargeFloor, 14)])
+      ])
+
+    // Only together are they consistent.
+    (settings, refused) = try restored(
+      [.dischargeFloor: 40, .lowStateOfChargeWarning: 50], over: (.dischargeFloor, 14))
+    #expect(settings[.dischargeFloor] == 40 && settings[.lowStateOfChargeWarning] == 50 && refused.isEmpty)
+
+    (settings, refused) = try restored([.dischargeFloor: 20, .lowStateOfChargeWarning: 18, .tailCurrent: 6])
+    #expect(settings[.dischargeFloor] == 10 && settings[.lowStateOfChargeWarning] == 15 && settings[.tailCurrent] == 6)
+    #expect(
+      refused == [
+        .dischargeFloor: .contradictions([
+          .init(.dischargeFloor, 20, with: .lowStateOfChargeWarning, 18, isBoth: true)
+        ]),
+        .lowStateOfChargeWarning: .contradictions([
+          .init(.lowStateOfChargeWarning, 18, with: .dischargeFloor, 20, isBoth: true)
+        ]),
+      ])
+
+    // Without the one that is out of its range, the other stands against the file.
+    (settings, refused) = try restored(
+      [.dischargeFloor: 20, .lowStateOfChargeWarning: 100, .cellLate: .nan, .preAlarm: 0])
+    #expect(settings[.dischargeFloor] == 10 && settings[.preAlarm] == 0)
+    #expect(Set(refused.keys) == [.dischargeFloor, .lowStateOfChargeWarning, .cellLate])
+    #expect(refused[.lowStateOfChargeWarning] == .notAccepted(.lowStateOfChargeWarning, 100))
+    #expect(
+      refused[.dischargeFloor] == .contradictions([.init(.dischargeFloor, 20, with: .lowStateOfChargeWarning, 15)]))
+  }
+
   @Test("R321: what is refused is what was asked for, told with both values, with all that stand against it")
   func contradictionTold() throws {
     func refusal(_ changes: (Setting, Double)...) -> String {

@@ -286,12 +286,11 @@ struct ControlLimitTests {
 
   @Test("what is set at run time is told once, with the number as it was given; the others are not told again")
   func setAtRunTime() {
-    var log = EventLog(
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      restored: ChangedSettings(values: [.tailCurrent: 6]))
+    var log = EventLog(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     func lines(_ values: [Setting: Double], _ names: FuseNames? = nil) -> [String] {
       log.note(.device(.settingsChanged(ChangedSettings(values: values, fuseNames: names)))).map(\.text)
     }
+    #expect(lines([.tailCurrent: 6]) == ["set at run time: tail_current = 6 %"])
     #expect(lines([.tailCurrent: 6, .nominalVoltage: 24]) == ["set at run time: nominal_voltage = 24 V"])
     #expect(lines([.tailCurrent: 6, .nominalVoltage: 24, .preAlarm: 0]) == ["set at run time: pre_alarm = 0"])
     #expect(

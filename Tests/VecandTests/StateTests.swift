@@ -173,7 +173,7 @@ struct StateTests {
     #expect(try isRefused(folder, "a directory"))
   }
 
-  @Test("a record that is missing, of a setting that is not known, or under another's name is a loss")
+  @Test("a record that is missing, changed, or under another's name is a loss")
   func records() throws {
     for statement in [
       "DELETE FROM record WHERE name = 'settings'", "DELETE FROM record WHERE name = 'node'",
@@ -184,6 +184,76 @@ struct StateTests {
       try SQLiteConnection(path: folder.file).execute(statement)
       #expect(try isRefused(folder, statement))
     }
+  }
+
+  /// Puts a record in place with the checksum that belongs to it.
+  private func replace(_ record: StoredRecord, by text: String, in folder: Folder) throws {
+    try SQLiteConnection(path: folder.file).rows(
+      "UPDATE record SET value = ?, crc32 = ? WHERE name = ?", SQLiteValue(text),
+      SQLiteValue(CRC32.of("\(record.rawValue)\n\(text)".utf8)), SQLiteValue(record.rawValue))
+  }
+
+  @Test("a setting that is not known here waits, and those that wait are stored beside those that count")
+  func waitingSettings() throws {
+    let folder = try stored()
+    // As the version before wrote it: nothing waits in it.
+    try replace(.settings, by: #"{"settings":{"discharge_floor":15,"tail_wind":3}}"#, in: folder)
+    let store = folder.store
+    var values = try #require(try store.open())
+    #expect(values.settings.values == [.dischargeFloor: 15] && values.settings.waiting == ["tail_wind": 3])
+    values.settings.waiting["low_soc_warning"] = 12
+    _ = try store.write(values, [])
+    #expect(
+      try StoredRecord.settings.text(of: values)
+        == #"{"settings":{"discharge_floor":15},"waiting":{"low_soc_warning":12,"tail_wind":3}}"#)
+    let again = Folder()
+    _ = try again.store.write(values, [])
+    #expect(try again.store.open() == values)
+  }
+
+  @Test("R321: the log says what was set at run time only of what is in force, and of the rest why not and what to do")
+  func waitingTold() throws {
+    let folder = Folder()
+    var left = values()
+    left.settings = ChangedSettings(
+      values: [.maximumChargeCurrent: 20, .lowStateOfChargeWarning: 12, .remoteControl: 0])
+    left.settings.waiting["tail_wind"] = 3
+    _ = try folder.store.write(left, [])
+    let restored = RestoredState(from: folder.store, at: moment(1001))
+    #expect(restored.lines.count == 1 && restored.lines[0].text.hasPrefix("state of "))
+    var configuration = DeviceConfiguration()
+    try configuration.settings.set(.dischargeFloor, to: 14)
+    var device = BMSDevice(configuration: configuration, changed: restored.settings, randomSeed: 1, at: .origin)
+    var log = EventLog(
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, restored: restored.settings)
+    func lines() -> [String] {
+      var lines: [String] = []
+      while let event = device.nextEvent() { lines += log.note(.device(event)).map { "\($0.level) \($0.text)" } }
+      return lines
+    }
+    #expect(
+      lines() == [
+        "notice set at run time: maximum_charge_current = 20 A",
+        "notice set at run time: remote_control = 0",
+        "error set at run time and not in force: low_soc_warning 12 % is refused: discharge_floor is 14 % and may not "
+          + "lie above it (R321). In force is low_soc_warning = 15 %. The refused value stays stored and counts at the "
+          + "next start or reload that accepts it; set another (vecanctl set low_soc_warning VALUE) or give it up "
+          + "(vecanctl set low_soc_warning --reset)",
+        "error set at run time and not in force: this version has no setting tail_wind (3). The value stays stored for "
+          + "a version that has; give it up with all others by vecanctl set --reset-all",
+      ])
+    try device.perform(.set(.remoteControl, to: 1), isLocal: true, at: .origin)
+    try device.perform(.reset(.lowStateOfChargeWarning), isLocal: true, at: .origin)
+    #expect(lines() == ["notice remote_control as configured", "notice low_soc_warning as configured"])
+
+    let both = ChangedSettings(values: [.dischargeFloor: 20, .lowStateOfChargeWarning: 18])
+    device = BMSDevice(configuration: configuration, changed: both, randomSeed: 1, at: .origin)
+    #expect(
+      lines().contains {
+        $0.hasPrefix(
+          "error set at run time and not in force: discharge_floor 20 % and low_soc_warning 18 %, both stored, contradict "
+            + "each other (R321) and neither counts. In force is discharge_floor = 14 %.")
+      })
   }
 
   @Test("a newer version's layout, or its core's, is refused whole and says which, and is not written")

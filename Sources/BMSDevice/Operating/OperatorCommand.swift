@@ -79,7 +79,7 @@ extension BMSDevice {
     } catch {
       throw .setting(error)
     }
-    apply(settings)
+    apply(settings, decided: changes.map(\.0))
   }
 
   private mutating func carryOut(_ command: Command, at now: Instant) throws(OperatorRefusal) {
@@ -90,28 +90,33 @@ extension BMSDevice {
     }
   }
 
-  /// R323: what was changed of the settings goes back to what the configuration says, and settings that were lost are
-  /// given up. A control channel that was disabled stays so, unless the machine itself asks (R320).
+  /// R323: what was changed of the settings goes back to what the configuration says, and settings that were lost or wait
+  /// are given up. A control channel that was disabled stays so, unless the machine itself asks (R320).
   mutating func restoreConfigured(isLocal: Bool) {
     var settings = configuredSettings
     // No other setting depends on it: it is never refused.
     if !isLocal, core.settings[.remoteControl] == 0 { try? settings.set(.remoteControl, to: 0) }
-    apply(settings)
+    let isOnlyGivenUp = settings == core.settings && (mapping.inputs.areSettingsLost || !waiting.isEmpty)
+    waiting = [:]
     if mapping.inputs.areSettingsLost {
       mapping.inputs.areSettingsLost = false
       mapping.changed = true
-      events.append(.settingsChanged(changedSettings))
     }
+    apply(settings)
+    if isOnlyGivenUp { events.append(.settingsChanged(changedSettings)) }
   }
 
   /// Takes settings and fuse names of a configuration that was read again into force. What was changed at run time still
-  /// counts before it; where both contradict each other nothing changes.
+  /// counts before it; where both contradict each other nothing changes. What waits and is accepted now counts again, as
+  /// after a restart.
   public mutating func reconfigure(
     _ configured: Settings, _ names: FuseNames, at now: Instant
   ) throws(SettingError) {
     let changed = changedSettings
     var settings = configured
     try settings.set(changed.values.sorted { $0.key.rawValue < $1.key.rawValue })
+    let waiting = settings.restore(waiting: waiting)
+    self.waiting = waiting.stored
     configuredSettings = configured
     configuredFuseNames = names
     apply(settings)
@@ -121,5 +126,6 @@ extension BMSDevice {
     }
     // What the file now says too is no longer a change of its own.
     if changedSettings != changed { events.append(.settingsChanged(changedSettings)) }
+    if !waiting.isEmpty { events.append(.settingsWaiting(waiting)) }
   }
 }

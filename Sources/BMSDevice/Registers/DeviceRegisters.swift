@@ -175,7 +175,7 @@ extension BMSDevice {
     } catch {
       return .unknownWrite
     }
-    apply(settings)
+    apply(settings, decided: changes.map(\.0))
     // One setting can be told by several registers.
     for other in SettingRegisters.all
     where SettingRegisters.message(other, before) != SettingRegisters.message(other, settings) {
@@ -186,9 +186,12 @@ extension BMSDevice {
     return nil
   }
 
-  /// Takes settings into force and tells the owner which differ from the configuration's.
-  mutating func apply(_ settings: Settings) {
-    guard settings != core.settings else { return }
+  /// Takes settings into force and tells the owner which differ from the configuration's. For what somebody decided no
+  /// earlier value waits any more, also where that changes nothing.
+  mutating func apply(_ settings: Settings, decided: [Setting] = []) {
+    let waited = waiting
+    for setting in decided { waiting[setting.definition.key] = nil }
+    guard settings != core.settings || waiting != waited else { return }
     core.apply(settings)
     mapping.apply(settings)
     publisher.apply(settings)

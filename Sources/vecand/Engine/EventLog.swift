@@ -48,12 +48,7 @@ struct EventText {
           text: "register \(id)\(Register(id).map { " (\($0.definition.name))" } ?? "") written by address \(source)")
       ]
     case .settingsChanged(let changed): lines(for: changed)
-    case .changedSettingsRefused(let error):
-      [
-        EventLine(
-          level: .error,
-          text: "what was set at run time contradicts the configuration, which is in force instead: \(error.finding)")
-      ]
+    case .settingsWaiting(let settings): settings.map { line(for: $0) }
     case .outboxFull(let refused):
       [
         EventLine(
@@ -75,13 +70,42 @@ struct EventText {
     if changed == ChangedSettings() { return [EventLine(level: .notice, text: "settings as configured")] }
     var texts = Setting.allCases.compactMap { setting -> String? in
       let value = changed.values[setting]
-      if value == told.values[setting] { return nil }
+      // A value that waited and is given up has left another one in force already.
+      let isGivenUp = value == nil && told.waiting[setting.definition.key] != nil
+      let isWaiting = changed.waiting[setting.definition.key] != nil
+      if value == told.values[setting], !isGivenUp || isWaiting { return nil }
       return value.map { "set at run time: \(setting.assignment(of: $0))" } ?? "\(setting.definition.key) as configured"
     }
     if changed.fuseNames != told.fuseNames {
       texts.append(changed.fuseNames == nil ? "names of fuses as configured" : "set at run time: names of fuses")
     }
     return texts.map { EventLine(level: .notice, text: $0) }
+  }
+
+  /// What was set at run time and is not in force: why not, what is, and how to end that.
+  private func line(for waiting: WaitingSetting) -> EventLine {
+    let why: String
+    switch waiting.refusal {
+    case nil:
+      return EventLine(
+        level: .error,
+        text:
+          "set at run time and not in force: this version has no setting \(waiting.key) (\(waiting.value.text(upTo: 3))). "
+          + "The value stays stored for a version that has; give it up with all others by vecanctl set --reset-all")
+    case .contradictions(let all)? where all.contains { $0.isBoth }:
+      why = all.map {
+        "\($0.setting.text(of: $0.value)) and \($0.other.text(of: $0.otherValue)), both stored, contradict each other "
+          + "(\($0.source)) and neither counts"
+      }.joined(separator: "; ")
+    case let refusal?: why = refusal.finding
+    }
+    let inForce = Setting(key: waiting.key).flatMap { setting in waiting.inForce.map { setting.assignment(of: $0) } }
+    return EventLine(
+      level: .error,
+      text:
+        "set at run time and not in force: \(why). In force is \(inForce ?? waiting.key). The refused value stays stored "
+        + "and counts at the next start or reload that accepts it; set another (vecanctl set \(waiting.key) VALUE) or give "
+        + "it up (vecanctl set \(waiting.key) --reset)")
   }
 
   private func line(for event: NodeEvent) -> EventLine? {
@@ -198,11 +222,11 @@ struct EventLog {
   /// The names of the fuses now.
   var fuseNames: FuseNames { text.fuseNames }
 
-  /// - Parameter restored: what was set at run time before, which the start has told.
+  /// - Parameter restored: what was set at run time before. How much of it is in force the device tells at its start.
   init(logger: Logger, fuseNames: FuseNames = FuseNames(), restored: ChangedSettings = ChangedSettings()) {
     self.logger = logger
     configuredFuseNames = fuseNames
-    text = EventText(fuseNames: restored.fuseNames ?? fuseNames, told: restored)
+    text = EventText(fuseNames: restored.fuseNames ?? fuseNames)
   }
 
   /// Writes the lines of a report, and returns them for who follows the events.

@@ -15,7 +15,7 @@ struct RestoredState {
   var unseen: TimeSpan?
   /// Another version of the program left it.
   var isUpdated = false
-  /// What there is to say about it.
+  /// What there is to say about it. Which settings of it are in force says the device, which knows the configuration too.
   var lines: [EventLine] = []
 
   /// Reads the state; `now` is the moment of the reading.
@@ -31,10 +31,6 @@ struct RestoredState {
       unseen = now.elapsed(since: values.core.moment)
       isUpdated = values.core.program != Version.text
       lines.append(EventLine(level: .notice, text: Self.sentence(values.core, unseen, isUpdated)))
-      if settings != ChangedSettings() {
-        var text = EventText()
-        lines += text.lines(for: settings)
-      }
     } catch {
       settings.areLost = true
       lines.append(

@@ -16,7 +16,7 @@ struct StoredState: Codable, Equatable {
 
 /// All that a restart must find.
 struct StoredValues: Equatable {
-  /// What differs from the configuration.
+  /// What differs from the configuration, and what waits to be accepted by it.
   var settings = ChangedSettings()
   /// What the bus changed of the node: address, instances, heartbeat interval, descriptions (nmea2000.md 1.5).
   var node = StoredNode()
@@ -56,7 +56,7 @@ extension StoredValues {
       return value
     }
     guard let settings = try value(.settings, SettingsRecord.self).changed else {
-      throw StateDefect(.damaged, "it holds a setting that is not known here")
+      throw StateDefect(.damaged, "its names of fuses are none")
     }
     let core = try value(.core, StoredState.self)
     if core.snapshot.version > Snapshot.currentVersion {
@@ -70,20 +70,24 @@ extension StoredValues {
 /// Settings by the keys of the configuration.
 private struct SettingsRecord: Codable {
   var settings: [String: Double]
+  /// Left out where nothing waits, as the versions before did that knew of no waiting.
+  var waiting: [String: Double]?
   var fuseNames: [String]?
 
   init(_ changed: ChangedSettings) {
     settings = Dictionary(
       changed.values.map { ($0.key.definition.key, $0.value) }, uniquingKeysWith: { first, _ in first })
+    waiting = changed.waiting.isEmpty ? nil : changed.waiting
     fuseNames = changed.fuseNames?.names
   }
 
-  /// Nil when a key is not known or a name is too long: half of the settings are wrong settings.
+  /// Nil when there are not as many names as fuses, or one is too long: half of the names are wrong names. A setting that is
+  /// not known here is another version's, and waits for it: it takes no other one along.
   var changed: ChangedSettings? {
     var changed = ChangedSettings()
+    changed.waiting = waiting ?? [:]
     for (key, value) in settings {
-      guard let setting = Setting(key: key) else { return nil }
-      changed.values[setting] = value
+      if let setting = Setting(key: key) { changed.values[setting] = value } else { changed.waiting[key] = value }
     }
     if let fuseNames {
       guard fuseNames.count == FuseNames.count else { return nil }
