@@ -84,13 +84,6 @@ public struct BMSDevice: Sendable {
     started = now
     configuredSettings = configuration.settings
     configuredFuseNames = configuration.fuseNames
-    var stored = stored
-    if stored.installationDescription1.isEmpty {
-      stored.installationDescription1 = identity.installationDescription1
-    }
-    if stored.installationDescription2.isEmpty {
-      stored.installationDescription2 = identity.installationDescription2
-    }
     let settable = TimeSpan.milliseconds(100)...TimeSpan.seconds(60)
     let periodic = [
       BatteryStatus.definition.pgn, DCDetailedStatus.definition.pgn, BinarySwitchBankStatus.definition.pgn,
@@ -102,7 +95,9 @@ public struct BMSDevice: Sendable {
         product: ProductDescription(
           productCode: 0, model: Self.model, softwareVersion: identity.softwareVersion,
           serialNumber: identity.serial),
-        manufacturerInformation: "vecand, a software BMS for Linux"),
+        manufacturerInformation: "vecand, a software BMS for Linux",
+        installationDescription1: identity.installationDescription1,
+        installationDescription2: identity.installationDescription2),
       transmitted: periodic.map {
         TransmittedPGN($0, interval: .milliseconds(1500), settableIntervals: settable)
       } + [TransmittedPGN(BatteryConfigurationStatus.definition.pgn)]
@@ -127,7 +122,14 @@ public struct BMSDevice: Sendable {
     switchboard = Switchboard(configuration: configuration)
     publisher = Publisher(configuration: configuration, at: now)
     publisher.apply(settings)
+    publisher.describe(node.installationDescription(1))
     nextStep = now
+    for (number, text) in [(1, identity.installationDescription1), (2, identity.installationDescription2)] {
+      let inForce = node.installationDescription(number)
+      if !text.isEmpty, inForce != text {
+        events.append(.descriptionNotInForce(number, configured: text, inForce: inForce))
+      }
+    }
     // What is in force of it, for the log, and what waits now, to be stored.
     if changed != ChangedSettings(), !changed.areLost { events.append(.settingsChanged(changedSettings)) }
     if !waiting.isEmpty { events.append(.settingsWaiting(waiting)) }
@@ -362,6 +364,7 @@ public struct BMSDevice: Sendable {
       case .addressClaimed, .cannotClaim:
         isOnBus = true
         publisher.restart(at: now)
+      case .descriptionsChanged: publisher.describe(node.installationDescription(1))
       default: break
       }
       events.append(.node(event))

@@ -104,7 +104,8 @@ public struct ChangedSettings: Sendable, Equatable {
 
 /// Who the device is on the bus.
 public struct DeviceIdentity: Hashable, Sendable {
-  /// 21 bits, stable for the life of the installation; nil when the owner has to find one.
+  /// 21 bits, stable for the life of the installation; nil when the owner has to find one. Another one that was drawn
+  /// against a twin counts before it, until this one changes.
   public var uniqueNumber: UInt32?
   /// 11 bits. The default is a code that NMEA has not given away: vecand has none of its own and does not borrow one.
   public var manufacturer: UInt16 = 2046
@@ -118,9 +119,9 @@ public struct DeviceIdentity: Hashable, Sendable {
   public var softwareVersion = Version.text
   /// The serial that the product information shows.
   public var serial = ""
-  /// Free text of the installer, shown by plotters.
+  /// Free text of the installer, shown by plotters; one that the bus set counts before it, until the bus sets an empty one.
   public var installationDescription1 = ""
-  /// Free text of the installer, shown by plotters.
+  /// Likewise.
   public var installationDescription2 = ""
 
   /// The identity of an installation that set nothing.

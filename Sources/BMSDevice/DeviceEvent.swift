@@ -27,6 +27,8 @@ public enum DeviceEvent: Sendable {
   case settingsChanged(ChangedSettings)
   /// What was set at run time before the start, or the reload, and is not in force.
   case settingsWaiting([WaitingSetting])
+  /// The configured installation description, 1 or 2, is not in force at the start: the bus set another one.
+  case descriptionNotInForce(Int, configured: String, inForce: String)
   /// A message could not be queued: the bus takes nothing.
   case outboxFull(refused: UInt64)
 }

@@ -314,6 +314,48 @@ import Testing
         == text + [4, 1, 0x41, 0x42, 7, 1] + Array("maker".utf8))
   }
 
+  @Test("A description is stored when the bus set it and it is not the configured one; an empty one gives it back")
+  func configuredDescriptions() {
+    func node(_ configured: (String, String), _ stored: StoredNode = StoredNode()) -> Bus {
+      var bus = Bus()
+      bus.add(stored: stored, descriptions: configured)
+      bus.run(.seconds(2))
+      return bus
+    }
+    func set(_ bus: inout Bus, _ text: String) {
+      let bytes = [1, UInt8(text.utf8.count + 2), 1] + Array(text.utf8)
+      #expect(
+        acknowledgements(&bus, Self.command(Self.configuration, [bytes]))
+          == [[2] + Self.configuration + [0x00, 1, 0xF0]])
+    }
+    func said(_ bus: Bus) -> [String?] {
+      let said = bus.nodes[0].configurationInformation
+      return [said.installationDescription1, said.installationDescription2]
+    }
+    var bus = node(("house", "port"))
+    #expect(said(bus) == ["house", "port"])
+    #expect(bus.nodes[0].stored == StoredNode(address: 22))
+    // The configuration changed, and nobody set anything.
+    bus = node(("bow", "port"), bus.nodes[0].stored)
+    #expect(said(bus) == ["bow", "port"])
+    set(&bus, "stern")
+    #expect(said(bus) == ["stern", "port"])
+    #expect(bus.nodes[0].stored == StoredNode(address: 22, installationDescription1: "stern"))
+    bus = node(("house", "port"), bus.nodes[0].stored)
+    #expect(said(bus) == ["stern", "port"])
+    while bus.nodes[0].nextEvent() != nil {}
+    set(&bus, "")
+    #expect(said(bus) == ["house", "port"])
+    #expect(bus.nodes[0].stored == StoredNode(address: 22))
+    #expect(bus.events() == [.descriptionsChanged, .storedChanged])
+    set(&bus, "house")
+    #expect(bus.nodes[0].stored == StoredNode(address: 22) && bus.events().isEmpty)
+    // An earlier version stored the configured one as if the bus had set it.
+    bus = node(("house", ""), StoredNode(address: 22, installationDescription1: "house"))
+    #expect(bus.nodes[0].stored == StoredNode(address: 22))
+    #expect(bus.events().contains(.storedChanged))
+  }
+
   @Test("70 characters are taken, 71 are out of range and change nothing")
   func descriptionLength() {
     var bus = Bus.single()

@@ -329,6 +329,26 @@ import Testing
     #expect(bus.nodes[0].name.systemInstance == 3)
   }
 
+  @Test("A unique number that was drawn against a twin counts as long as the configured one is the one it replaced")
+  func storedUniqueNumber() throws {
+    var bus = Bus.single()
+    // The twin answers the request for its claim.
+    for _ in 0..<2 { bus.claim(Bus.ours, from: 50) }
+    let stored = bus.nodes[0].stored
+    let drawn = try #require(stored.uniqueNumber)
+    #expect(stored.replacedUniqueNumber == Bus.ours.uniqueNumber)
+    bus = Bus()
+    bus.add(stored: stored)
+    #expect(bus.nodes[0].name.uniqueNumber == drawn && bus.nodes[0].stored == stored && bus.events().isEmpty)
+    var name = Bus.ours
+    name.uniqueNumber = 101
+    bus = Bus()
+    bus.add(name, stored: stored)
+    #expect(bus.nodes[0].name.uniqueNumber == 101)
+    #expect(bus.nodes[0].stored.uniqueNumber == nil && bus.nodes[0].stored.replacedUniqueNumber == nil)
+    #expect(bus.events() == [.storedChanged])
+  }
+
   @Test("A commanded address comes by BAM, 9 bytes, with our NAME; in a single frame it is nothing")
   func commandedAddress() {
     var bus = Bus.single()

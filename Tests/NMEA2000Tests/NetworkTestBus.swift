@@ -85,11 +85,12 @@ struct NetworkTestBus {
   @discardableResult
   mutating func add(
     _ name: Name = ours, preferred: UInt8 = 22, stored: StoredNode = StoredNode(), seed: UInt64? = nil,
-    claimInterval: TimeSpan? = nil
+    claimInterval: TimeSpan? = nil, descriptions: (String, String) = ("", "")
   ) -> Int {
     let identity = NodeIdentity(
       name: name, preferredAddress: preferred, claimInterval: claimInterval, product: Self.product,
-      manufacturerInformation: "maker")
+      manufacturerInformation: "maker", installationDescription1: descriptions.0,
+      installationDescription2: descriptions.1)
     var node = Node(
       identity: identity, transmitted: Self.transmitted, received: [127508], stored: stored,
       randomSeed: seed ?? UInt64(nodes.count))

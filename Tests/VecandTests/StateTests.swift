@@ -211,6 +211,36 @@ struct StateTests {
     #expect(try again.store.open() == values)
   }
 
+  @Test("a unique number of the version before, which did not say what it replaced, replaced the machine's own")
+  func replacedUniqueNumber() throws {
+    let folder = try stored()
+    try replace(
+      .node, by: #"{"installationDescription1":"Bow","installationDescription2":"","uniqueNumber":777}"#, in: folder)
+    var node = RestoredState(from: folder.store, at: moment(1001)).node
+    #expect(
+      node
+        == StoredNode(
+          uniqueNumber: 777, replacedUniqueNumber: MachineIdentity.uniqueNumber(), installationDescription1: "Bow"))
+    node.replacedUniqueNumber = 5
+    var left = values()
+    left.node = node
+    let again = Folder()
+    _ = try again.store.write(left, [])
+    #expect(RestoredState(from: again.store, at: moment(1001)).node == node)
+  }
+
+  @Test("the log says which text of the file is not in force, and how to end that")
+  func descriptionTold() {
+    var text = EventText()
+    let lines = text.lines(for: .descriptionNotInForce(2, configured: "Port", inForce: "Stern"))
+    #expect(
+      lines.map { "\($0.level) \($0.text)" } == [
+        "warning identity.installation_description_2 = \"Port\" is not in force: \"Stern\" was set over the bus and counts "
+          + "before it. An empty one set over the bus gives it back to the file: vecanctl register write --device "
+          + "ADDRESS installation-description-2 \"\""
+      ])
+  }
+
   @Test("R321: the log says what was set at run time only of what is in force, and of the rest why not and what to do")
   func waitingTold() throws {
     let folder = Folder()

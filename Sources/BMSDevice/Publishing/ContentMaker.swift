@@ -11,7 +11,7 @@ struct ContentMaker {
   let switchBankInstance: Int
   /// Whether there is a contactor to report on.
   let hasContactor: Bool
-  /// Name, its second half, family, serial number, its second half: they do not change.
+  /// Name, its second half, family, serial number, its second half. None but the name changes.
   private var texts: [CANDataFrame]
   private var capacity: Double
   /// Where the relay is as its module says; nil when it has none, and is then what it was told to be.
@@ -28,8 +28,7 @@ struct ContentMaker {
     capacity = configuration.settings[.batteryCapacity]
     parts = WiredParts(configuration)
     hasContactor = configuration.switches[.contactor] != nil
-    let name = configuration.identity.installationDescription1
-    texts = BatteryText(.name, name.isEmpty ? "vecand" : name).frames + BatteryText(.family, "vecand").frames
+    texts = Self.name(configuration.identity.installationDescription1) + BatteryText(.family, "vecand").frames
     if !configuration.identity.serial.isEmpty {
       texts += BatteryText(.serial, configuration.identity.serial).frames
     }
@@ -37,6 +36,13 @@ struct ContentMaker {
 
   /// Other settings.
   mutating func apply(_ settings: Settings) { capacity = settings[.batteryCapacity] }
+
+  /// Another installation description: 0x370 says what 126998 says.
+  mutating func describe(_ text: String) { texts.replaceSubrange(0..<2, with: Self.name(text)) }
+
+  private static func name(_ text: String) -> [CANDataFrame] {
+    BatteryText(.name, text.isEmpty ? "vecand" : text).frames
+  }
 
   /// The content of a publication; nil when there is nothing that could honestly be sent.
   func content(of publication: Publication, _ outputs: Outputs, sequenceIdentifier: Int) -> Content? {

@@ -59,6 +59,9 @@ struct Publisher {
   /// Other settings.
   mutating func apply(_ settings: Settings) { maker.apply(settings) }
 
+  /// The installation description that is in force.
+  mutating func describe(_ text: String) { maker.describe(text) }
+
   /// Whether anything can be sent.
   var carriesAnything: Bool { carriesMessages || carriesFrames }
 

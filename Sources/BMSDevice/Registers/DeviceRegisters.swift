@@ -92,8 +92,8 @@ extension BMSDevice {
     switch register {
     case .serialNumber: identity.serial
     case .modelName: BMSDevice.model
-    case .description1: node.stored.installationDescription1
-    case .description2: node.stored.installationDescription2
+    case .description1: node.installationDescription(1)
+    case .description2: node.installationDescription(2)
     default: DeviceRegisters.fuseNames.firstIndex(of: register).map { core.fuseNames.names[$0] }
     }
   }

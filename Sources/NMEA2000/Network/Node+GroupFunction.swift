@@ -248,7 +248,7 @@ extension Node {
     return errors
   }
 
-  /// 126998, fields 1 and 2: the installation descriptions.
+  /// 126998, fields 1 and 2: the installation descriptions. An empty one gives it back to the configuration.
   private mutating func setDescriptions(_ pairs: [ParameterPair], at now: Instant) -> [Acknowledge.ParameterError] {
     let before = stored
     let errors = pairs.map { pair -> Acknowledge.ParameterError in
@@ -263,10 +263,11 @@ extension Node {
   private mutating func setDescription(_ number: Int, to text: String) -> Bool {
     let kept = stored
     if number == 1 { stored.installationDescription1 = text } else { stored.installationDescription2 = text }
+    stored = stored.fitted(to: identity)
     // Texts that would not all fit one message (UTF-16 takes two bytes a character) are refused, not cut.
     let sent = configurationInformation
-    if (sent.installationDescription1 ?? "") == stored.installationDescription1,
-      (sent.installationDescription2 ?? "") == stored.installationDescription2,
+    if (sent.installationDescription1 ?? "") == installationDescription(1),
+      (sent.installationDescription2 ?? "") == installationDescription(2),
       (sent.manufacturerInformation ?? "") == identity.manufacturerInformation
     {
       return true
@@ -275,7 +276,8 @@ extension Node {
     return false
   }
 
-  /// Sets an installation description, 1 or 2, as 126208 on 126998 would; false, and nothing changed, when the texts
+  /// Sets an installation description, 1 or 2, as 126208 on 126998 would: it counts before the configured one, and an empty
+  /// one gives it back to the configuration; false, and nothing changed, when the texts
   /// would no longer fit one message.
   public mutating func describeInstallation(_ number: Int, as text: String, at now: Instant) -> Bool {
     let before = stored

@@ -70,8 +70,8 @@ extension Node {
 
   var configurationInformation: ConfigurationInformation {
     ConfigurationInformation(
-      installationDescription1: stored.installationDescription1,
-      installationDescription2: stored.installationDescription2, manufacturer: identity.manufacturerInformation)
+      installationDescription1: installationDescription(1), installationDescription2: installationDescription(2),
+      manufacturer: identity.manufacturerInformation)
   }
 
   var transmitList: PGNList {

@@ -80,11 +80,13 @@ public struct Node: Sendable {
     self.identity = identity
     self.transmitted = transmitted.filter { !NetworkPGN.transmitted.contains($0.pgn) }
     self.received = Set(received + NetworkPGN.received).sorted()
-    self.stored = stored
+    let fitted = stored.fitted(to: identity)
+    if fitted != stored { events.append(.storedChanged) }
+    self.stored = fitted
     intervals = [TimeSpan?](repeating: nil, count: self.transmitted.count)
     sentPGNs = Set(self.transmitted.map(\.pgn) + NetworkPGN.transmitted).sorted()
     var name = identity.name
-    if let number = stored.uniqueNumber { name.uniqueNumber = number }
+    if let number = fitted.uniqueNumber { name.uniqueNumber = number }
     if let instance = stored.deviceInstance { name.deviceInstance = instance }
     if let instance = stored.systemInstance { name.systemInstance = instance }
     claim = AddressClaim(
@@ -102,6 +104,15 @@ public struct Node: Sendable {
 
   /// True when it looked for an address and there is none.
   public var isWithoutAddress: Bool { claim.isWithoutAddress }
+
+  /// The installation description, 1 or 2, that is in force: what the bus set, else the configured one.
+  public func installationDescription(_ number: Int) -> String {
+    let (set, configured) =
+      number == 1
+      ? (stored.installationDescription1, identity.installationDescription1)
+      : (stored.installationDescription2, identity.installationDescription2)
+    return set.isEmpty ? configured : set
+  }
 
   /// The heartbeat's interval.
   public var heartbeatInterval: TimeSpan {
@@ -243,6 +254,7 @@ public struct Node: Sendable {
       }
     case .twinName(_, let number):
       stored.uniqueNumber = number
+      stored.replacedUniqueNumber = identity.name.uniqueNumber
       events.append(.storedChanged)
     case .instancesChanged(let device, let system):
       stored.deviceInstance = device

@@ -2,7 +2,8 @@ public import MonotonicTime
 
 /// Everything a node says about itself.
 public struct NodeIdentity: Hashable, Sendable {
-  /// The NAME as configured. Instances and unique number that were stored since win over it.
+  /// The NAME as configured. Instances that were stored since win over it, and a unique number that was drawn against a
+  /// twin of just this NAME's.
   public var name: Name
   /// The address to begin with when none is stored.
   public var preferredAddress: UInt8
@@ -14,11 +15,16 @@ public struct NodeIdentity: Hashable, Sendable {
   public var product: ProductDescription
   /// The last field of 126998: who made it. At most 70 characters.
   public var manufacturerInformation: String
+  /// The first field of 126998 as configured. What the bus set since wins over it.
+  public var installationDescription1: String
+  /// The second one, likewise.
+  public var installationDescription2: String
 
   /// An identity of these parts.
   public init(
     name: Name, preferredAddress: UInt8 = 36, addresses: ClosedRange<UInt8> = 0...BusAddress.lastClaimable,
-    claimInterval: TimeSpan? = nil, product: ProductDescription, manufacturerInformation: String = ""
+    claimInterval: TimeSpan? = nil, product: ProductDescription, manufacturerInformation: String = "",
+    installationDescription1: String = "", installationDescription2: String = ""
   ) {
     self.name = name
     self.preferredAddress = preferredAddress
@@ -26,6 +32,8 @@ public struct NodeIdentity: Hashable, Sendable {
     self.claimInterval = claimInterval
     self.product = product
     self.manufacturerInformation = manufacturerInformation
+    self.installationDescription1 = installationDescription1
+    self.installationDescription2 = installationDescription2
   }
 }
 
@@ -70,29 +78,46 @@ public struct StoredNode: Hashable, Sendable {
   public var address: UInt8?
   /// The unique number, when a twin forced another than the configured one.
   public var uniqueNumber: UInt32?
+  /// The configured one that it replaced: with another configured one it no longer counts. Nil when nobody knows; then it
+  /// always counts.
+  public var replacedUniqueNumber: UInt32?
   /// The device instance set by 126208.
   public var deviceInstance: UInt8?
   /// The system instance set by 126208.
   public var systemInstance: UInt8?
   /// The heartbeat's interval set by 126208.
   public var heartbeatInterval: TimeSpan?
-  /// The first installation description set by 126208.
+  /// The first installation description, when 126208 or a register set another than the configured one; else empty, and the
+  /// configured one counts.
   public var installationDescription1: String
-  /// The second installation description set by 126208.
+  /// The second one, likewise.
   public var installationDescription2: String
 
   /// A record of these parts.
   public init(
-    address: UInt8? = nil, uniqueNumber: UInt32? = nil, deviceInstance: UInt8? = nil, systemInstance: UInt8? = nil,
-    heartbeatInterval: TimeSpan? = nil, installationDescription1: String = "", installationDescription2: String = ""
+    address: UInt8? = nil, uniqueNumber: UInt32? = nil, replacedUniqueNumber: UInt32? = nil,
+    deviceInstance: UInt8? = nil, systemInstance: UInt8? = nil, heartbeatInterval: TimeSpan? = nil,
+    installationDescription1: String = "", installationDescription2: String = ""
   ) {
     self.address = address
     self.uniqueNumber = uniqueNumber
+    self.replacedUniqueNumber = replacedUniqueNumber
     self.deviceInstance = deviceInstance
     self.systemInstance = systemInstance
     self.heartbeatInterval = heartbeatInterval
     self.installationDescription1 = installationDescription1
     self.installationDescription2 = installationDescription2
+  }
+
+  /// Without what the configuration has overtaken, or says itself. An earlier version stored the configured descriptions as
+  /// if the bus had set them.
+  func fitted(to identity: NodeIdentity) -> StoredNode {
+    var fitted = self
+    if let replacedUniqueNumber, replacedUniqueNumber != identity.name.uniqueNumber { fitted.uniqueNumber = nil }
+    if fitted.uniqueNumber == nil { fitted.replacedUniqueNumber = nil }
+    if installationDescription1 == identity.installationDescription1 { fitted.installationDescription1 = "" }
+    if installationDescription2 == identity.installationDescription2 { fitted.installationDescription2 = "" }
+    return fitted
   }
 }
 

@@ -49,6 +49,16 @@ struct EventText {
       ]
     case .settingsChanged(let changed): lines(for: changed)
     case .settingsWaiting(let settings): settings.map { line(for: $0) }
+    case .descriptionNotInForce(let number, let configured, let inForce):
+      [
+        EventLine(
+          level: .warning,
+          text: """
+            identity.installation_description_\(number) = "\(configured)" is not in force: "\(inForce)" was set over the bus \
+            and counts before it. An empty one set over the bus gives it back to the file: vecanctl register write \
+            --device ADDRESS installation-description-\(number) ""
+            """)
+      ]
     case .outboxFull(let refused):
       [
         EventLine(
@@ -129,7 +139,10 @@ struct EventText {
           + "an identity.unique_number of its own")
     case .instancesChanged(let device, let system):
       EventLine(level: .notice, text: "instances set over the bus: device \(device), system \(system)")
-    case .descriptionsChanged: EventLine(level: .notice, text: "installation description set over the bus")
+    case .descriptionsChanged:
+      EventLine(
+        level: .notice,
+        text: "installation description set over the bus: it counts before the file's; an empty one gives it back")
     case .intervalChanged(let pgn, let interval):
       EventLine(level: .notice, text: "interval of PGN \(pgn) set over the bus: \(interval.seconds.text(2)) s")
     case .storedChanged: nil

@@ -27,6 +27,11 @@ struct RestoredState {
       }
       settings = values.settings
       node = values.node
+      // Earlier versions did not store what it replaced. Mostly that was the machine's own, as on two copies of one card: a
+      // number that stands in the file then was given since, and counts.
+      if node.uniqueNumber != nil, node.replacedUniqueNumber == nil {
+        node.replacedUniqueNumber = MachineIdentity.uniqueNumber()
+      }
       snapshot = values.core.snapshot
       unseen = now.elapsed(since: values.core.moment)
       isUpdated = values.core.program != Version.text

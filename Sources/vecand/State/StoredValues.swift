@@ -104,6 +104,7 @@ private struct SettingsRecord: Codable {
 private struct NodeRecord: Codable {
   var address: UInt8?
   var uniqueNumber: UInt32?
+  var replacedUniqueNumber: UInt32?
   var deviceInstance: UInt8?
   var systemInstance: UInt8?
   var heartbeatMilliseconds: Int64?
@@ -113,6 +114,7 @@ private struct NodeRecord: Codable {
   init(_ node: StoredNode) {
     address = node.address
     uniqueNumber = node.uniqueNumber
+    replacedUniqueNumber = node.replacedUniqueNumber
     deviceInstance = node.deviceInstance
     systemInstance = node.systemInstance
     heartbeatMilliseconds = node.heartbeatInterval.map { $0.nanoseconds / 1_000_000 }
@@ -122,7 +124,8 @@ private struct NodeRecord: Codable {
 
   var node: StoredNode {
     StoredNode(
-      address: address, uniqueNumber: uniqueNumber, deviceInstance: deviceInstance, systemInstance: systemInstance,
+      address: address, uniqueNumber: uniqueNumber, replacedUniqueNumber: replacedUniqueNumber,
+      deviceInstance: deviceInstance, systemInstance: systemInstance,
       heartbeatInterval: heartbeatMilliseconds.map { .milliseconds($0) },
       installationDescription1: installationDescription1, installationDescription2: installationDescription2)
   }
