@@ -45,6 +45,27 @@ import Testing
 
     mutating func run(_ span: TimeSpan) { run(to: now + span) }
 
+    /// Runs beside a peer that claims each address that we claim, a frame of 0.54 ms later, and does so `times` times.
+    mutating func run(_ span: TimeSpan, contestedBy rival: Name, times: Int = .max) {
+      let end = now + span
+      var seen = frames.firstIndex { $0.at >= now } ?? frames.count
+      var contests = 0
+      while true {
+        while contests < times, seen < frames.count {
+          let (sent, frame) = frames[seen]
+          seen += 1
+          guard let id = MessageIdentifier(frame.identifier), id.pgn == 60928, id.source <= 251 else { continue }
+          run(to: max(now, sent + .microseconds(540)))
+          hear(rival, from: id.source)
+          contests += 1
+        }
+        guard claim.nextDeadline <= end else { break }
+        now = max(now, claim.nextDeadline)
+        take(claim.tick(at: now, in: table))
+      }
+      now = end
+    }
+
     mutating func hear(_ name: Name, from source: UInt8) {
       take(claim.receive(name, from: source, at: now, in: table))
       if source != claim.contestedAddress, !claim.isOwn(name, at: now) { table.claim(name, from: source, at: now) }
@@ -63,6 +84,9 @@ import Testing
         return (entry.at, id.source, entry.frame.payload.bits)
       }
     }
+
+    /// The least distance of two claims, those from 254 included.
+    var leastDistance: TimeSpan { zip(claims, claims.dropFirst()).map { $1.at - $0.at }.min() ?? .never }
 
     var requests: [(at: Instant, source: UInt8, destination: UInt8)] {
       frames.compactMap { entry in
@@ -192,8 +216,141 @@ import Testing
       driver.hear(name, from: driver.claim.contestedAddress ?? 0)
       #expect(driver.claim.contestedAddress == UInt8(expected))
     }
-    driver.run(.milliseconds(265))
+    // 50 ms after the claim of 23, and 265 ms more: what was lost in between was never claimed.
+    driver.run(.milliseconds(50 + 265))
+    #expect(driver.claims.map(\.source) == [23, 28])
     #expect(driver.claim.address == 28)
+  }
+
+  @Test(
+    "An address lost 49 ms after its claim is followed by the next claim at 50 ms; one lost at 50 or 51 ms, at once",
+    arguments: [(0, 50), (1, 50), (49, 50), (50, 50), (51, 51)] as [(Int64, Int64)])
+  func spacing(lost: Int64, next: Int64) throws {
+    var driver = Driver()
+    driver.start()
+    driver.run(.milliseconds(203))
+    let first = try #require(driver.claims.first).at
+    driver = Driver()
+    driver.start()
+    driver.run(to: first + .milliseconds(lost))
+    driver.hear(Self.lower, from: 22)
+    #expect(driver.claim.contestedAddress == 23)
+    driver.run(to: first + .milliseconds(200))
+    #expect(driver.claims.map(\.source) == [22, 23])
+    #expect(try #require(driver.claims.last).at == first + .milliseconds(next))
+    // The 250 ms begin with the claim and not with the loss.
+    driver.run(to: first + .milliseconds(next + 264))
+    #expect(driver.claim.address == nil)
+    driver.run(to: first + .milliseconds(next + 265))
+    #expect(driver.claim.address == 23)
+  }
+
+  @Test("A peer that contests every address gets ten claims 50 ms apart, then one each 10 s, each of another address")
+  func contestsEverything() throws {
+    var driver = Driver()
+    driver.start()
+    driver.run(.seconds(100), contestedBy: Self.lower)
+    let ours = driver.claims.filter { $0.source <= 251 }
+    #expect(driver.leastDistance >= .milliseconds(50))
+    #expect(ours.prefix(10).map(\.source) == Array(22...31))
+    #expect(try #require(ours.dropFirst(9).first).at - ours[0].at == .milliseconds(450))
+    #expect(ours.map(\.source) == (0..<ours.count).map { UInt8(22 + $0) })
+    #expect(ours.count == 19)
+    for (earlier, later) in zip(ours.dropFirst(9), ours.dropFirst(10)) {
+      #expect(later.at - earlier.at >= .seconds(10))
+    }
+    // Each time it says from 254 that it has none, and to its owner the first time.
+    #expect(driver.claims.count { $0.source == 254 } == 10)
+    #expect(driver.events.count { $0 == .cannotClaim } == 1)
+    #expect(driver.events.dropLast().contains(.cannotClaim))
+    #expect(driver.claim.contestsLost == 19)
+    #expect(driver.claim.isWithoutAddress)
+  }
+
+  @Test("After nine losses in a row the tenth claim holds; the count begins anew with it")
+  func contestsNine() {
+    var driver = Driver()
+    driver.start()
+    driver.run(.seconds(2), contestedBy: Self.lower, times: 9)
+    #expect(driver.claim.address == 31)
+    #expect(driver.leastDistance >= .milliseconds(50))
+    #expect(!driver.events.contains(.cannotClaim))
+    driver.hear(Self.lower, from: 31)
+    driver.run(.seconds(2), contestedBy: Self.lower, times: 8)
+    #expect(driver.claim.address == 40)
+    #expect(!driver.events.contains(.cannotClaim))
+  }
+
+  @Test("After ten losses in a row it waits 10 s; if the peer has stopped by then, the address that follows is held")
+  func contestsTen() throws {
+    var driver = Driver()
+    driver.start()
+    driver.run(.seconds(5), contestedBy: Self.lower, times: 10)
+    #expect(driver.claim.isWithoutAddress)
+    let last = try #require(driver.claims.last { $0.source <= 251 }).at
+    driver.run(to: last + .seconds(10))
+    #expect(driver.claim.isWithoutAddress)
+    driver.run(.milliseconds(300))
+    #expect(driver.claim.address == 32)
+    driver.claim.stop()
+    driver.frames = []
+    driver.start()
+    driver.run(.seconds(1))
+    #expect(driver.claims.map(\.source) == [32])
+  }
+
+  @Test("An address that a lower NAME claims while our claim of it is put off is never claimed")
+  func putOff() {
+    var driver = Driver()
+    driver.claimed()
+    driver.hear(Self.lower, from: 22)
+    driver.hear(Self.lower, from: 23)
+    driver.run(.milliseconds(49))
+    #expect(driver.claim.contestedAddress == 24)
+    driver.hear(Name(rawValue: 1), from: 24)
+    driver.run(.seconds(1))
+    #expect(driver.claims.map(\.source) == [23, 25])
+    #expect(driver.leastDistance == .milliseconds(50))
+    #expect(driver.claim.address == 25)
+  }
+
+  @Test("That no address is left is announced 50 ms after the last claim at the earliest")
+  func announcementSpacing() throws {
+    for seed in UInt64(0)..<200 {
+      var driver = Driver(addresses: 22...22, seed: seed)
+      driver.start()
+      driver.run(.seconds(1), contestedBy: Self.lower, times: 1)
+      #expect(driver.claims.map(\.source) == [22, 254])
+      #expect(driver.leastDistance >= .milliseconds(50))
+      #expect(driver.leastDistance <= .milliseconds(154))
+      #expect(driver.events == [.addressLost(22, to: Self.lower), .cannotClaim])
+    }
+  }
+
+  @Test("Commands to two addresses in turn, one a millisecond, are claims 50 ms apart")
+  func commandSpacing() {
+    var driver = Driver()
+    driver.claimed()
+    for index in 0..<500 {
+      driver.take(driver.claim.receiveCommand(Self.ours, address: index % 2 == 0 ? 66 : 67, at: driver.now))
+      driver.run(.milliseconds(1))
+    }
+    #expect(driver.leastDistance >= .milliseconds(50))
+    #expect(driver.claims.count <= 11)
+    driver.run(.milliseconds(315))
+    #expect(driver.claim.address == 67)
+  }
+
+  @Test("A new NAME because of a twin elsewhere is claimed 50 ms after the claim before")
+  func twinSpacing() {
+    var driver = Driver()
+    driver.claimed()
+    driver.take(driver.claim.receiveRequest(from: 5, isBroadcast: true, at: driver.now))
+    driver.hear(Self.ours, from: 50)
+    driver.hear(Self.ours, from: 50)
+    driver.run(.seconds(1))
+    #expect(driver.claims.map(\.name) == [Self.ours.rawValue, driver.claim.name.rawValue])
+    #expect(driver.leastDistance == .milliseconds(50))
   }
 
   @Test("The search wraps from 251 to 0 and never takes 252 to 255")
@@ -456,7 +613,8 @@ import Testing
     driver.hear(Self.lower, from: 66)
     driver.take(driver.claim.receiveCommand(Self.ours, address: 66, at: driver.now))
     driver.hear(Self.lower, from: 66)
-    driver.run(.milliseconds(265))
+    driver.run(.milliseconds(50 + 265))
+    #expect(driver.leastDistance == .milliseconds(50))
     #expect(driver.claim.address == 67)
   }
 
@@ -502,17 +660,26 @@ import Testing
     #expect(driver.claims.count == 1)
   }
 
-  @Test("Two changes of the NAME within 50 ms are both claimed at once: nobody may keep the old one")
+  @Test("Of three changes of the NAME within 50 ms the first is claimed at once and the last 50 ms later")
   func renameTwice() {
     var driver = Driver()
     driver.claimed()
     var name = Self.ours
-    for instance: UInt8 in [3, 4] {
+    for instance: UInt8 in [5, 4, 3] {
       name.deviceInstance = instance
       driver.take(driver.claim.rename(name, at: driver.now))
     }
-    #expect(driver.claims.count == 2)
-    #expect(driver.claims.last?.name == name.rawValue)
+    var first = name
+    first.deviceInstance = 5
+    // Only the first is on the wire: its echo is ours, and no contest.
+    driver.hear(first, from: 22)
+    driver.run(.milliseconds(100))
+    driver.hear(first, from: 22)
+    #expect(driver.claims.map(\.name) == [first.rawValue, name.rawValue])
+    #expect(driver.leastDistance == .milliseconds(50))
+    #expect(driver.claim.address == 22)
+    #expect(driver.claim.contestsWon == 0)
+    #expect(driver.claim.contestsLost == 0)
   }
 
   @Test("A stored address outside the range is the first choice; after its loss the range holds")

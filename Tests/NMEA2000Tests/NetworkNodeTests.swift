@@ -290,6 +290,23 @@ import Testing
     #expect(bus.events() == [.addressClaimed(22), .storedChanged])
   }
 
+  @Test("An address that is lost while its claim waits in the queue is not claimed any more")
+  func lossDropsClaim() {
+    var application = NotingApplication()
+    var node = Bus.single().nodes[0]
+    node.start(at: .origin + .seconds(2))
+    node.outbox.removeAll()
+    while node.claim.contestedAddress == nil { node.tick(at: node.nextDeadline) }
+    let claimed = node.claim.nextDeadline - .milliseconds(265)
+    #expect(node.outbox.count == 1)
+    let identifier = MessageIdentifier(priority: 6, pgn: 60928, source: 22)
+    let lower = CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: 1, count: 8))
+    node.receive(lower, at: claimed + .milliseconds(1), application: &application)
+    #expect(node.outbox.isEmpty)
+    node.tick(at: claimed + .milliseconds(50))
+    #expect(node.outbox.next.flatMap { MessageIdentifier($0.frame.identifier)?.source } == 23)
+  }
+
   @Test("A lost address silences the node at once: what waits is not sent under the old address")
   func lossDropsOutbox() {
     var bus = Bus.single()

@@ -10,6 +10,9 @@ public import MonotonicTime
 ///   off an address; we contest a higher NAME only when nothing else is free.
 /// - **Winning** is answered at once, but claims are at least 50 ms apart. One that comes too early is answered when the
 ///   50 ms are over, still well inside the contender's 250 ms.
+/// - **Losing** leads to the next address, as soon as claims may follow each other. Ten losses without a claim that held
+///   in between are no neighbours but a device that contests whatever we claim: its addresses look free again as soon as
+///   it has claimed another. Then no address is left.
 /// - **No address left.** We announce it from 254 and look again each 10 s: an address whose holder moved, or was not
 ///   heard for 3 minutes, is free again (a Victron product claims each 60 s, an NMEA node beats each 60 s).
 /// - **Our own NAME from the bus** is an echo if it comes within a second of a claim of ours. Otherwise somebody else may
@@ -23,7 +26,7 @@ public struct AddressClaim: Sendable {
     case stopped
     /// Has asked who is there; claims when the time is over.
     case listening(until: Instant)
-    /// Has claimed; may send when nobody objected until then.
+    /// Has claimed, or will as soon as claims may follow each other; may send when nobody objected until then.
     case waiting(address: UInt8, until: Instant)
     /// May send.
     case claimed(address: UInt8)
@@ -51,7 +54,7 @@ public struct AddressClaim: Sendable {
     /// J1939-81: after a claim nothing else for 250 ms. They begin when the claim is on the wire, which on a busy bus and
     /// machine is a queue later than it was decided: 15 ms are 28 full frames.
     static let wait = TimeSpan.milliseconds(265)
-    /// The least distance of two claims.
+    /// The least distance of two claims, whatever they are for: what others send must not make us fill the bus.
     static let spacing = TimeSpan.milliseconds(50)
     /// How long an echo of our own frame may be under way through gateways.
     static let echo = TimeSpan.seconds(1)
@@ -64,6 +67,10 @@ public struct AddressClaim: Sendable {
     /// The J1939 random delay: 0.6 ms times 0...255.
     static let delayStep = TimeSpan.microseconds(600)
   }
+
+  /// So many addresses are lost in a row before we give up until ``Timing/retry``. A start hears who is there before it
+  /// claims, so that neighbours cost one or two; ten losses take half a second, and 1 % of the bus for so long.
+  static let lossLimit = 10
 
   /// The NAME claimed with.
   public private(set) var name: Name
@@ -84,6 +91,7 @@ public struct AddressClaim: Sendable {
   private var pending: Instant?
   private var lastSent: Instant?
   private var lastSentAddress = BusAddress.null
+  private var lastSentName: Name?
   /// The address and NAME before the last change: their echo may still be under way.
   private var previousAddress = BusAddress.null
   private var previousName: Name?
@@ -91,6 +99,11 @@ public struct AddressClaim: Sendable {
   private var lastProbe: Instant?
   private var lastIntrusion: Instant?
   private var nextRepetition = Instant(nanoseconds: .max)
+  /// Addresses lost since a claim held.
+  private var lossesInARow = 0
+  /// Where to look again after giving up: each look tries another address than the one before.
+  private var nextLook: UInt8?
+  private var isCannotClaimTold = false
 
   /// A claim that has not begun.
   public init(
@@ -134,6 +147,7 @@ public struct AddressClaim: Sendable {
   public mutating func start(at now: Instant) -> Step {
     pending = nil
     probe = nil
+    forgetLosses()
     state = .listening(until: now + Timing.listen + randomDelay())
     return Step(frame: Self.request(to: BusAddress.global, from: BusAddress.null))
   }
@@ -165,7 +179,9 @@ public struct AddressClaim: Sendable {
       case .waiting(let address, _), .claimed(let address):
         return Step(frame: claimFrame(from: address, at: now))
       case .cannotClaim:
-        return Step(frame: claimFrame(from: BusAddress.null, at: now))
+        let isTold = isCannotClaimTold
+        isCannotClaimTold = true
+        return Step(frame: claimFrame(from: BusAddress.null, at: now), event: isTold ? nil : .cannotClaim)
       case .stopped, .listening: break
       }
     }
@@ -178,6 +194,7 @@ public struct AddressClaim: Sendable {
       guard until <= now else { return .nothing }
       state = .claimed(address: address)
       preferredAddress = address
+      forgetLosses()
       nextRepetition = interval.map { now + $0 } ?? Instant(nanoseconds: .max)
       return Step(event: .addressClaimed(address))
     case .claimed:
@@ -186,7 +203,7 @@ public struct AddressClaim: Sendable {
       return repeatClaim(at: now)
     case .cannotClaim(let retry):
       guard retry <= now else { return .nothing }
-      guard let address = candidate(from: preferredAddress, at: now, in: table) else {
+      guard let address = candidate(from: nextLook ?? preferredAddress, at: now, in: table) else {
         state = .cannotClaim(retry: now + Timing.retry)
         return .nothing
       }
@@ -203,9 +220,10 @@ public struct AddressClaim: Sendable {
       return repeatClaim(at: now)
     }
     contestsLost &+= 1
-    let next =
-      name.isArbitraryAddressCapable ? candidate(from: mine &+ 1, at: now, in: table, except: mine) : nil
-    var step = claim(next, at: now)
+    lossesInARow += 1
+    let isHopeless = lossesInARow >= Self.lossLimit
+    if isHopeless, name.isArbitraryAddressCapable { nextLook = mine &+ 1 }
+    var step = claim(isHopeless ? nil : nextCandidate(after: mine, at: now, in: table), at: now)
     step.event = .addressLost(mine, to: other)
     return step
   }
@@ -257,12 +275,13 @@ public struct AddressClaim: Sendable {
     }
   }
 
-  /// The instances in the NAME were changed: claims with the new one at once.
+  /// The instances in the NAME were changed: claims with the new one, now or as soon as claims may follow each other.
   public mutating func rename(_ newName: Name, at now: Instant) -> Step {
     guard newName != name else { return .nothing }
-    previousName = name
+    // One that was never sent has no echo.
+    if name == lastSentName { previousName = name }
     name = newName
-    return repeatClaim(at: now, isUrgent: true)
+    return repeatClaim(at: now)
   }
 
   // MARK: - Parts
@@ -298,38 +317,45 @@ public struct AddressClaim: Sendable {
     repeat {
       name.uniqueNumber = UInt32(truncatingIfNeeded: random.next() >> 16) & 0x1F_FFFF
     } while name == oldName || table.address(of: name) != nil
-    var step = Step.nothing
+    var step: Step
     if let taken {
-      let next = name.isArbitraryAddressCapable ? candidate(from: taken &+ 1, at: now, in: table, except: taken) : nil
-      step = claim(next, at: now)
-    } else if let address = contestedAddress {
-      step.frame = claimFrame(from: address, at: now)
+      step = claim(nextCandidate(after: taken, at: now, in: table), at: now)
+    } else {
+      step = repeatClaim(at: now)
     }
     step.event = .twinName(oldName, newUniqueNumber: name.uniqueNumber)
     return step
   }
 
-  /// Claims an address and waits; without one, announces that after the random delay.
+  /// Claims an address, now or as soon as claims may follow each other, and waits; without one, announces that after the
+  /// random delay.
   private mutating func claim(_ address: UInt8?, at now: Instant) -> Step {
     pending = nil
     guard let address else {
       state = .cannotClaim(retry: now + Timing.retry)
-      pending = now + randomDelay()
-      return Step(event: .cannotClaim)
+      pending = max(now + randomDelay(), earliestClaim)
+      return .nothing
     }
-    state = .waiting(address: address, until: now + Timing.wait)
-    return Step(frame: claimFrame(from: address, at: now))
+    let due = max(now, earliestClaim)
+    state = .waiting(address: address, until: due + Timing.wait)
+    return repeatClaim(at: now)
   }
 
-  /// Repeats the claim now, or as soon as claims may follow each other.
-  private mutating func repeatClaim(at now: Instant, isUrgent: Bool = false) -> Step {
+  /// Claims the address, now or as soon as claims may follow each other.
+  private mutating func repeatClaim(at now: Instant) -> Step {
     guard let address = contestedAddress else { return .nothing }
-    guard isUrgent || earliestClaim <= now else {
+    guard earliestClaim <= now else {
       if pending == nil { pending = earliestClaim }
       return .nothing
     }
     pending = nil
     return Step(frame: claimFrame(from: address, at: now))
+  }
+
+  private mutating func forgetLosses() {
+    lossesInARow = 0
+    nextLook = nil
+    isCannotClaimTold = false
   }
 
   private var earliestClaim: Instant {
@@ -338,6 +364,11 @@ public struct AddressClaim: Sendable {
 
   private func isEchoTime(_ now: Instant) -> Bool {
     lastSent.map { now - $0 <= Timing.echo } ?? false
+  }
+
+  /// The address to claim after the loss of one.
+  private func nextCandidate(after lost: UInt8, at now: Instant, in table: DeviceTable) -> UInt8? {
+    name.isArbitraryAddressCapable ? candidate(from: lost &+ 1, at: now, in: table, except: lost) : nil
   }
 
   /// The first address, from `start` upwards and around, that is worth a claim.
@@ -379,8 +410,11 @@ public struct AddressClaim: Sendable {
     if source != lastSentAddress {
       previousAddress = lastSentAddress
       lastSentAddress = source
+      // The 250 ms begin with the first claim from this address, however late that is.
+      if case .waiting(source, _) = state { state = .waiting(address: source, until: now + Timing.wait) }
     }
     lastSent = now
+    lastSentName = name
     let identifier = MessageIdentifier(priority: 6, pgn: NetworkPGN.addressClaim, source: source)
     return CANDataFrame(identifier.canIdentifier, CANPayload(littleEndian: name.rawValue, count: 8))
   }

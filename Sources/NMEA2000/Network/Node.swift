@@ -227,8 +227,9 @@ public struct Node: Sendable {
   mutating func perform(_ step: AddressClaim.Step, at now: Instant) {
     if let contested = claim.contestedAddress { devices.forget(contested) }
     if let event = step.event { note(event, at: now) }
-    if claim.address == nil, nextHeartbeat.nanoseconds != .max {
-      // Whatever waits would go out under an address that is no longer ours.
+    let isLost = if case .addressLost = step.event { true } else { false }
+    if isLost || claim.address == nil && nextHeartbeat.nanoseconds != .max {
+      // Whatever waits would go out under an address that is no longer ours, the claim of it included.
       outbox.removeAll()
       transport.reset()
       stopAnswers()

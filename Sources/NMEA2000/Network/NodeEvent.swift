@@ -4,9 +4,9 @@ public import MonotonicTime
 public enum NodeEvent: Hashable, Sendable {
   /// The node may send from this address.
   case addressClaimed(UInt8)
-  /// A lower NAME took the address; another one is being claimed.
+  /// A lower NAME took the address; another one is claimed if there is one.
   case addressLost(UInt8, to: Name)
-  /// No address is to be had: the node is silent.
+  /// No address is to be had, or each is contested: the node is silent and looks again. Said once until a claim holds.
   case cannotClaim
   /// 65240 commanded an address.
   case addressCommanded(UInt8)
