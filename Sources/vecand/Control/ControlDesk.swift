@@ -61,6 +61,7 @@ final class ControlDesk: Sendable {
     case .status(let status, _):
       let sample = StatusSample(status)
       tell(.status(sample)) { $0.statuses.append(sample) }
+      note(lines, at: instant)
     case .ended:
       note(lines, at: instant)
       let followers = kept.withLock { kept in

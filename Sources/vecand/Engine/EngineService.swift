@@ -77,6 +77,7 @@ struct EngineService: Service {
   private func handle(_ report: EngineReport) {
     switch report {
     case .status(let status, let link): notifier.status(status, link)
+    case .device(.node(.addressLost(_, let winner))): notifier.addressLost(to: winner)
     case .link(let event) where event.state == .up:
       check(interface, InterfaceCheck.bitrate)
     case .batteryLink(let event) where event.state == .up:

@@ -126,7 +126,9 @@ struct EventText {
     case .cannotClaim:
       EventLine(
         level: .error,
-        text: "no address is free: nothing but the 11-bit frames can be sent; remove devices from the bus")
+        text:
+          "no address could be claimed, for all are taken or a device contests each: nothing but the 11-bit frames can be "
+          + "sent; remove devices from the bus")
     case .addressCommanded(let address):
       EventLine(level: .notice, text: "commanded to address \(address) (65240)")
     case .addressUsedByAnother(let pgn):
@@ -232,6 +234,7 @@ struct EventLog {
   let logger: Logger
   private let configuredFuseNames: FuseNames
   private var text = EventText()
+  private var addresses = AddressNews()
   /// The names of the fuses now.
   var fuseNames: FuseNames { text.fuseNames }
 
@@ -252,6 +255,7 @@ struct EventLog {
 
   private mutating func lines(for report: EngineReport) -> [EventLine] {
     switch report {
+    case .device(.node(let event)) where addresses.holdsBack(event): return []
     case .device(let event):
       if case .settingsChanged(let changed) = event { text.fuseNames = changed.fuseNames ?? configuredFuseNames }
       return text.lines(for: event)
@@ -281,7 +285,8 @@ struct EventLog {
     case .commanded(let words, let refusal): return [text.line(for: words, refusal)]
     case .explanation(let explanation):
       return ExplanationText(fuseNames: text.fuseNames).lines(for: explanation, clock: .now())
-    case .status, .stored, .state: return []
+    case .status(let status, _): return addresses.line(at: status.instant, address: status.address).map { [$0] } ?? []
+    case .stored, .state: return []
     case .ended: return [EventLine(level: .notice, text: "left the bus")]
     case .handedOver:
       return [
