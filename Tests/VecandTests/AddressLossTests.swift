@@ -32,6 +32,17 @@ private let rival = Name(rawValue: 1)
     #expect(!notifier.message(status, .up).contains("READY"))
   }
 
+  @Test("In Off it says that it is silent, and not that it claims; that is no contest")
+  func silent() throws {
+    var status = try status()
+    status.isSilent = true
+    let notifier = ServiceNotifier()
+    notifier.addressLost(to: rival)
+    for _ in 1...20 {
+      #expect(notifier.message(status, .up) == "WATCHDOG=1\nSTATUS=off, and silent until it is switched on")
+    }
+  }
+
   @Test("On a link without an address it is not ready with 14 reports and is with 15, and says who contests it")
   func readyWithoutAddress() throws {
     var status = try status()
