@@ -621,7 +621,8 @@ public struct BMS: Sendable {
   private mutating func leaveOutputs(_ parameters: Parameters, runningFor age: TimeSpan) {
     decided.left = contactor.isLeft ? .contactor : []
     guard leavesContacts else { return }
-    let isUndecided = !decided.chargeAllowed && !decided.dischargeAllowed && age < parameters.cellStale
+    let isUndecided =
+      !decided.chargeAllowed && !decided.dischargeAllowed && !isBusbarHot && age < parameters.cellStale
     let isKept = wiring.contactors == .none || contactor.phase == .takeover
     leavesContacts = isUndecided && isKept && modes.mode == .on
     guard leavesContacts else { return }

@@ -183,6 +183,22 @@ struct RestartTests {
     }
   }
 
+  @Test("R24, R72: a busbar that is seen to be hot leaves a supervisor nothing to leave")
+  func hotBusbarNotLeft() {
+    for isHot in [true, false] {
+      var rig = Rig()
+      rig.bms = BMS(restoring: Snapshot(), unseenFor: .seconds(3))
+      rig.lowest = nil
+      rig.inputs.thermalSwitch = ContactFeedback(isClosed: !isHot, at: rig.now)
+      rig.step()
+      #expect(rig.out.left == (isHot ? [] : .contacts))
+      rig.lowest = 3.3
+      rig.step()
+      #expect(rig.out.left.isEmpty && rig.out.chargeAllowed == !isHot && rig.out.dischargeAllowed == !isHot)
+      #expect(rig.out.limits.isAvailable && rig.out.limits.chargeVoltage != nil)
+    }
+  }
+
   @Test("Contactor, ATC and ATD are left each for itself")
   func leftOutputs() {
     #expect([LeftOutputs.contactor, .allowToCharge, .allowToDischarge].map(\.rawValue) == [1, 2, 4])
