@@ -84,6 +84,8 @@ struct SwitchModule {
   var isAlive = true
   /// Whether it hears commands.
   var isDeaf = false
+  /// It obeys and says nothing of its switches.
+  var isMute = false
   /// It sends its bank this often, and on change.
   var period = TimeSpan.seconds(1)
   private var nextBank = Instant.origin
@@ -111,7 +113,7 @@ struct SwitchModule {
     }
     node.tick(at: now)
     while node.nextEvent() != nil {}
-    guard node.address != nil, bank.isChanged || nextBank <= now else { return }
+    guard !isMute, node.address != nil, bank.isChanged || nextBank <= now else { return }
     bank.isChanged = false
     nextBank = now + period
     var status = BinarySwitchBankStatus()

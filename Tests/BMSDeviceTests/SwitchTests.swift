@@ -365,4 +365,46 @@ struct SwitchTests {
     #expect(bench.outputs.contactorClosed == true)
     #expect(bench.alarms.isEmpty)
   }
+
+  @Test(
+    "R20: a repetition closes no contactor whose module restarted open in between, however seldom it sends its bank",
+    arguments: [1.0, 2.5, 3600])
+  func refreshAfterRestart(period: Double) {
+    var configuration = SwitchBench.configuration()
+    configuration.switches[.contactor]?.refresh = .seconds(1)
+    var closed = SwitchBench(configuration)
+    closed.modules[0].period = TimeSpan(seconds: period)
+    closed.advance(.seconds(8))
+    #expect(closed.isOn(SwitchBench.contactor))
+    let began = closed.now
+    closed.advance(.seconds(10))
+    let repetitions = closed.commands(SwitchBench.contactor, since: began)
+    #expect(repetitions.count >= 8 && repetitions.count <= 10 && repetitions.allSatisfy(\.isOn), "it is repeated")
+    for phase in 0..<20 {
+      var bench = closed
+      bench.advance(.milliseconds(Int64(phase) * 50))
+      bench.modules[0].isAlive = false
+      for indicator in 1...8 { bench.modules[0].bank.isOn[indicator] = false }
+      bench.system = 0
+      bench.advance(.milliseconds(400))
+      bench.modules[0].isAlive = true
+      let back = bench.now
+      bench.advance(.seconds(5)) { $0.isOn(SwitchBench.contactor) || $0.isOn(SwitchBench.precharge) }
+      #expect(!bench.isOn(SwitchBench.contactor), "phase \(phase)")
+      #expect(bench.commands(SwitchBench.contactor, since: back).allSatisfy { !$0.isOn }, "phase \(phase)")
+    }
+  }
+
+  @Test("a module that does not say where its contactor is gets no repetition, and opens by its own time-out")
+  func refreshUnseen() {
+    var configuration = SwitchBench.configuration()
+    configuration.switches[.contactor]?.refresh = .seconds(1)
+    var bench = SwitchBench.closed(configuration)
+    bench.advance(.milliseconds(500))
+    let since = bench.now + .milliseconds(210)
+    bench.modules[0].isMute = true
+    bench.advance(.seconds(8))
+    #expect(bench.commands(SwitchBench.contactor, since: since).isEmpty)
+  }
+
 }

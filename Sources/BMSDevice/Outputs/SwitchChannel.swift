@@ -75,6 +75,8 @@ struct SwitchChannel: Sendable {
   static let actTime = TimeSpan.milliseconds(500)
   /// A main switch is closed at once or not at all: seconds after the command the pre-charge is over.
   static let closingWindow = TimeSpan.seconds(1)
+  /// So old may be what a repetition of "on" of a main switch relies on: a module takes longer to restart.
+  static let freshness = TimeSpan.milliseconds(200)
   /// A switch that moved by itself is told of at least so long.
   static let unaskedHold = TimeSpan.seconds(10)
 
@@ -241,10 +243,21 @@ struct SwitchChannel: Sendable {
   func nextCommand(at now: Instant) -> Instant? {
     guard let changed else { return nil }
     let isAsWanted = isConfirmed && reading == .value(isWanted)
-    if isAsWanted, let lastSent { return refresh.map { lastSent + $0 } }
+    if isAsWanted, let lastSent, let refresh {
+      return mustSeeFirst(at: now) ? nil : lastSent + refresh
+    }
+    if isAsWanted, lastSent != nil { return nil }
     if isWanted, carriesCurrent, isConfirmed || now - changed > Self.closingWindow { return nil }
     guard let lastSent else { return changed }
     return lastSent + repetition
+  }
+
+  /// A repetition of "on" is due and what was seen of the switch is older than ``freshness``: its module may have restarted
+  /// with an open switch since, and then "on" closes it without a pre-charge (R20). It is to be asked first; a module that
+  /// does not answer gets no repetition, and opens.
+  func mustSeeFirst(at now: Instant) -> Bool {
+    guard carriesCurrent, isHeldClosed, let refresh, let lastSent, lastSent + refresh <= now else { return false }
+    return taken.map { now - $0 > Self.freshness } ?? true
   }
 
   private var repetition: TimeSpan {

@@ -225,7 +225,8 @@ struct Switchboard: Sendable {
 
   private mutating func askForBanks(_ mapping: borrowing InputMapping, _ node: inout Node, at now: Instant) {
     bankRequests.removeAll { now - $0.instant > Self.bankInterval }
-    for index in outputs.indices where outputs[index].channel.awaitsReading {
+    for index in outputs.indices
+    where outputs[index].channel.awaitsReading || outputs[index].channel.mustSeeFirst(at: now) {
       ask(outputs[index].role, outputs[index].wiring.indicator, mapping, Self.readBackInterval, &node, at: now)
     }
     for (role, indicator) in mapping.banks {
