@@ -386,7 +386,7 @@ public struct BMSDevice: Sendable {
   /// What the core decided goes to the modules; what is wrong with them goes to the core's next step.
   private mutating func runSwitches(at now: Instant) {
     switchboard.run(outputs, &mapping, through: &node, at: now)
-    publisher.relay = switchboard.seen(.relay)
+    publisher.seen = SeenContacts(relay: switchboard.seen(.relay), auxiliary: switchboard.seen(.auxiliary))
     while let change = switchboard.nextChange() { events.append(.output(change.role, change.state)) }
     if mapping.inputs.wiringFaults != switchboard.faults {
       mapping.inputs.wiringFaults = switchboard.faults

@@ -407,4 +407,19 @@ struct SwitchTests {
     #expect(bench.commands(SwitchBench.contactor, since: since).isEmpty)
   }
 
+  @Test("design rule 7: 0x2108 and 0x034E say of relay and AUX what their module says, and not what it was told")
+  func seenContacts() throws {
+    var configuration = SwitchBench.configuration()
+    configuration.switches[.relay] = SwitchWiring(
+      IndicatorWiring(sender: DeviceSelector(manufacturer: 137, function: 140), bank: 3, indicator: 6))
+    var bench = SwitchBench(configuration)
+    bench.modules[0].bank.behaviour = [6: .pretends, SwitchBench.auxiliary: .pretends]
+    bench.bench.lowest = 3.1
+    bench.advance(.seconds(8))
+    #expect(bench.outputs.relayActive && bench.outputs.auxiliary)
+    let since = bench.now
+    bench.advance(.seconds(15))
+    let contacts = try #require(bench.bench.register(.bmsContacts, since: since))
+    #expect(contacts[BMSContact.relay] == .no && contacts[BMSContact.auxiliary] == .no)
+  }
 }

@@ -14,8 +14,8 @@ struct ContentMaker {
   /// Name, its second half, family, serial number, its second half. None but the name changes.
   private var texts: [CANDataFrame]
   private var capacity: Double
-  /// Where the relay is as its module says; nil when it has none, and is then what it was told to be.
-  var relay: Reading<Bool>?
+  /// Where relay and AUX are as their modules say.
+  var seen = SeenContacts()
   /// What was charged and discharged since ever (R189).
   var energy = EnergyFrame(charged: 0, discharged: 0)
   /// What 0x2150 and 0x2152 to 0x2155 are now; empty where no Distributor is wired (R268).
@@ -48,7 +48,7 @@ struct ContentMaker {
   func content(of publication: Publication, _ outputs: Outputs, sequenceIdentifier: Int) -> Content? {
     if let register = publication.register {
       let message =
-        OutputRegisters.message(register, outputs, parts) ?? distributors.first { $0.id == register.id }
+        OutputRegisters.message(register, outputs, parts, seen) ?? distributors.first { $0.id == register.id }
       return message.map(Content.register)
     }
     return switch publication {
@@ -150,7 +150,7 @@ struct ContentMaker {
     let knowsCells = outputs.lowestCell != nil
     bank[indicator: 3] = outputs.alarms.contains(.lowCell) ? .value(true) : knowsCells ? .value(false) : .notAvailable
     bank[indicator: 4] = outputs.alarms.contains(.highCell) ? .value(true) : knowsCells ? .value(false) : .notAvailable
-    bank[indicator: 5] = relay ?? .value(outputs.relayActive)
+    bank[indicator: 5] = seen.relay ?? .value(outputs.relayActive)
     return bank
   }
 

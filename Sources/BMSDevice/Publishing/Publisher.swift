@@ -34,10 +34,10 @@ struct Publisher {
     set { maker.energy = newValue }
   }
 
-  /// Where the relay is as its module says; nil when it has none.
-  var relay: Reading<Bool>? {
-    get { maker.relay }
-    set { maker.relay = newValue }
+  /// Where relay and AUX are as their modules say.
+  var seen: SeenContacts {
+    get { maker.seen }
+    set { maker.seen = newValue }
   }
   /// What the registers of the Distributors are now; empty where none is wired.
   var distributors: [RegisterMessage] {

@@ -39,7 +39,7 @@ extension BMSDevice {
   }
 
   private func message(_ register: Register, at now: Instant) -> RegisterMessage? {
-    OutputRegisters.message(register, outputs, parts)
+    OutputRegisters.message(register, outputs, parts, publisher.seen)
       ?? SettingRegisters.message(register, core.settings)
       ?? HistoryRegisters.message(
         register, core.history, sinceFullCharge: core.snapshot.secondsSinceFullCharge, uptime: now - started)

@@ -16,6 +16,13 @@ struct WiredParts {
   }
 }
 
+/// Where the contacts that follow no feedback input are, as their modules say (design rule 7). Nil where no module has the
+/// contact: then it is what the core decided.
+struct SeenContacts {
+  var relay: Reading<Bool>?
+  var auxiliary: Reading<Bool>?
+}
+
 /// Registers that follow from the core's decisions of this moment. A nil of the core is "not available", never a zero
 /// (R312).
 enum OutputRegisters {
@@ -29,14 +36,16 @@ enum OutputRegisters {
   ]
 
   /// The register's value; nil for one that does not follow from the outputs.
-  static func message(_ register: Register, _ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage? {
+  static func message(
+    _ register: Register, _ outputs: Outputs, _ parts: WiredParts, _ seen: SeenContacts
+  ) -> RegisterMessage? {
     switch register {
     case .deviceMode: RegisterMessage(register, code: outputs.mode.rawValue)
     case .deviceState: RegisterMessage(register, code: deviceState(outputs))
     case .offReason: offReason(outputs)
     case .warningReason: reasons(register, outputs.alarms, level: .warning)
     case .alarmReason: reasons(register, outputs.alarms, level: .alarm)
-    case .relayControl: RegisterMessage(register, code: outputs.relayActive ? 1 : 0)
+    case .relayControl: RegisterMessage(register, code: isOn(seen.relay, outputs.relayActive).map { $0 ? 1 : 0 })
 
     case .cellVoltages:
       RegisterMessage(register, Reading(outputs.lowestCell?.value), Reading(outputs.highestCell?.value))
@@ -63,7 +72,7 @@ enum OutputRegisters {
     case .bmsError: RegisterMessage(register, code: error(outputs.alarms))
     case .bmsState: RegisterMessage(register, code: outputs.state.rawValue)
     case .bmsConditions: conditions(outputs, parts)
-    case .bmsContacts: contacts(outputs, parts)
+    case .bmsContacts: contacts(outputs, parts, seen)
     case .bmsWarnings: warnings(outputs, parts)
     case .bmsAlarms: alarms(outputs)
     case .balancerStatus: RegisterMessage(register, code: outputs.balance.rawValue)
@@ -181,13 +190,16 @@ enum OutputRegisters {
     return message
   }
 
-  private static func contacts(_ outputs: Outputs, _ parts: WiredParts) -> RegisterMessage {
+  /// What is seen of a contact, nil where that says nothing; without a module what was decided.
+  private static func isOn(_ seen: Reading<Bool>?, _ decided: Bool) -> Bool? { seen.map(\.value) ?? decided }
+
+  private static func contacts(_ outputs: Outputs, _ parts: WiredParts, _ seen: SeenContacts) -> RegisterMessage {
     var message = RegisterMessage(.bmsContacts)
     message[BMSContact.contactor] = ContactState(outputs.contactorClosed)
     message[BMSContact.allowToCharge] = ContactState(outputs.chargeAllowed)
     message[BMSContact.allowToDischarge] = ContactState(outputs.dischargeAllowed)
-    message[BMSContact.relay] = ContactState(outputs.relayActive)
-    if parts.hasAuxiliary { message[BMSContact.auxiliary] = ContactState(outputs.auxiliary) }
+    message[BMSContact.relay] = ContactState(isOn(seen.relay, outputs.relayActive))
+    if parts.hasAuxiliary { message[BMSContact.auxiliary] = ContactState(isOn(seen.auxiliary, outputs.auxiliary)) }
     return message
   }
 
