@@ -174,4 +174,39 @@ extension Bench {
     for (number, isOn) in indicators { status[indicator: number] = .value(isOn) }
     put(status.payload, BinarySwitchBankStatus.definition.pgn, priority: 3, from: address)
   }
+
+  @Test("R312: a monitor or cells without a temperature sensor are no source beside another one, in any order")
+  func missingTemperature() {
+    var bench = Bench.claimed { _ in }
+    bench.temperature = nil
+    for _ in 0..<20 {
+      bench.sendRegister(0x0386, 0x7477_7477)  // 25 °C twice
+      bench.advance(.milliseconds(500))
+    }
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(bench.device.status(at: bench.now).outputs.temperature == 25)
+    bench = .running()
+    bench.sendRegister(0x0386, 0xFFFF_FFFF)
+    bench.advance(.seconds(10))
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(bench.device.status(at: bench.now).outputs.alarms.isEmpty)
+    bench.temperature = nil
+    bench.advance(.seconds(6))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.temperatureLost), "one that was there")
+  }
+
+  @Test("R312: extremes that are not available say nothing of cells that are reported one by one")
+  func missingExtremes() {
+    var bench = Bench.claimed { _ in }
+    bench.isAlive = false
+    for second in 0..<30 {
+      bench.sendMonitor()
+      for cell in 1...4 { bench.sendCell(battery: 0, cell: cell, 3.3) }
+      if second == 10 { bench.sendRegister(0x0385, 0xFFFF_FFFF) }
+      bench.advance(.milliseconds(500))
+    }
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    #expect(bench.device.status(at: bench.now).outputs.lowestCell?.value == 3.3)
+  }
+
 }

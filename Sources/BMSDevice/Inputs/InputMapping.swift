@@ -129,9 +129,7 @@ struct InputMapping: NodeApplication {
     {
       inputs.batteryVoltage.take(status.voltage, at: arrival)
       inputs.current.take(status.current, at: arrival)
-      if configuration.batteryTemperature == nil {
-        inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
-      }
+      takeOwnTemperature(status.temperature.map { $0 - 273.15 })
       changed = true
     }
     if isInstance(instance, of: configuration.systemVoltage), accepts(sender, for: .systemVoltage) {
@@ -145,6 +143,17 @@ struct InputMapping: NodeApplication {
     if isInstance(instance, of: configuration.batteryTemperature), accepts(sender, for: .batteryTemperature) {
       inputs.batteryTemperature.take(status.temperature.map { $0 - 273.15 }, at: arrival)
       changed = true
+    }
+  }
+
+  /// The temperature in the monitor's own messages. One without a sensor says "not available" in each, and is no source:
+  /// the cells' temperatures count alone.
+  private mutating func takeOwnTemperature(_ reading: Reading<Double>) {
+    guard configuration.batteryTemperature == nil else { return }
+    if reading == .notAvailable, inputs.batteryTemperature.lastGood == nil {
+      inputs.batteryTemperature = .unassigned
+    } else {
+      inputs.batteryTemperature.take(reading, at: arrival)
     }
   }
 
@@ -273,9 +282,7 @@ struct InputMapping: NodeApplication {
       if let measured = MeasurementsFrame(frame), accepts(.nameless, for: .monitor) {
         inputs.batteryVoltage.report(measured.voltage, at: arrival)
         inputs.current.report(measured.current, at: arrival)
-        if configuration.batteryTemperature == nil {
-          inputs.batteryTemperature.take(measured.temperature.map { .value($0) } ?? .notAvailable, at: arrival)
-        }
+        takeOwnTemperature(measured.temperature.map { .value($0) } ?? .notAvailable)
         changed = true
       } else if let charge = StateOfChargeFrame(frame), accepts(.nameless, for: .monitor) {
         inputs.reportedStateOfCharge.report(charge.stateOfCharge, at: arrival)
@@ -383,6 +390,8 @@ struct InputMapping: NodeApplication {
       guard let lowest = message.number(register), let highest = message.number(register, field: 1),
         accepts(sender, for: .cells)
       else { return }
+      // "Not available" says nothing of cells that are reported one by one.
+      guard reportsExtremes || lowest != .notAvailable || highest != .notAvailable else { return }
       reportsExtremes = true
       inputs.cellExtremes.lowest.take(lowest, at: arrival)
       inputs.cellExtremes.highest.take(highest, at: arrival)
@@ -390,6 +399,9 @@ struct InputMapping: NodeApplication {
       guard let lowest = message.number(register), let highest = message.number(register, field: 1),
         accepts(sender, for: .cells)
       else { return }
+      // Cells without sensors are no source of temperatures beside another one.
+      let isKnown = inputs.temperatureExtremes.lowest.validity != .unassigned
+      guard isKnown || lowest != .notAvailable || highest != .notAvailable else { return }
       inputs.temperatureExtremes.lowest.take(lowest.map { $0 - 273.15 }, at: arrival)
       inputs.temperatureExtremes.highest.take(highest.map { $0 - 273.15 }, at: arrival)
     default:
