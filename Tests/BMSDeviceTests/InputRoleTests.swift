@@ -209,4 +209,11 @@ extension Bench {
     #expect(bench.device.status(at: bench.now).outputs.lowestCell?.value == 3.3)
   }
 
+  @Test("a state of charge beyond 100 % is none, and nobody begins at it", arguments: [(100.0, true), (101, false)])
+  func impossibleStateOfCharge(percent: Double, isTaken: Bool) {
+    var bench = Bench.claimed { $0.monitor?.place = .registers }
+    bench.sendRegister(0x0FFF, UInt32(percent * 100))
+    bench.advance(.seconds(1))
+    #expect((bench.device.status(at: bench.now).outputs.stateOfCharge != nil) == isTaken)
+  }
 }

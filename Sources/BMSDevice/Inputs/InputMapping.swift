@@ -165,7 +165,7 @@ struct InputMapping: NodeApplication {
     guard let monitor = configuration.monitor, monitor.place == .batteryStatus,
       status.instance.value == Int(monitor.instance), accepts(sender, for: .monitor)
     else { return }
-    inputs.reportedStateOfCharge.take(status.stateOfCharge, at: arrival)
+    inputs.reportedStateOfCharge.takePercent(status.stateOfCharge, at: arrival)
     changed = true
   }
 
@@ -285,7 +285,7 @@ struct InputMapping: NodeApplication {
         takeOwnTemperature(measured.temperature.map { .value($0) } ?? .notAvailable)
         changed = true
       } else if let charge = StateOfChargeFrame(frame), accepts(.nameless, for: .monitor) {
-        inputs.reportedStateOfCharge.report(charge.stateOfCharge, at: arrival)
+        inputs.reportedStateOfCharge.takePercent(.value(charge.stateOfCharge), at: arrival)
         changed = true
       }
     }
@@ -369,7 +369,7 @@ struct InputMapping: NodeApplication {
       else { return }
       switch register {
       case .voltage: inputs.batteryVoltage.take(number, at: arrival)
-      case .stateOfCharge: inputs.reportedStateOfCharge.take(number, at: arrival)
+      case .stateOfCharge: inputs.reportedStateOfCharge.takePercent(number, at: arrival)
       default: inputs.current.take(number, at: arrival)
       }
       changed = true
@@ -447,6 +447,14 @@ extension Measurement {
     case .notAvailable: report(.notAvailable)
     case .error, .reserved: report(.sensorError)
     }
+  }
+}
+
+extension Measurement {
+  /// The same of a share: what is beyond 100 % is none, and nobody's state of charge begins at it.
+  mutating func takePercent(_ reading: Reading<Double>, at now: Instant) {
+    if case .value(let percent) = reading, !(0...100 ~= percent) { return report(.outOfRange) }
+    take(reading, at: now)
   }
 }
 
