@@ -55,6 +55,23 @@ struct DistributorTests {
     #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.distributorALost))
   }
 
+  @Test("so are its fuses, which the reader repeats as it knew them last, until it is heard again (R265)")
+  func lostWithFuses() {
+    var bench = Self.bench()
+    bench.sendRegister(0x2150, 0b01)
+    bench.sendRegister(0x2152, 0b1010_1010)
+    for _ in 0..<12 {
+      bench.advance(.seconds(1))
+      bench.sendRegister(0x2150, 0b11)
+      bench.sendRegister(0x2152, 0b1010_1010)
+    }
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.distributorALost))
+    bench.sendRegister(0x2150, 0b01)
+    bench.sendRegister(0x2152, 0b1010_1011)
+    let alarms = bench.device.status(at: bench.now).outputs.alarms
+    #expect(!alarms.contains(.distributorALost) && alarms.contains(.fuse1))
+  }
+
   @Test("two that tell of one Distributor: neither is believed, V-D05 (OD-16)")
   func duplicate() {
     var bench = Self.bench()

@@ -37,6 +37,8 @@ struct InputMapping: NodeApplication {
   private var frames = BatteryFrameReport()
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
+  /// The Distributors that their reader says it does not hear.
+  private var lostDistributors = WiredRole.distributors.map { _ in false }
 
   init(configuration: DeviceConfiguration) {
     self.configuration = configuration
@@ -226,13 +228,18 @@ struct InputMapping: NodeApplication {
     where configuration.distributors[WiredRole.distributors[index]]?.place == .registers {
       if register == .distributors {
         switch pairs[index] {
-        case 1: if hears(sender, index) { inputs.distributors[index].hasPower = true }
-        case 2: if hears(sender, index) { inputs.distributors[index].hasPower = false }
-        default: break  // not there, or not heard by who reads it: then its silence counts here, too
+        case 1, 2:
+          guard hears(sender, index) else { continue }
+          inputs.distributors[index].hasPower = pairs[index] == 1
+          lostDistributors[index] = false
+        default:
+          // Not there, or not heard by who reads it (R265): its silence counts here, too, whatever the reader goes on saying
+          // of its fuses.
+          if accepts(sender, for: WiredRole.distributors[index]) { lostDistributors[index] = true }
         }
       } else if register == Self.fuses[index] {
         // All "not available" is what is said of a Distributor that is not there.
-        guard pairs.contains(where: { $0 != 0 }), hears(sender, index) else { continue }
+        guard !lostDistributors[index], pairs.contains(where: { $0 != 0 }), hears(sender, index) else { continue }
         var blown: UInt8 = 0
         for fuse in 0..<4 where pairs[fuse] == 3 { blown |= 1 << UInt8(fuse) }
         inputs.distributors[index].blown = blown
