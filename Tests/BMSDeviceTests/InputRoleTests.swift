@@ -209,6 +209,26 @@ extension Bench {
     #expect(bench.device.status(at: bench.now).outputs.lowestCell?.value == 3.3)
   }
 
+  @Test("R2, R3: cells that a setting takes away are missed no more; those that are left go on")
+  func fewerCells() throws {
+    var bench = Bench.claimed { try? $0.settings.set(.batteriesInParallel, to: 2) }
+    bench.isAlive = false
+    func run(_ bench: inout Bench, batteries: Int) {
+      for _ in 0..<20 {
+        bench.sendMonitor()
+        for battery in 0..<batteries { for cell in 1...4 { bench.sendCell(battery: battery, cell: cell, 3.3) } }
+        bench.advance(.milliseconds(500))
+      }
+    }
+    run(&bench, batteries: 2)
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+    run(&bench, batteries: 1)
+    #expect(!bench.device.status(at: bench.now).outputs.chargeAllowed)
+    try bench.device.perform(.set(.batteriesInParallel, to: 1), isLocal: true, at: bench.now)
+    run(&bench, batteries: 1)
+    #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
+  }
+
   @Test("a state of charge beyond 100 % is none, and nobody begins at it", arguments: [(100.0, true), (101, false)])
   func impossibleStateOfCharge(percent: Double, isTaken: Bool) {
     var bench = Bench.claimed { $0.monitor?.place = .registers }

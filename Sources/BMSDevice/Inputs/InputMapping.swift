@@ -75,7 +75,11 @@ struct InputMapping: NodeApplication {
   mutating func apply(_ settings: Settings) {
     expectedCells =
       configuration.cells?.expectedCells ?? settings.cellsInSeries * Int(settings[.batteriesInParallel])
-    if inputs.cells.expectedCount > 0 { inputs.cells.expectedCount = expectedCells }
+    if inputs.cells.expectedCount > 0, inputs.cells.expectedCount != expectedCells {
+      // Cells that were taken away would be missed for ever.
+      inputs.cells.removeAll()
+      inputs.cells.expectedCount = expectedCells
+    }
     inputs.isControlEnabled = settings[.remoteControl] != 0
   }
 
