@@ -126,4 +126,15 @@ struct PublishedTests {
     #expect(Array(measured.prefix(4)) == [0x33, 0x05, 0x85, 0xFF])
     #expect(bench.sent.filter { $0.entry.frame.identifier == BatteryFrameID.measurements }.count >= 2)
   }
+
+  @Test("cells that jump are lost, for a GX that knows no other name for it")
+  func cellsNotBelieved() throws {
+    var bench = Bench.running()
+    bench.advance(.seconds(2))
+    bench.lowest = 1.5
+    bench.advance(.seconds(3))
+    #expect(bench.device.status(at: bench.now).outputs.alarms.contains(.cellsJump))
+    let frame = try #require(bench.last(.standard(0x35A), since: bench.now - .seconds(2)))
+    #expect(frame[2] >> 6 == 0b01, "internal failure: \(frame)")
+  }
 }

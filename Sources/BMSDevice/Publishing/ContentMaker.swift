@@ -188,7 +188,10 @@ struct ContentMaker {
 
 extension AlarmSet {
   /// Inputs that are lost.
-  static let lostData: AlarmSet = [.cellsLost, .voltageLost, .currentLost, .temperatureLost, .batteryLost]
+  static let lostData: AlarmSet = [
+    .cellsLost, .cellsStuck, .cellsJump, .cellsContradictPack, .voltageLost, .currentLost, .temperatureLost,
+    .batteryLost,
+  ]
   /// Inputs that come late.
   static let lateData: AlarmSet = [.cellsLate, .voltageLate, .currentLate, .temperatureLate]
 
