@@ -58,6 +58,8 @@ public struct InvariantChecker: Sendable {
   private var sincePrecharge: TimeSpan?
   private var tries = 0
   private var relayFor = TimeSpan.zero
+  /// The relay's settings in the step before: with others it may be another way at once.
+  private var relaySettings = (0.0, 0.0, 0.0)
   private var sourcesOffFor = TimeSpan.zero
 
   /// R104, R105.
@@ -645,6 +647,9 @@ public struct InvariantChecker: Sendable {
     _ loop: ClosedLoop, _ settings: Settings, _ outputs: Outputs, _ elapsed: TimeSpan
   ) {
     relayFor += elapsed
+    let ways = (settings[.relayAlternator], settings[.relayIntermittent], settings[.relayOnWarning])
+    let isSetAnew = ways != relaySettings
+    relaySettings = ways
     if settings[.relayAlternator] != 0 {
       let isPossible = outputs.chargeAllowed && (loop.wiring.contactors == .none || outputs.contactorPhase == .closed)
       if outputs.relayActive, !isPossible { report(.relay, "alternator enabled, ATC \(outputs.chargeAllowed)") }
@@ -652,8 +657,9 @@ public struct InvariantChecker: Sendable {
       if outputs.alarms.isEmpty { report(.relay, "active without an alarm") }
     }
     guard outputs.relayActive != before.relayActive else { return }
-    // With no alarm coming or going, only the pattern of R128 changes it.
-    let isSteady = outputs.events.raised.isEmpty && outputs.events.cleared.isEmpty && outputs.mode == before.mode
+    // With no alarm and no setting coming or going, only the pattern of R128 changes it.
+    let isSteady =
+      !isSetAnew && outputs.events.raised.isEmpty && outputs.events.cleared.isEmpty && outputs.mode == before.mode
     if settings[.relayAlternator] == 0, isSteady, runningFor > elapsed, settings[.relayIntermittent] != 0,
       relayFor + elapsed < InvariantChecker.relayHalf
     {

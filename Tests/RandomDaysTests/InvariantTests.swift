@@ -225,6 +225,17 @@ struct InvariantTests {
     }
   }
 
+  @Test("a setting may move the relay within its 0.8 s (R128, R133)")
+  func relaySetAnew() {
+    for second in 61...65 {
+      let off = DayAction.setting(PlannedSetting(setting: .relayOnWarning, value: 0))
+      let changed = plan([(60, nil, .stateOfCharge(12)), (second, nil, off)]) { plan in
+        plan.settings = [.relayIntermittent, .relayOnWarning].map { PlannedSetting(setting: $0, value: 1) }
+      }
+      #expect(changed.run().breaks.isEmpty)
+    }
+  }
+
   @Test("an Off that leaves the contactor, AUX or the relay on (R35)")
   func off() {
     let off = plan([(60, nil, .mode(.off, by: .app))])
