@@ -127,7 +127,10 @@ public struct BMS: Sendable {
     leavesContacts = sound?.mode == Mode.on.rawValue && ContactorSequence.isRestart(unseenFor: unseen)
     secondLine = SecondLine(restoring: sound)
     protection = Protection(restoring: sound)
-    modes = ModeControl(restoring: sound, isRestart: ContactorSequence.isRestart(unseenFor: unseen))
+    modes = ModeControl(
+      restoring: sound,
+      keepsOutputs: ContactorSequence.isRestart(unseenFor: unseen)
+        && (wiring.contactors == .none || sound?.isContactorClosed == true))
     overcurrent = CurrentSupervision(restoring: sound)
     detectedNominalVoltage = sound?.detectedNominalVoltage
     detectedPreAlarmSignal = sound?.detectedPreAlarmSignal
@@ -204,6 +207,7 @@ public struct BMS: Sendable {
     snapshot.detectedPreAlarmSignal = detectedPreAlarmSignal
     snapshot.mode = modes.stored.mode.rawValue
     snapshot.offCause = modes.stored.cause?.rawValue
+    snapshot.isRemoteSilent = modes.stored.isSilenced
     snapshot.emptySeconds = modes.emptyFor?.seconds
     snapshot.isContactorClosed =
       wiring.contactors != .none && (contactor.phase == .closed || contactor.phase == .takeover)

@@ -14,7 +14,7 @@ struct ModeControl: Sendable {
   private var remoteUnknownFor = TimeSpan.zero
   private var hasRemote = false
   /// A restart that keeps the outputs as they are (R24) waits for the remote's module too.
-  private let isRestart: Bool
+  private let keepsOutputs: Bool
   /// For how long the remote has said "open", nil while it has not since it was closed: what was not heard is no edge (R48)
   /// and holds nothing off (R56).
   private var remoteOffFor: TimeSpan?
@@ -38,8 +38,8 @@ struct ModeControl: Sendable {
   /// R56.
   static let forcing = TimeSpan.seconds(5)
 
-  init(restoring snapshot: Snapshot?, isRestart: Bool = false) {
-    self.isRestart = isRestart
+  init(restoring snapshot: Snapshot?, keepsOutputs: Bool = false) {
+    self.keepsOutputs = keepsOutputs && snapshot?.isRemoteSilent == false
     mode = snapshot.flatMap { Mode(rawValue: $0.mode) } ?? .on
     offCause = snapshot?.offCause.flatMap(OffCause.init(rawValue:))
     if mode == .off, offCause == nil { offCause = .error }
@@ -47,6 +47,10 @@ struct ModeControl: Sendable {
     // Closed at the first look is then the edge that ends it; opening was seen by the last run.
     isRemoteOpen = offCause == .remote
     remoteOffFor = isRemoteOpen ? .zero : nil
+    if mode != .off, snapshot?.isRemoteSilent == true {
+      silenced = mode
+      (mode, offCause, isRemoteOpen) = (.off, .remote, true)
+    }
     // A program that is restarted again and again must not grant an empty battery five minutes each time.
     if mode != .off, let seconds = snapshot?.emptySeconds {
       emptyFor = min(TimeSpan(seconds: seconds), ModeControl.grace)
@@ -110,7 +114,7 @@ struct ModeControl: Sendable {
       // A broken wire is open. A silent module is given as long as lost battery data (OD-20): after a restart, or where it
       // was heard before.
       remoteUnknownFor += elapsed
-      let patience = hasRemote ? parameters.withdrawn : isRestart ? parameters.cellStale : .zero
+      let patience = hasRemote ? parameters.withdrawn : keepsOutputs ? parameters.cellStale : .zero
       if remoteUnknownFor >= patience { isRemoteOpen = true }
     }
     isRemoteLost = remote == .unknown && (hasRemote || remoteUnknownFor >= parameters.cellStale)
@@ -138,8 +142,10 @@ struct ModeControl: Sendable {
     if !cause.isEmptyBattery || held >= ModeControl.forcing { change(to: .on, because: nil) }
   }
 
-  /// The mode that a power cut leaves: what silence forces is forced again by it, and no switch was moved (R50).
-  var stored: (mode: Mode, cause: OffCause?) { silenced.map { ($0, nil) } ?? (mode, offCause) }
+  /// The mode that a power cut leaves (R50), and whether the silence of the remote keeps it from being in force.
+  var stored: (mode: Mode, cause: OffCause?, isSilenced: Bool) {
+    silenced.map { ($0, nil, true) } ?? (mode, offCause, false)
+  }
 
   private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool) {
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }

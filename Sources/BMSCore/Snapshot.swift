@@ -98,6 +98,8 @@ public struct Snapshot: Sendable, Hashable, Codable {
 
   /// For how long one restart after the other has kept the contactor closed before it could look at it, seconds (R24).
   public var takeoverSeconds = 0.0
+  /// The remote has said nothing for so long that it forces Off; ``mode`` is the one from before.
+  public var isRemoteSilent = false
 
   /// The state of a BMS that has never run.
   public init() {}
@@ -192,5 +194,6 @@ extension Snapshot {
       return
     }
     takeoverSeconds = try values.decode(Double.self, forKey: .takeoverSeconds)
+    isRemoteSilent = try values.decode(Bool.self, forKey: .isRemoteSilent)
   }
 }

@@ -410,4 +410,45 @@ struct RestartTests {
     rig.remote = true
     #expect(rig.step().mode == .on && rig.bms.heldOpen == nil)
   }
+
+  @Test("R24, R44: a restart that keeps no contactor closed does not wait for the remote either")
+  func remoteNotHeardAndOpen() {
+    for isSilent in [true, false] {
+      var bench = ContactorBench()
+      bench.rig.remote = true
+      #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+      if isSilent {
+        (bench.rig.remote, bench.rig.inputs.remote.bridge) = (nil, .waiting)
+      } else {
+        bench.rig.remote = false
+      }
+      #expect(bench.run(.seconds(75)) { $0.contactorPhase == .open } == true)
+      #expect(!bench.rig.bms.snapshot.isContactorClosed && bench.rig.bms.snapshot.isRemoteSilent == isSilent)
+      for _ in 0..<3 {
+        bench.restart()
+        (bench.rig.remote, bench.rig.inputs.remote.bridge) = (nil, .waiting)
+        #expect(bench.run(.seconds(20)) { $0.contactorCommand || $0.prechargeCommand || $0.mode != .off } == false)
+      }
+      bench.rig.remote = true
+      #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    }
+  }
+
+  @Test("R24, R49: a supervisor that silence forced Off is Off after a restart, and back in its mode when heard")
+  func silencedSupervisor() throws {
+    var rig = Rig.resting()
+    rig.remote = true
+    rig.step()
+    try rig.bms.perform(.requestMode(.standby, by: .app))
+    rig.step()
+    rig.remote = nil
+    rig.run(.seconds(70))
+    #expect(rig.out.mode == .off && rig.bms.snapshot.mode == Mode.standby.rawValue)
+    rig.bms = BMS(restoring: rig.bms.snapshot, unseenFor: .seconds(3))
+    rig.inputs.remote.bridge = .waiting
+    #expect(rig.step().mode == .off && !rig.out.chargeAllowed && rig.out.left.isEmpty)
+    rig.remote = true
+    #expect(rig.step().mode == .standby)
+  }
+
 }

@@ -46,7 +46,7 @@ struct SnapshotTests {
     let second = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields))
     #expect(second.version == Snapshot.currentVersion && second.isLowCellHard && !second.isContactorClosed)
     var full = snapshot
-    (full.detectedPreAlarmSignal, full.takeoverSeconds) = (false, 4)
+    (full.detectedPreAlarmSignal, full.takeoverSeconds, full.isRemoteSilent) = (false, 4, true)
     (full.emptySeconds, full.isContactorClosed, full.prechargeHeat, full.heldOpen) = (7, true, 3, 1)
     (full.uncertainAmpereHours, full.isLowCellHard, full.offCause, full.mode) = (2, true, 0, Mode.off.rawValue)
     // What version 3 wrote lacks what came with 4.
@@ -54,10 +54,10 @@ struct SnapshotTests {
     fields["version"] = .number(3)
     let third = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields))
     var expected = full
-    (expected.detectedPreAlarmSignal, expected.takeoverSeconds) = (nil, 0)
+    (expected.detectedPreAlarmSignal, expected.takeoverSeconds, expected.isRemoteSilent) = (nil, 0, false)
     #expect(third == expected && third.version == Snapshot.currentVersion)
     // What version 4 wrote lacks what came with 5.
-    fields["takeoverSeconds"] = nil
+    for key in ["takeoverSeconds", "isRemoteSilent"] { fields[key] = nil }
     fields["version"] = .number(4)
     expected.detectedPreAlarmSignal = false
     #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields)) == expected)
