@@ -488,7 +488,7 @@ public struct BMS: Sendable {
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let isReady = !isDataLost && window.verdict == .inside
     let mayCarry =
-      contactor.carries
+      contactor.carries && !contactor.isUnproven
       ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn : isReady || contactor.mayTakeOver(parameters)
     view.isComplete = isReady
     view.isWanted =

@@ -181,7 +181,11 @@ struct ContactorSequence: Sendable {
   }
 
   /// For how long it has been kept closed without a look at both sides, over restarts.
-  var takeoverAge: TimeSpan { phase == .takeover ? takenOverFor + age : .zero }
+  var takeoverAge: TimeSpan { phase == .takeover ? takenOverFor + age : unproven.map { $0 + age } ?? .zero }
+
+  /// In the lead of a takeover, which has not looked at both sides.
+  @inline(__always)
+  var isUnproven: Bool { unproven != nil }
 
   /// R25: whether what the run before left still holds. Older, or nobody knows, is no restart but a start.
   static func isRestart(unseenFor unseen: TimeSpan?) -> Bool {
@@ -193,7 +197,9 @@ struct ContactorSequence: Sendable {
   var isLeft: Bool { phase == .takeover && !holds }
 
   /// What a restart may keep without complete data, and for how long (OD-20).
-  func mayTakeOver(_ parameters: Parameters) -> Bool { phase == .takeover && takeoverAge < parameters.withdrawn }
+  func mayTakeOver(_ parameters: Parameters) -> Bool {
+    (phase == .takeover || isUnproven) && takeoverAge < parameters.withdrawn
+  }
 
   /// Closed without a fault, and no time counts: the resistor is cold, and a new try need not wait.
   var isAtRest: Bool {

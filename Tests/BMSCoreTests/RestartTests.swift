@@ -451,4 +451,20 @@ struct RestartTests {
     #expect(rig.step().mode == .standby)
   }
 
+  @Test("OD-20, R208: a takeover that sees a voltage of no bank, or impossible cells, ends after 60 s and opens once")
+  func takeoverThatNeverCompletes() {
+    for isVoltage in [true, false] {
+      var bench = ContactorBench.closed()
+      bench.restart()
+      if isVoltage { bench.rig.voltage = 16.5 } else { bench.rig.lowest = 6.5 }
+      var phases = [ContactorPhase]()
+      let began = bench.rig.now
+      bench.run(.seconds(90)) {
+        if phases.last != $0.contactorPhase { phases.append($0.contactorPhase) }
+        return !$0.contactorCommand && !$0.left.contains(.contactor)
+      }
+      #expect(phases == [.takeover, .lead, .opening], "\(phases)")
+      #expect(bench.rig.now - began > .seconds(61) && bench.rig.now - began < .seconds(63))
+    }
+  }
 }
