@@ -417,8 +417,10 @@ public struct BMS: Sendable {
       lowestCell: judged.cellState.isUsable ? judged.lowestCell?.value : nil,
       chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on { restartContactor() }
-    // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is.
-    if secondLine.holdsOpen == .discharge, !contactor.carries, chargeVoltage.isPresent { secondLine.restart() }
+    // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
+    if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
+      secondLine.letChargerIn()
+    }
   }
 
   /// Gives an output its value, and dates it when it is another: for who asks for an explanation.

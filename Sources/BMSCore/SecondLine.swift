@@ -9,6 +9,8 @@ import MonotonicTime
 
 struct SecondLine: Sendable {
   private(set) var holdsOpen: CurrentDirection?
+  /// A charger was let in, and what stops discharge has not ended since.
+  private var hasLetIn = false
 
   var isAtRest: Bool { holdsOpen == nil }
 
@@ -39,6 +41,7 @@ struct SecondLine: Sendable {
     {
       holdsOpen = .discharge
     }
+    if !isStopped { hasLetIn = false }
     switch holdsOpen {
     case .discharge: if !isStopped { holdsOpen = nil }
     case .charge: if !protection.highCell { holdsOpen = nil }
@@ -47,5 +50,16 @@ struct SecondLine: Sendable {
   }
 
   /// Somebody or a charger switched on again: tried anew.
-  mutating func restart() { holdsOpen = nil }
+  mutating func restart() {
+    holdsOpen = nil
+    hasLetIn = false
+  }
+
+  /// A charger stands at the open contactor. It gets one try: where the load that obeys nobody goes on, it would close and
+  /// open for ever, and empty the cell that is in danger.
+  mutating func letChargerIn() {
+    guard holdsOpen == .discharge, !hasLetIn else { return }
+    holdsOpen = nil
+    hasLetIn = true
+  }
 }

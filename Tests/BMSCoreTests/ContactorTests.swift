@@ -494,6 +494,29 @@ struct ContactorTests {
     #expect(bench.out.alarms == [.feedbackLost])
   }
 
+  @Test("R74: a charger is let in once: beside a load that obeys nobody it would close and open for ever")
+  func chargerLetInOnce() {
+    var bench = ContactorBench.closed()
+    bench.rig.cells(2.45, 2.5)
+    bench.rig.voltage = 9.9
+    bench.charger = 13.8
+    var closings = 0
+    var wasClosed = bench.contact
+    let began = bench.rig.now
+    while bench.rig.now - began < .minutes(10) {
+      bench.rig.current = bench.contact ? -20 : 0
+      bench.step()
+      if bench.contact, !wasClosed { closings += 1 }
+      wasClosed = bench.contact
+    }
+    #expect(closings == 1)
+    #expect(!bench.contact && bench.rig.bms.heldOpen == .discharge)
+    bench.rig.cells(3.3, 3.3)
+    bench.rig.voltage = 13.2
+    bench.rig.current = 0
+    #expect(bench.run(.minutes(1)) { $0.state == .running } == true)
+  }
+
   @Test("R78: a supply that was bad and falls silent stays bad; one that was good and falls silent is warned of")
   func supplySilent() {
     var rig = Rig.resting()
