@@ -9,6 +9,9 @@ struct ChargeVoltage: Sendable {
   private var hasFallen = false
   private var wasClosed = true
   private var aboveFor: TimeSpan?
+  private var wasFed = false
+  /// A charger stood there when the pre-charge began: it is not forgotten for that.
+  private var stoodBefore = false
 
   /// The contactor has been closed since the step before: what is present is then decided anew in every step.
   var isAtRest: Bool { wasClosed }
@@ -32,7 +35,9 @@ struct ChargeVoltage: Sendable {
       aboveFor = nil
     }
     wasClosed = isClosed
-    if isFed { hasFallen = false }
+    if isFed, !wasFed { stoodBefore = isPresent }
+    if isFed, !stoodBefore { hasFallen = false }
+    wasFed = isFed
     guard let system, !isFed else {
       aboveFor = nil
       isPresent = false

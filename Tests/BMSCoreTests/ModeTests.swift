@@ -421,4 +421,22 @@ struct ModeTests {
     #expect(bench.rig.now - (.origin + .seconds(1000)) < .milliseconds(10_100) && bench.out.mode == .off)
     #expect(highest > 11.7, "what the resistor alone lifts it to")
   }
+
+  @Test("R52, R59: a charger that stood there before a pre-charge is there after one that came to nothing")
+  func chargerBesideBrokenPrecharge() {
+    var detector = ChargeVoltage()
+    func run(_ volts: Double, _ seconds: Int, isFed: Bool = false) -> Bool {
+      for _ in 0..<seconds * 10 {
+        detector.evaluate(
+          system: volts, battery: 13.2, current: 0, isClosed: false, isFed: isFed, Parameters(Settings()),
+          elapsed: .milliseconds(100))
+      }
+      return detector.isPresent
+    }
+    #expect(!run(0, 1) && run(13.5, 3))
+    #expect(!run(13.5, 5, isFed: true), "while we feed it, nobody knows")
+    #expect(run(13.5, 3))
+    #expect(!run(0, 1) && !run(12.5, 1, isFed: true) && !run(12.5, 10), "what only our resistor put there")
+    #expect(!run(0, 1) && run(12.5, 3))
+  }
 }
