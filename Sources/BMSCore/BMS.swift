@@ -75,6 +75,8 @@ public struct BMS: Sendable {
   var feedback = (Feedback.State.unassigned, Feedback.State.unassigned)
   private var contactDrop: Double?
   var isSupplyBad = false
+  /// What each thermal switch said last.
+  private var areSwitchesHot = (false, false)
   var isFanStill = false
   var reversedFor = TimeSpan.zero
   var window = VoltageSupervision()
@@ -467,8 +469,11 @@ public struct BMS: Sendable {
     )
     // What was bad and says nothing any more is not known to be good (design rule 3).
     let supply = inputs.internalSupply.state(at: now, within: stale)
-    isBusbarHot =
-      switches.0 == .open || switches.1 == .open || isBusbarHot && (switches.0 == .unknown || switches.1 == .unknown)
+    areSwitchesHot = (
+      switches.0 == .open || areSwitchesHot.0 && switches.0 == .unknown,
+      switches.1 == .open || areSwitchesHot.1 && switches.1 == .unknown
+    )
+    isBusbarHot = areSwitchesHot.0 || areSwitchesHot.1
     isSupplyBad = supply == .open || isSupplyBad && supply == .unknown
     isFanStill =
       inputs.fan.state(at: now, within: stale) == .open || inputs.secondFan.state(at: now, within: stale) == .open

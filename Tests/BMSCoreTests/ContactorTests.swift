@@ -494,6 +494,16 @@ struct ContactorTests {
     #expect(bench.out.alarms == [.feedbackLost])
   }
 
+  @Test("R72: each thermal switch remembers for itself: one that is cool again is not hot for the silence of the other")
+  func thermalSwitchesApart() {
+    var rig = Rig.resting()
+    rig.inputs.secondThermalSwitch = .waiting
+    rig.inputs.thermalSwitch = ContactFeedback(isClosed: false, at: rig.now)
+    #expect(rig.step().alarms.contains(.busbarHot))
+    rig.inputs.thermalSwitch = ContactFeedback(isClosed: true, at: rig.now)
+    #expect(!rig.step().alarms.contains(.busbarHot) && rig.out.chargeAllowed)
+  }
+
   @Test("R74: a charger is let in once: beside a load that obeys nobody it would close and open for ever")
   func chargerLetInOnce() {
     var bench = ContactorBench.closed()
