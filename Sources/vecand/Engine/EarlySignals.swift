@@ -10,16 +10,14 @@ enum EarlySignals {
   static func keep() {
     for signal in kept {
       var action = sigaction()
-      // The way of libdispatch, which the sources then go on: who gets it blocks it and sends it again, until no thread is
-      // left that takes it and it waits in the process. Nothing here but what signal-safety(7) allows.
-      action.__sigaction_handler.sa_handler = { signal in
-        var blocked = sigset_t()
-        sigemptyset(&blocked)
-        sigaddset(&blocked, signal)
-        pthread_sigmask(SIG_BLOCK, &blocked, nil)
+      // Who gets it blocks it, from the return of this handler on, and sends it again: at last no thread is left that takes
+      // it, and it waits in the process for its source. Nothing here but what signal-safety(7) allows.
+      action.__sigaction_handler.sa_sigaction = { signal, _, context in
+        guard let context else { return }
+        sigaddset(&context.assumingMemoryBound(to: ucontext_t.self).pointee.uc_sigmask, signal)
         kill(getpid(), signal)
       }
-      action.sa_flags = SA_RESTART
+      action.sa_flags = SA_RESTART | SA_SIGINFO
       sigaction(signal, &action, nil)
     }
   }
