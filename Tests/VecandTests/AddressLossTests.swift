@@ -38,9 +38,9 @@ private let rival = Name(rawValue: 1)
     status.isSilent = true
     let notifier = ServiceNotifier()
     notifier.addressLost(to: rival)
-    for _ in 1...20 {
-      #expect(notifier.message(status, .up) == "WATCHDOG=1\nSTATUS=off, and silent until it is switched on")
-    }
+    let text = "WATCHDOG=1\nSTATUS=off, and silent until it is switched on"
+    #expect(notifier.message(status, .up) == "\(text)\nREADY=1", "a start in Off waits for no address")
+    for _ in 1...20 { #expect(notifier.message(status, .up) == text) }
   }
 
   @Test("On a link without an address it is not ready with 14 reports and is with 15, and says who contests it")

@@ -26,8 +26,8 @@ final class ServiceNotifier: Sendable {
 
   /// Called about once a second with what a completed turn of the engine reported; nothing else feeds the watchdog.
   ///
-  /// Ready is: the address is claimed, or it is named what keeps it from that: the link is not there, or no address is to
-  /// be had.
+  /// Ready is: the address is claimed, or it is named what keeps it from that: the link is not there, it is Off, or no
+  /// address is to be had.
   func status(_ status: DeviceStatus, _ link: LinkState) {
     sd_notify(0, message(status, link))
   }
@@ -44,7 +44,8 @@ final class ServiceNotifier: Sendable {
       let isClaiming = status.address == nil && link.carriesFrames && !status.isSilent
       progress.reportsWithoutAddress = isClaiming ? min(progress.reportsWithoutAddress + 1, Self.patience) : 0
       var lines = ["WATCHDOG=1", "STATUS=\(text(status, link, progress))"]
-      if !progress.isReady, status.address != nil || !link.carriesFrames || progress.isWithoutAddress {
+      let isSettled = status.address != nil || !link.carriesFrames || progress.isWithoutAddress || status.isSilent
+      if !progress.isReady, isSettled {
         progress.isReady = true
         lines.append("READY=1")
       }
