@@ -128,6 +128,7 @@ extension Snapshot {
     rest.absorbedSeconds = 0
     rest.secondsSinceFullCharge = secondsSinceFullCharge.map { _ in 0 }
     rest.preAlarmSeconds = 0
+    rest.takeoverSeconds = 0
     rest.overcurrentSeconds = 0
     rest.chargeGraceSeconds = 0
     rest.dischargeGraceSeconds = 0
