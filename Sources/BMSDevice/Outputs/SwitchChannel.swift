@@ -243,10 +243,7 @@ struct SwitchChannel: Sendable {
   func nextCommand(at now: Instant) -> Instant? {
     guard let changed else { return nil }
     let isAsWanted = isConfirmed && reading == .value(isWanted)
-    if isAsWanted, let lastSent, let refresh {
-      return mustSeeFirst(at: now) ? nil : lastSent + refresh
-    }
-    if isAsWanted, lastSent != nil { return nil }
+    if isAsWanted, let lastSent { return mustSeeFirst(at: now) ? nil : refresh.map { lastSent + $0 } }
     if isWanted, carriesCurrent, isConfirmed || now - changed > Self.closingWindow { return nil }
     guard let lastSent else { return changed }
     return lastSent + repetition
@@ -256,7 +253,7 @@ struct SwitchChannel: Sendable {
   /// with an open switch since, and then "on" closes it without a pre-charge (R20). It is to be asked first; a module that
   /// does not answer gets no repetition, and opens.
   func mustSeeFirst(at now: Instant) -> Bool {
-    guard carriesCurrent, isHeldClosed, let refresh, let lastSent, lastSent + refresh <= now else { return false }
+    guard isHeldClosed, let refresh, let lastSent, lastSent + refresh <= now else { return false }
     return taken.map { now - $0 > Self.freshness } ?? true
   }
 
