@@ -213,11 +213,12 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .lowCell:
       .init(
         code: "A-B01", gxNumber: 103, severity: .alarm, message: "Low cell voltage",
-        raisedWhen: "one cell is at the low cell voltage 30 s after the pre-alarm, or below 2.6 V",
+        raisedWhen: "one cell is at the low cell voltage 30 s after the pre-alarm, or below 2.6 V, or the battery "
+          + "says so",
         effect: "discharge forbidden, DCL 0",
-        clearedWhen: "all cells are at 3.2 V or above",
+        clearedWhen: "all cells are at 3.2 V or above, and the battery no longer says so",
         advice: "Switch loads off and charge the battery. If it stays, measure each cell of the battery named.",
-        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R92-R94, R240")
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R82, R92-R94, R240")
     case .loadDisconnected:
       .init(
         code: "A-B06", gxNumber: nil, severity: .alarm, message: "Load disconnected",
@@ -227,10 +228,11 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .preAlarm:
       .init(
         code: "W-B01", gxNumber: nil, severity: .warning, message: "Cell voltage almost low",
-        raisedWhen: "one cell reaches the pre-alarm voltage", effect: "DCL 0 where dcl_at_pre_alarm says so",
+        raisedWhen: "one cell reaches the pre-alarm voltage, or the battery says so",
+        effect: "DCL 0 where dcl_at_pre_alarm says so",
         clearedWhen: "all cells are 0.05 V above the pre-alarm voltage for 10 s",
         advice: "Reduce loads or charge the battery now.",
-        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R83, R129, R233, OD-3")
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R82, R83, R129, R233, OD-3")
     case .loadWillDisconnect:
       .init(
         code: "W-B06", gxNumber: nil, severity: .warning, message: "Load will disconnect",
@@ -252,29 +254,31 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .highCell:
       .init(
         code: "V-B01", gxNumber: nil, severity: .alarm, message: "High cell voltage",
-        raisedWhen: "one cell reaches 3.75 V", effect: "charge forbidden, CCL 0",
+        raisedWhen: "one cell reaches 3.75 V, or the battery says so", effect: "charge forbidden, CCL 0",
         clearedWhen: "the highest cell is below 3.6 V",
         advice: "An unbalanced battery does this for hours while it balances; leave charging on. "
           + "If it never ends, check the battery named.",
-        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R104-R106")
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R82, R104-R106")
     case .lowTemperature:
       .init(
         code: "V-B02", gxNumber: nil, severity: .warning, message: "Battery too cold to charge",
-        raisedWhen: "the lowest temperature is below the limit", effect: "charge forbidden, CCL 0",
+        raisedWhen: "the lowest temperature is below the limit, or the battery says so",
+        effect: "charge forbidden, CCL 0",
         clearedWhen: "2 K above the limit for 60 s", advice: "Warm the battery. Discharging is allowed.",
-        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R109, R113, OD-6")
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R82, R109, R113, OD-6")
     case .highTemperature:
       .init(
         code: "V-B03", gxNumber: nil, severity: .warning, message: "Battery too hot to charge",
-        raisedWhen: "the highest temperature reaches 50 °C", effect: "charge forbidden, CCL 0",
+        raisedWhen: "the highest temperature reaches 50 °C, or the battery says so", effect: "charge forbidden, CCL 0",
         clearedWhen: "at 45 °C or below", advice: "Reduce current and ventilate.",
-        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R110, OD-4")
+        ledBlinks: 3, drivesRelay: false, isCompanion: false, source: "R82, R110, OD-4")
     case .veryHighTemperature:
       .init(
         code: "V-B04", gxNumber: nil, severity: .alarm, message: "Battery too hot",
-        raisedWhen: "the highest temperature reaches 55 °C", effect: "discharge forbidden, DCL 0",
+        raisedWhen: "the highest temperature reaches 55 °C, or the battery says so",
+        effect: "discharge forbidden, DCL 0",
         clearedWhen: "at 50 °C or below", advice: "Switch loads off and ventilate. Look for the cause of the heat.",
-        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R110, OD-4")
+        ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R82, R110, OD-4")
     // OD-13: which of #105 and #106 is which is stated nowhere; discharge first, as §9.3 names it.
     case .highDischargeCurrentWarning: .highCurrentWarning("High discharge current", gxNumber: 105)
     case .highChargeCurrentWarning: .highCurrentWarning("High charge current", gxNumber: 106)
@@ -516,7 +520,8 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .batteryAlarm:
       .init(
         code: "V-B51", gxNumber: nil, severity: .alarm, message: "Battery reports an alarm",
-        raisedWhen: "a signal of the battery, or its own BMS, says so", effect: "what it names is forbidden",
+        raisedWhen: "the battery's own BMS tells of a fault or of too much current",
+        effect: "what it names is forbidden",
         clearedWhen: "the battery says no more so", advice: "See the reason, and the battery's own display.",
         ledBlinks: 3, drivesRelay: true, isCompanion: false, source: "R82, R111, 0x35A")
     case .batteryLost:

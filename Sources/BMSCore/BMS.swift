@@ -61,7 +61,7 @@ public struct BMS: Sendable {
   private(set) var capacityHint: CapacityHint?
   private var sawCellsLost = false
   var distributors = DistributorSupervision()
-  var reported = ReportedBattery()
+  var reported: ReportedBattery
   /// The names of the Distributors' fuses.
   public private(set) var fuseNames: FuseNames
   private(set) var usedFuses: UInt16
@@ -129,6 +129,7 @@ public struct BMS: Sendable {
     leavesContacts = sound?.mode == Mode.on.rawValue && ContactorSequence.isRestart(unseenFor: unseen)
     secondLine = SecondLine(restoring: sound)
     protection = Protection(restoring: sound)
+    reported = ReportedBattery(restoring: sound)
     modes = ModeControl(
       restoring: sound,
       keepsOutputs: ContactorSequence.isRestart(unseenFor: unseen)
@@ -198,6 +199,7 @@ public struct BMS: Sendable {
     snapshot.chargeConditions = charge.storedConditions
     snapshot.hasTemperature = hasTemperature
     snapshot.lowCell = protection.lowCell
+    snapshot.isLowCellReported = reported.isCellLow
     snapshot.isLowCellHard = protection.cell.isHard
     snapshot.preAlarm = protection.cell.isPreAlarm
     snapshot.overcurrentSeconds = overcurrent.budgetUsed.seconds
@@ -207,9 +209,10 @@ public struct BMS: Sendable {
     snapshot.dischargeRetrySeconds = overcurrent.discharge.retryIn?.seconds
     snapshot.detectedNominalVoltage = detectedNominalVoltage
     snapshot.detectedPreAlarmSignal = detectedPreAlarmSignal
-    snapshot.mode = modes.stored.mode.rawValue
-    snapshot.offCause = modes.stored.cause?.rawValue
-    snapshot.isRemoteSilent = modes.stored.isSilenced
+    let stored = modes.stored
+    snapshot.mode = stored.mode.rawValue
+    snapshot.offCause = stored.cause?.rawValue
+    snapshot.isRemoteSilent = stored.isSilenced
     snapshot.emptySeconds = modes.emptyFor?.seconds
     snapshot.isContactorClosed =
       wiring.contactors != .none && (contactor.phase == .closed || contactor.phase == .takeover)
@@ -269,7 +272,7 @@ public struct BMS: Sendable {
       capacityHint = hint
     }
     charge.step(
-      judged, parameters, stateOfCharge: stateOfCharge, lowCell: protection.lowCell, elapsed: elapsed,
+      judged, parameters, stateOfCharge: stateOfCharge, lowCell: isCellLow, elapsed: elapsed,
       events: &decided.events)
     report(judged, stateOfCharge, inputs, at: now)
     decided.timeToGo = monitor.timeToGo(judged.current, stateOfCharge, parameters)
@@ -414,9 +417,10 @@ public struct BMS: Sendable {
       isClosed: modes.mode == .on && contactor.carries, isFed: contactor.precharges, parameters,
       elapsed: elapsed)
     modes.evaluate(
-      remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: protection.lowCell,
+      remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: isCellLow,
       lowStateOfCharge: protection.dischargeFloor,
-      lowestCell: judged.cellState.isUsable ? judged.lowestCell?.value : nil,
+      // Cells that are up again by our measurement and not by the battery's have not recovered.
+      lowestCell: judged.cellState.isUsable && !reported.isCellLow ? judged.lowestCell?.value : nil,
       chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on { restartContactor() }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
@@ -460,7 +464,7 @@ public struct BMS: Sendable {
     elapsed: TimeSpan
   ) {
     let isStopped =
-      protection.lowCell || protection.veryHighTemperature || protection.dischargeFloor || overcurrent.discharge.isOpen
+      isCellLow || protection.veryHighTemperature || protection.dischargeFloor || overcurrent.discharge.isOpen
       || plausibility.contradiction == .discharge
     secondLine.evaluate(contacts, judged, protection, isDischargeStopped: isStopped, parameters)
     let stale = parameters.cellStale
@@ -789,8 +793,8 @@ public struct BMS: Sendable {
     let shutdown = inputs.shutdown
     var active = AlarmSet()
     func set(_ alarm: Alarm, _ isActive: Bool) { if isActive { active.insert(alarm) } }
-    set(.lowCell, protection.lowCell)
-    let isPreAlarm = isPreAlarm(parameters) && !protection.lowCell
+    set(.lowCell, isCellLow)
+    let isPreAlarm = isPreAlarm(parameters) && !isCellLow
     set(.preAlarm, isPreAlarm)
     let isDisconnecting = isPreAlarm || overcurrent.discharge.isExceeded
     set(.loadWillDisconnect, isDisconnecting && decided.dischargeAllowed)
@@ -801,11 +805,14 @@ public struct BMS: Sendable {
     set(.contactFailure, contacts.direction != nil && !shutdown)
     set(.wrongSystemVoltage, window.verdict == .wrongSystem || window.verdict == .betweenWindows)
     set(.voltageNotAllowed, window.verdict == .notAllowed)
-    decided.lowCellLevel = protection.lowCell ? .low : isPreAlarm ? .almostDischarged : .fine
-    set(.highCell, protection.highCell)
-    set(.lowTemperature, protection.lowTemperature)
-    set(.highTemperature, protection.highTemperature)
-    set(.veryHighTemperature, protection.veryHighTemperature)
+    decided.lowCellLevel = isCellLow ? .low : isPreAlarm ? .almostDischarged : .fine
+    let told = reported.conditions
+    set(.highCell, protection.highCell || told.contains(.highCell))
+    set(.lowTemperature, protection.lowTemperature || told.contains(.lowTemperature))
+    set(
+      .highTemperature,
+      protection.highTemperature || !told.isDisjoint(with: [.highTemperature, .highChargeTemperature]))
+    set(.veryHighTemperature, protection.veryHighTemperature || told.contains(.highTemperature))
     set(.lowStateOfCharge, protection.dischargeFloor)
     set(.lowStateOfChargeWarning, protection.lowStateOfChargeWarning)
     let wasAllowed = before.dischargeAllowed || before.alarms.contains(.loadDisconnected)
@@ -844,11 +851,11 @@ public struct BMS: Sendable {
     }
     active.formUnion(inputs.wiringFaults.alarms)
     set(.batteryImbalance, reported.balance == .imbalance)
-    set(.batteryAlarm, !reported.conditions.isDisjoint(with: .alarms) && !reported.isLost)
+    set(.batteryAlarm, !told.isDisjoint(with: .alarms) && !reported.isLost)
     let isSilent = reported.isLost && running >= parameters.cellStale
-    set(.batteryLost, isSilent || reported.conditions.contains(.cableMissing))
+    set(.batteryLost, isSilent || told.contains(.cableMissing))
     // With the function off it is told all the same, and that is all.
-    if reported.conditions.contains(.preAlarm), !protection.lowCell { active.insert(.preAlarm) }
+    if told.contains(.preAlarm), !isCellLow { active.insert(.preAlarm) }
     set(.fanFailed, isFanStill)
     set(.supplyError, isSupplyBad)
     set(.sidesReversed, reversedFor >= Parameters.reversedHold)
@@ -888,6 +895,11 @@ public struct BMS: Sendable {
     if active.contains(.loadDisconnected) { renewCauseOfDisconnection() }
   }
 
+  /// A cell is low: one that is measured, or one that the battery knows of, in which the thresholds live (R82, R92).
+  private var isCellLow: Bool {
+    @inline(__always) mutating get { protection.lowCell || reported.isCellLow }
+  }
+
   /// Near the low threshold (R83), or told so by the battery itself (R85, R237).
   @inline(__always)
   private func isPreAlarm(_ parameters: Parameters) -> Bool {
@@ -911,13 +923,17 @@ public struct BMS: Sendable {
     func block(_ block: Block, _ direction: CurrentDirection) -> Reason {
       self.reason(block, direction, judged, lost: nil, stateOfCharge: decided.stateOfCharge)
     }
+    /// Where we measure nothing of it, it is the battery that says so.
+    func block(_ block: Block, _ direction: CurrentDirection, isMeasured: Bool) -> Reason {
+      isMeasured ? self.reason(block, direction, judged, lost: nil, stateOfCharge: nil) : batteryReason
+    }
     var reason =
       switch alarm {
-      case .lowCell: block(.lowCell, .discharge)
-      case .highCell: block(.highCell, .charge)
-      case .lowTemperature: block(.lowTemperature, .charge)
-      case .highTemperature: block(.highTemperature, .charge)
-      case .veryHighTemperature: block(.highTemperature, .discharge)
+      case .lowCell: block(.lowCell, .discharge, isMeasured: protection.lowCell)
+      case .highCell: block(.highCell, .charge, isMeasured: protection.highCell)
+      case .lowTemperature: block(.lowTemperature, .charge, isMeasured: protection.lowTemperature)
+      case .highTemperature: block(.highTemperature, .charge, isMeasured: protection.highTemperature)
+      case .veryHighTemperature: block(.highTemperature, .discharge, isMeasured: protection.veryHighTemperature)
       case .lowStateOfCharge: block(.dischargeFloor, .discharge)
       case .lowStateOfChargeWarning:
         Reason(

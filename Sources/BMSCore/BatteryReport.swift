@@ -47,11 +47,8 @@ public struct BatteryConditions: OptionSet, Sendable, Hashable {
   static let stopDischarge: BatteryConditions = [
     .lowCell, .highTemperature, .highDischargeCurrent, .fault, .cableMissing, .givesNothing,
   ]
-  /// Those that are an alarm, and not only a limit or an announcement.
-  static let alarms: BatteryConditions = [
-    .lowCell, .highCell, .lowTemperature, .highTemperature, .highChargeTemperature, .highChargeCurrent,
-    .highDischargeCurrent, .fault,
-  ]
+  /// Those that are an alarm and have no name of their own: cells and temperatures have, whoever looked (R82).
+  static let alarms: BatteryConditions = [.highChargeCurrent, .highDischargeCurrent, .fault]
 
   /// The words used in reasons.
   var text: String {
@@ -112,16 +109,21 @@ public struct BatteryReport: Sendable, Hashable {
 struct ReportedBattery: Sendable {
   private(set) var isLost = false
   private(set) var report = BatteryReport()
+  /// It told of a low cell and has not told of its end: its silence ends nothing, nor does a restart (R51, R82).
+  private(set) var isCellLow: Bool
+
+  init(restoring snapshot: Snapshot?) { isCellLow = snapshot?.isLowCellReported ?? false }
 
   /// The battery tells nothing by itself.
-  var isAtRest: Bool { report.isEmpty && !isLost }
+  var isAtRest: Bool { report.isEmpty && !isLost && !isCellLow }
 
   @inline(__always)
   mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan) {
     // The usual battery tells nothing by itself, and there is nothing to take over from it.
-    if newest.isEmpty, report.isEmpty { return }
+    if newest.isEmpty, report.isEmpty, !isCellLow { return }
     report = newest
     isLost = newest.isWired && !(newest.taken.map { ageOf($0, at: now) < age } ?? false)
+    isCellLow = newest.isWired && (newest.conditions.contains(.lowCell) || isLost && isCellLow)
     if let limit = newest.chargeCurrent, limit <= 0 { report.conditions.insert(.acceptsNoCharge) }
     if let limit = newest.dischargeCurrent, limit <= 0 { report.conditions.insert(.givesNothing) }
     if newest.balance == .imbalance { report.conditions.insert(.imbalance) }

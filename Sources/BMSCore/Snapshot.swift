@@ -5,7 +5,7 @@
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
   /// The version of this layout that this program writes. It also reads the ones before.
-  public static let currentVersion = 5
+  public static let currentVersion = 6
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -101,6 +101,11 @@ public struct Snapshot: Sendable, Hashable, Codable {
   /// The remote has said nothing for so long that it forces Off; ``mode`` is the one from before.
   public var isRemoteSilent = false
 
+  // Since version 6.
+
+  /// The battery told of a low cell, and not of its end (R82).
+  public var isLowCellReported = false
+
   /// The state of a BMS that has never run.
   public init() {}
 
@@ -195,5 +200,10 @@ extension Snapshot {
     }
     takeoverSeconds = try values.decode(Double.self, forKey: .takeoverSeconds)
     isRemoteSilent = try values.decode(Bool.self, forKey: .isRemoteSilent)
+    guard version >= 6 else {
+      version = Snapshot.currentVersion
+      return
+    }
+    isLowCellReported = try values.decode(Bool.self, forKey: .isLowCellReported)
   }
 }

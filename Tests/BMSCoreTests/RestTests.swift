@@ -110,6 +110,8 @@ struct RestTests {
     #expect(!protection.isAtRest && !protection.isCharged, "the warning of R176 is a rule too")
     protection.evaluate(stateOfCharge: 50, isTrusted: true, parameters)
     #expect(protection.isAtRest && protection.isCharged)
+    #expect(ReportedBattery(restoring: nil).isAtRest)
+    #expect(!ReportedBattery(restoring: restored { $0.isLowCellReported = true }).isAtRest)
     var line = SecondLine(restoring: restored { $0.heldOpen = CurrentDirection.charge.rawValue })
     #expect(!line.isAtRest)
     line.restart()

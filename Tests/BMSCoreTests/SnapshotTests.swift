@@ -47,6 +47,7 @@ struct SnapshotTests {
     #expect(second.version == Snapshot.currentVersion && second.isLowCellHard && !second.isContactorClosed)
     var full = snapshot
     (full.detectedPreAlarmSignal, full.takeoverSeconds, full.isRemoteSilent) = (false, 4, true)
+    full.isLowCellReported = true
     (full.emptySeconds, full.isContactorClosed, full.prechargeHeat, full.heldOpen) = (7, true, 3, 1)
     (full.uncertainAmpereHours, full.isLowCellHard, full.offCause, full.mode) = (2, true, 0, Mode.off.rawValue)
     // What version 3 wrote lacks what came with 4.
@@ -55,11 +56,19 @@ struct SnapshotTests {
     let third = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields))
     var expected = full
     (expected.detectedPreAlarmSignal, expected.takeoverSeconds, expected.isRemoteSilent) = (nil, 0, false)
+    expected.isLowCellReported = false
     #expect(third == expected && third.version == Snapshot.currentVersion)
     // What version 4 wrote lacks what came with 5.
     for key in ["takeoverSeconds", "isRemoteSilent"] { fields[key] = nil }
     fields["version"] = .number(4)
     expected.detectedPreAlarmSignal = false
+    #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields)) == expected)
+    // What version 5 wrote lacks what came with 6.
+    fields = try JSONDecoder().decode([String: JSONValue].self, from: JSONEncoder().encode(full))
+    fields["isLowCellReported"] = nil
+    fields["version"] = .number(5)
+    expected = full
+    expected.isLowCellReported = false
     #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields)) == expected)
     #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(full)) == full)
     var later = snapshot

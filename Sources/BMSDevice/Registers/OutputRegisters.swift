@@ -232,7 +232,7 @@ enum OutputRegisters {
   /// Which of Victron's reasons stands for which of our causes is inferred from their names.
   private static func blocks(_ register: Register, _ blocks: Blocks, _ outputs: Outputs) -> RegisterMessage {
     var message = RegisterMessage(register)
-    message[BlockReason.battery] = !blocks.isDisjoint(with: [.lowCell, .lowTemperature, .dischargeFloor])
+    message[BlockReason.battery] = !blocks.isDisjoint(with: [.lowCell, .lowTemperature, .dischargeFloor, .battery])
     message[BlockReason.highTemperature] = blocks.contains(.highTemperature)
     message[BlockReason.highBatteryVoltage] = blocks.contains(.highCell)
     message[BlockReason.overload] = blocks.contains(.overcurrent)
