@@ -307,7 +307,8 @@ public struct BMS: Sendable {
     _ judged: borrowing Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant,
     elapsed: TimeSpan
   ) {
-    reported.evaluate(inputs.battery, at: now, within: parameters.cellStale)
+    reported.evaluate(
+      inputs.battery, at: now, within: parameters.cellStale, atLeast: parameters.lowVoltageLimit)
     protection.evaluate(judged, parameters, at: now, elapsed: elapsed)
     protection.evaluate(
       bmsTemperature: inputs.bmsTemperature.usable(Plausible.temperature, at: now, within: parameters.cellStale))

@@ -117,13 +117,18 @@ struct ReportedBattery: Sendable {
   /// The battery tells nothing by itself.
   var isAtRest: Bool { report.isEmpty && !isLost && !isCellLow }
 
+  /// - Parameter least: the voltage below which nothing is charged to, volts.
   @inline(__always)
-  mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan) {
+  mutating func evaluate(_ newest: BatteryReport, at now: Instant, within age: TimeSpan, atLeast least: Double) {
     // The usual battery tells nothing by itself, and there is nothing to take over from it.
     if newest.isEmpty, report.isEmpty, !isCellLow { return }
     report = newest
     isLost = newest.isWired && !(newest.taken.map { ageOf($0, at: now) < age } ?? false)
     isCellLow = newest.isWired && (newest.conditions.contains(.lowCell) || isLost && isCellLow)
+    if let volts = newest.chargeVoltage, !(volts >= least) {
+      report.chargeVoltage = nil
+      report.conditions.insert(.acceptsNoCharge)
+    }
     if let limit = newest.chargeCurrent, limit <= 0 { report.conditions.insert(.acceptsNoCharge) }
     if let limit = newest.dischargeCurrent, limit <= 0 { report.conditions.insert(.givesNothing) }
     if newest.balance == .imbalance { report.conditions.insert(.imbalance) }
@@ -132,9 +137,9 @@ struct ReportedBattery: Sendable {
   /// The conditions, while somebody tells them.
   var conditions: BatteryConditions { report.isWired ? report.conditions : [] }
 
-  /// Up to what it wants to be charged, volts; infinite where it sets no limit. Its wish to be charged to nothing is its
-  /// charge current of zero; a CVL of zero is never sent.
-  var chargeVoltage: Double { report.chargeVoltage.flatMap { $0 > 0 ? $0 : nil } ?? .infinity }
+  /// Up to what it wants to be charged, volts; infinite where it sets no limit. A wish to be charged to less than an empty
+  /// battery has is one not to be charged; a CVL like that is never sent.
+  var chargeVoltage: Double { report.chargeVoltage ?? .infinity }
 
   /// What it says of its cells, while it is heard (R349).
   var balance: Balance { report.isWired && !isLost ? report.balance : .unknown }

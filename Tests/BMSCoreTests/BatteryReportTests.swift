@@ -132,6 +132,17 @@ struct BatteryReportTests {
     #expect(!outputs.dischargeAllowed)
   }
 
+  @Test("a charge voltage below that of an empty battery, 10.4 V, is a wish not to be charged, and never a CVL")
+  func impossibleVoltage() {
+    for (volts, isAllowed, limit) in [(10.4, true, 10.4), (10.39, false, 13.5), (1, false, 13.5), (.nan, false, 13.5)] {
+      var rig = Rig.resting()
+      let outputs = step(&rig) { ($0.chargeVoltage, $0.chargeCurrent) = (volts, 40) }
+      #expect(outputs.chargeAllowed == isAllowed && outputs.dischargeAllowed, "\(volts)")
+      #expect(outputs.limits.chargeVoltage == limit && outputs.limits.chargeCurrent == (isAllowed ? 40 : 0))
+      if !isAllowed { #expect("\(outputs.chargeReason)".contains("accepts no charge")) }
+    }
+  }
+
   @Test("R51, R82, R92: a battery that says low cell is empty, whatever its cells show: Off after five minutes")
   func lowCellSwitchesOff() {
     var bench = ContactorBench.closed()

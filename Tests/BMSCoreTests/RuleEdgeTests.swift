@@ -328,12 +328,12 @@ struct RuleEdgeTests {
     var battery = ReportedBattery(restoring: nil)
     #expect(!battery.isLost && battery.conditions.isEmpty && !battery.forbids(.charge))
     for (milliseconds, isLost) in [(Int64(4_999), false), (5_000, true)] {
-      battery.evaluate(report, at: .origin + .milliseconds(milliseconds), within: .seconds(5))
+      battery.evaluate(report, at: .origin + .milliseconds(milliseconds), within: .seconds(5), atLeast: 10.4)
       #expect(battery.isLost == isLost && battery.forbids(.charge) == isLost && battery.forbids(.discharge) == isLost)
     }
     for (amperes, forbids) in [(0.0, true), (0.1, false), (-1, true)] {
       report.chargeCurrent = amperes
-      battery.evaluate(report, at: .origin, within: .seconds(5))
+      battery.evaluate(report, at: .origin, within: .seconds(5), atLeast: 10.4)
       #expect(battery.forbids(.charge) == forbids && !battery.forbids(.discharge))
     }
   }
@@ -534,7 +534,7 @@ struct RuleEdgeTests {
       report.taken = .origin
       report.dischargeCurrent = amperes
       var battery = ReportedBattery(restoring: nil)
-      battery.evaluate(report, at: .origin, within: .seconds(5))
+      battery.evaluate(report, at: .origin, within: .seconds(5), atLeast: 10.4)
       #expect(battery.forbids(.discharge) == forbids && !battery.forbids(.charge), "\(amperes) A")
     }
   }
