@@ -90,6 +90,9 @@ public struct SettingReport: Codable, Sendable, Equatable {
   public var setBy: SettingOrigin
   /// What the configuration says, to which a reset goes back.
   public var configured: Double
+  /// What was set at run time and is refused beside the configuration; it counts at the next start or reload that accepts
+  /// it. Left out where nothing waits.
+  public var waiting: Double?
   /// What it is when nothing is set.
   public var standard: Double
   public var lowest: Double
@@ -104,14 +107,15 @@ public struct SettingReport: Codable, Sendable, Equatable {
   public var source: String
 
   public init(
-    key: String, unit: String, value: Double, setBy: SettingOrigin, configured: Double, standard: Double,
-    lowest: Double, highest: Double, choices: [Double], isWhole: Bool, isShown: Bool, source: String
+    key: String, unit: String, value: Double, setBy: SettingOrigin, configured: Double, waiting: Double? = nil,
+    standard: Double, lowest: Double, highest: Double, choices: [Double], isWhole: Bool, isShown: Bool, source: String
   ) {
     self.key = key
     self.unit = unit
     self.value = value
     self.setBy = setBy
     self.configured = configured
+    self.waiting = waiting
     self.standard = standard
     self.lowest = lowest
     self.highest = highest

@@ -48,6 +48,7 @@ struct StoredSettingTests {
       ])
     #expect(stored?.values == [.maximumChargeCurrent: 20, .remoteControl: 0])
     #expect(stored?.waiting == ["low_soc_warning": 12])
+    #expect(device.report(at: .origin).waitingSettings == ["low_soc_warning": 12])
   }
 
   @Test("what waits outlives the change of another setting, and counts again when the file suits it")

@@ -282,11 +282,17 @@ struct DaemonTextTests {
       SettingReport(
         key: "pre_alarm", unit: "", value: 1, setBy: .standard, configured: 1, standard: 1, lowest: 0, highest: 1,
         choices: [0, 1], isWhole: false, isShown: true, source: "R328"),
+      SettingReport(
+        key: "low_soc_warning", unit: "%", value: 15, setBy: .standard, configured: 15, waiting: 8.5, standard: 15,
+        lowest: 0, highest: 99, choices: [], isWhole: false, isShown: true, source: "R339"),
     ])
     let lines = try SettingsCommand.parse([]).text(report, .plain).split(separator: "\n")
     #expect(lines[0] == "discharge_floor  *20 %             0...99        changed")
     #expect(lines[1] == "model             500              500, 1000     default")
     #expect(lines[2] == "pre_alarm         1                switch 0 or 1 default")
+    #expect(lines[3] == "low_soc_warning   15 %             0...99        default")
+    #expect(lines[4].hasPrefix("  set at run time to 8.5 and not in force"))
+    #expect(lines[4].contains("vecanctl set low_soc_warning --reset") && lines.count == 5)
   }
 
   @Test("set takes a key with a value, a key with --reset, or --reset-all; anything else is a mistake of usage")

@@ -11,6 +11,8 @@ public struct DeviceReport: Sendable {
   public var settings: Settings
   /// The settings as configured, to which a reset goes back.
   public var configuredSettings: Settings
+  /// What was set at run time and is not in force, by key: ``ChangedSettings/waiting``.
+  public var waitingSettings: [String: Double]
   /// The settings that mean nothing for these batteries (R89).
   public var hiddenSettings: Set<Setting>
   /// What happened to the battery.
@@ -32,7 +34,7 @@ extension BMSDevice {
   public func report(at now: Instant) -> DeviceReport {
     DeviceReport(
       status: status(at: now), explanation: explanation(at: now), settings: core.settings,
-      configuredSettings: configuredSettings,
+      configuredSettings: configuredSettings, waitingSettings: waiting,
       hiddenSettings: Set(Setting.allCases.filter { !core.isShown($0) }), history: core.history,
       secondsSinceFullCharge: core.snapshot.secondsSinceFullCharge, distributors: (0..<4).map { core.distributor($0) },
       fuses: (1...FuseNames.count).map { core.fuse($0) }, fuseNames: core.fuseNames, started: started)

@@ -27,7 +27,16 @@ struct SettingsCommand: ReportCommand {
       return Plain.left(Plain.safe(setting.key), keys)
         + (isChanged ? palette.strong(Plain.left(value, 18)) : Plain.left(value, 18))
         + Plain.left(Self.range(setting), 14) + palette.faint(setting.setBy.rawValue) + "\n"
+        + (setting.waiting.map { palette.strong(Self.notice(of: $0, setting)) + "\n" } ?? "")
     }.joined()
+  }
+
+  /// What somebody set and does not get.
+  private static func notice(of value: Double, _ setting: SettingReport) -> String {
+    let key = Plain.safe(setting.key)
+    return
+      "  set at run time to \(value.text(upTo: 3)) and not in force, for it is refused beside the configuration; the log "
+      + "says why. vecanctl set \(key) VALUE sets another, vecanctl set \(key) --reset gives it up"
   }
 
   private static func range(_ setting: SettingReport) -> String {

@@ -269,7 +269,8 @@ extension SettingReport {
     self.init(
       key: row.key, unit: row.unit.rawValue, value: value,
       setBy: value != configured ? .changed : configured != standard ? .configuration : .standard,
-      configured: configured, standard: standard, lowest: row.range.lowerBound, highest: row.range.upperBound,
+      configured: configured, waiting: device.waitingSettings[row.key], standard: standard,
+      lowest: row.range.lowerBound, highest: row.range.upperBound,
       choices: row.choices, isWhole: row.isWhole, isShown: !device.hiddenSettings.contains(setting),
       source: row.source)
   }
