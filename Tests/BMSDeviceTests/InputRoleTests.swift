@@ -229,6 +229,42 @@ extension Bench {
     #expect(bench.device.status(at: bench.now).outputs.chargeAllowed)
   }
 
+  @Test(
+    "a module that takes another's place may number its cells in another way, or report extremes",
+    arguments: [false, true])
+  func replacedCells(isExtremes: Bool) {
+    var bench = Bench.claimed { $0.cells?.sender.uniqueNumber = nil }
+    bench.isAlive = false
+    var outputs: Outputs { bench.device.status(at: bench.now).outputs }
+    func run(seconds: Int, cells: (inout Bench) -> Void) {
+      for _ in 0..<seconds * 2 {
+        bench.sendMonitor(from: 98)
+        cells(&bench)
+        bench.advance(.milliseconds(500))
+      }
+    }
+    func one(_ battery: Int) -> (inout Bench) -> Void {
+      { bench in for cell in 1...4 { bench.sendCell(battery: battery, cell: cell, 3.3) } }
+    }
+    func module(_ uniqueNumber: UInt32) -> Name {
+      Name(uniqueNumber: uniqueNumber, manufacturer: 358, function: 170, deviceClass: 35)
+    }
+    bench.claim(at: 98)
+    bench.claim(module(5))
+    run(seconds: 5, cells: one(0))
+    #expect(outputs.chargeAllowed && outputs.lowestCell?.place?.battery == 0)
+    run(seconds: 12) { _ in }
+    #expect(!outputs.chargeAllowed)
+    bench.claim(module(9))
+    run(seconds: 5, cells: isExtremes ? { $0.sendCells() } : one(1))
+    #expect(outputs.chargeAllowed && outputs.lowestCell?.place?.battery == (isExtremes ? nil : 1))
+    // The same one again, after a silence, has nothing to forget.
+    run(seconds: 12) { _ in }
+    bench.claim(module(9))
+    run(seconds: 1, cells: isExtremes ? { $0.sendCells() } : { $0.sendCell(battery: 1, cell: 1, 3.3) })
+    #expect(outputs.chargeAllowed == isExtremes)
+  }
+
   @Test("a state of charge beyond 100 % is none, and nobody begins at it", arguments: [(100.0, true), (101, false)])
   func impossibleStateOfCharge(percent: Double, isTaken: Bool) {
     var bench = Bench.claimed { $0.monitor?.place = .registers }

@@ -37,6 +37,8 @@ struct InputMapping: NodeApplication {
   private var frames = BatteryFrameReport()
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
+  /// Who reported the cells last.
+  private var cellSender: Name?
   /// The Distributors that their reader says it does not hear.
   private var lostDistributors = WiredRole.distributors.map { _ in false }
 
@@ -395,11 +397,24 @@ struct InputMapping: NodeApplication {
     return configuration.monitor?.place == .registers && accepts(sender, for: .monitor)
   }
 
+  /// Another sender may number its cells in another way, or report extremes: those of the one before would be missed for
+  /// ever.
+  private mutating func acceptsCells(of sender: Name) -> Bool {
+    guard accepts(sender, for: .cells) else { return false }
+    if let before = cellSender, before != sender {
+      inputs.cells = CellTable(expectedCount: 0)
+      inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
+      reportsExtremes = false
+    }
+    cellSender = sender
+    return true
+  }
+
   private mutating func receiveCells(_ register: Register, _ message: RegisterMessage, from sender: Name) {
     switch register {
     case .cellVoltages:
       guard let lowest = message.number(register), let highest = message.number(register, field: 1),
-        accepts(sender, for: .cells)
+        acceptsCells(of: sender)
       else { return }
       // "Not available" says nothing of cells that are reported one by one.
       guard reportsExtremes || lowest != .notAvailable || highest != .notAvailable else { return }
@@ -408,7 +423,7 @@ struct InputMapping: NodeApplication {
       inputs.cellExtremes.highest.take(highest, at: arrival)
     case .cellTemperatures:
       guard let lowest = message.number(register), let highest = message.number(register, field: 1),
-        accepts(sender, for: .cells)
+        acceptsCells(of: sender)
       else { return }
       // Cells without sensors are no source of temperatures beside another one.
       let isKnown = inputs.temperatureExtremes.lowest.validity != .unassigned
@@ -416,7 +431,7 @@ struct InputMapping: NodeApplication {
       inputs.temperatureExtremes.lowest.take(lowest.map { $0 - 273.15 }, at: arrival)
       inputs.temperatureExtremes.highest.take(highest.map { $0 - 273.15 }, at: arrival)
     default:
-      guard let volts = message.number(.cellVoltage, field: 2), accepts(sender, for: .cells),
+      guard let volts = message.number(.cellVoltage, field: 2), acceptsCells(of: sender),
         let place = Self.place(message)
       else { return }
       if !reportsExtremes, inputs.cells.expectedCount == 0 {
