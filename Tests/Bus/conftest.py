@@ -14,6 +14,7 @@ from _pytest.runner import runtestprotocol
 
 import peers
 import stillness
+from switching import ATC, ATD, CONTACTOR, WIRING, SwitchModule
 
 _numbers = itertools.count()
 
@@ -154,4 +155,21 @@ def vecand(make_vecand: Callable[..., peers.Vecand]) -> peers.Vecand:
 def fed_vecand(battery: peers.Battery, vecand: peers.Vecand) -> peers.Vecand:
     """A daemon with a healthy battery: limits are given."""
     vecand.wait_limits_given()
+    return vecand
+
+
+@pytest.fixture
+def module(interface: str, recorder: peers.Recorder) -> Iterator[SwitchModule]:
+    module = SwitchModule(interface)
+    yield module
+    module.stop()
+
+
+@pytest.fixture
+def closed(battery: peers.Battery, module: SwitchModule, make_vecand) -> peers.Vecand:
+    """A daemon that has closed the contactor."""
+    vecand = make_vecand(peers.INPUTS + WIRING)
+    module.wait(CONTACTOR, True, 20, "the contactor closes")
+    module.wait(ATC, True, 5, "charging is allowed")
+    module.wait(ATD, True, 5, "loads are allowed")
     return vecand

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import peers
-from switching import CONTACTOR, PRECHARGE, WIRING, SwitchModule
+from switching import CONTACTOR, PRECHARGE, SwitchModule
 
 BATTERY_CAPACITY = 0x1000
 RESTORE_DEFAULTS = 0x0004
@@ -70,68 +70,58 @@ def test_a_signal_while_it_starts_does_not_end_it(vecand: peers.Vecand, number: 
         vecand.wait_said("SIGHUP: " if number == signal.SIGHUP else "why: charge", 10)
 
 
-def test_a_stop_while_it_starts_opens_what_a_crash_left_closed(
-    battery: peers.Battery, interface: str, recorder: peers.Recorder, sender: peers.Sender, make_vecand
-):
-    module = SwitchModule(interface)
-    try:
-        vecand = make_vecand(peers.INPUTS + WIRING)
-        module.wait(CONTACTOR, True, 20, "the contactor closes")
-        vecand.signal(signal.SIGKILL)
-        vecand.process.wait(5)
-        assert module.on[CONTACTOR]
-        vecand.start()
-        vecand.wait_catching(signal.SIGTERM)
-        vecand.signal(signal.SIGTERM)
-        assert vecand.process.wait(20) == 0, vecand.log_tail()
-        assert not module.on[CONTACTOR], vecand.log_tail()
-    finally:
-        module.stop()
+def kill(vecand: peers.Vecand) -> None:
+    vecand.signal(signal.SIGKILL)
+    vecand.process.wait(5)
+
+
+def test_a_stop_while_it_starts_opens_what_a_crash_left_closed(closed: peers.Vecand, module: SwitchModule):
+    vecand = closed
+    kill(vecand)
+    assert module.on[CONTACTOR]
+    vecand.start()
+    vecand.wait_catching(signal.SIGTERM)
+    vecand.signal(signal.SIGTERM)
+    assert vecand.process.wait(20) == 0, vecand.log_tail()
+    assert not module.on[CONTACTOR], vecand.log_tail()
 
 
 def test_a_killed_daemon_comes_back_to_a_contactor_that_stays_closed(
-    battery: peers.Battery, interface: str, recorder: peers.Recorder, sender: peers.Sender, make_vecand
+    closed: peers.Vecand, module: SwitchModule, sender: peers.Sender
 ):
-    module = SwitchModule(interface)
-    try:
-        vecand = make_vecand(peers.INPUTS + WIRING)
-        module.wait(CONTACTOR, True, 20, "the contactor closes")
-        vecand.wait_said("charge and discharge allowed", 10)
-        time.sleep(2.5)  # a decision is stored within a second
-        vecand.signal(signal.SIGKILL)
-        vecand.process.wait(5)
-        commands = len(module.commands)
-        vecand.start()
-        vecand.wait_said("restored, contactor closed", 10)
-        end = time.monotonic() + 8
-        while time.monotonic() < end:
-            assert module.on[CONTACTOR], f"opened: {module.commands[commands:]}"
-            time.sleep(0.02)
-        news = module.commands[commands:]
-        assert not [c for c in news if c[1] == CONTACTOR or (c[1] == PRECHARGE and c[2])], news
+    vecand = closed
+    vecand.wait_said("charge and discharge allowed", 10)
+    time.sleep(2.5)  # a decision is stored within a second
+    kill(vecand)
+    commands = len(module.commands)
+    vecand.start()
+    vecand.wait_said("restored, contactor closed", 10)
+    end = time.monotonic() + 8
+    while time.monotonic() < end:
+        assert module.on[CONTACTOR], f"opened: {module.commands[commands:]}"
+        time.sleep(0.02)
+    news = module.commands[commands:]
+    assert not [c for c in news if c[1] == CONTACTOR or (c[1] == PRECHARGE and c[2])], news
 
-        # What was damaged forbids and is not replaced by a new state.
-        vecand.signal(signal.SIGKILL)
-        vecand.process.wait(5)
-        database = vecand.state / "state.db"
-        damaged = database.read_bytes().replace(b'"mode":3', b'"mode":4')
-        assert damaged != database.read_bytes()
-        database.write_bytes(damaged)
-        vecand.start()
-        vecand.wait_said("state.db is damaged: the checksum of core is wrong", 10)
-        vecand.wait_said("raised E-B119", 10)
-        module.wait(CONTACTOR, False, 15, "the contactor opens")
-        assert database.read_bytes() == damaged
+    # What was damaged forbids and is not replaced by a new state.
+    kill(vecand)
+    database = vecand.state / "state.db"
+    damaged = database.read_bytes().replace(b'"mode":3', b'"mode":4')
+    assert damaged != database.read_bytes()
+    database.write_bytes(damaged)
+    vecand.start()
+    vecand.wait_said("state.db is damaged: the checksum of core is wrong", 10)
+    vecand.wait_said("raised E-B119", 10)
+    module.wait(CONTACTOR, False, 15, "the contactor opens")
+    assert database.read_bytes() == damaged
 
-        # A reset of the settings begins a new one, and what was damaged stays beside it.
-        vecand.wait_pgn(peers.BATTERY_STATUS, 10, vecand.started_mark)
-        reset(sender, vecand)
-        vecand.wait_said("cleared E-B119", 10)
-        vecand.wait_said("is kept as", 10)
-        assert (vecand.state / "state.db.kept-1").read_bytes() == damaged
-        module.wait(CONTACTOR, True, 20, "the contactor closes again")
-    finally:
-        module.stop()
+    # A reset of the settings begins a new one, and what was damaged stays beside it.
+    vecand.wait_pgn(peers.BATTERY_STATUS, 10, vecand.started_mark)
+    reset(sender, vecand)
+    vecand.wait_said("cleared E-B119", 10)
+    vecand.wait_said("is kept as", 10)
+    assert (vecand.state / "state.db.kept-1").read_bytes() == damaged
+    module.wait(CONTACTOR, True, 20, "the contactor closes again")
 
 
 def test_each_protective_change_is_in_the_log_once_with_its_reason(fed_vecand: peers.Vecand, battery: peers.Battery):
@@ -307,8 +297,7 @@ def test_a_full_disk_delays_no_protection_and_is_said_once(
         # Written together with the state as it is then.
         write_capacity(sender, vecand, 321)
         wait_contains(state / "state.db", b'"battery_capacity":321')
-        vecand.signal(signal.SIGKILL)
-        vecand.process.wait(5)
+        kill(vecand)
         filler.unlink()
         records, _ = stored(state / "state.db", temporary)
         assert records["core"]["snapshot"]["highCell"] is True

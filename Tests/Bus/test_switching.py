@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-
-import pytest
 
 import peers
 from peers import CCL
 from switching import ATC, ATD, CONTACTOR, PRECHARGE, WIRING, SwitchModule
 
 LEAD = 2.0  # R76: ATC opens first, the contactor follows
-
-
-@pytest.fixture
-def module(interface: str, recorder: peers.Recorder) -> Iterator[SwitchModule]:
-    module = SwitchModule(interface)
-    yield module
-    module.stop()
-
-
-@pytest.fixture
-def closed(battery: peers.Battery, module: SwitchModule, make_vecand) -> peers.Vecand:
-    """A daemon that has closed the contactor."""
-    vecand = make_vecand(peers.INPUTS + WIRING)
-    module.wait(CONTACTOR, True, 20, "the contactor closes")
-    module.wait(ATC, True, 5, "charging is allowed")
-    module.wait(ATD, True, 5, "loads are allowed")
-    return vecand
 
 
 def test_precharge_comes_before_the_contactor(closed: peers.Vecand, module: SwitchModule):
