@@ -383,7 +383,10 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .cellsLost: .lost("V-B21", "Cell voltages lost")
     case .voltageLost: .lost("V-B22", "Battery voltage lost")
     case .currentLost: .lost("V-B23", "Battery current lost")
-    case .temperatureLost: .lost("V-B24", "Battery temperature lost")
+    case .temperatureLost:
+      .lost(
+        "V-B24", "Battery temperature lost",
+        advice: " After a sensor was taken away for good: vecanctl set temperature_required on, then off.")
     case .cellsAgainstPack:
       .init(
         code: "V-B31", gxNumber: nil, severity: .warning, message: "Cells do not add up to the battery voltage",
@@ -600,13 +603,13 @@ extension AlarmDefinition {
       ledBlinks: 1, drivesRelay: true, isCompanion: false, source: "R253, R258, R265")
   }
 
-  fileprivate static func lost(_ code: String, _ message: String) -> AlarmDefinition {
+  fileprivate static func lost(_ code: String, _ message: String, advice: String = "") -> AlarmDefinition {
     AlarmDefinition(
       code: code, gxNumber: 32, severity: .error, message: message,
       raisedWhen: "no good value within the limit, or an impossible one",
       effect: "charge and discharge forbidden, CCL 0, DCL 0; limits withdrawn after 60 s",
       clearedWhen: "good values arrive",
-      advice: "Check the cable and the sender named in the reason.",
+      advice: "Check the cable and the sender named in the reason.\(advice)",
       ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "R99, R100, OD-20")
   }
 }

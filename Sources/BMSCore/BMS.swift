@@ -91,7 +91,7 @@ public struct BMS: Sendable {
   /// The run before left ATC and ATD in some state, and this one has not decided on them yet (R24).
   var leavesContacts: Bool
   private var hasRun = false
-  /// A temperature was told once: from then on its loss forbids, required or not.
+  /// A temperature was told once: from then on its loss forbids, required or not, until a person says otherwise.
   private var hasTemperature: Bool
   private var dataLostSince: Instant?
   /// What the last step decided; nothing known and nothing allowed before the first.
@@ -148,6 +148,8 @@ public struct BMS: Sendable {
   public mutating func apply(_ settings: Settings) {
     if settings[.nominalVoltage] != self.settings[.nominalVoltage] { window.reset() }
     if settings[.batteryCapacity] != self.settings[.batteryCapacity] { capacityHint = nil }
+    // Required no more, says a person, who may have taken the sensor away. One that is there is heard in the next step.
+    if self.settings[.temperatureRequired] != 0, settings[.temperatureRequired] == 0 { hasTemperature = false }
     self.settings = settings
     parameters = Parameters(settings)
     isSettled = false

@@ -182,6 +182,28 @@ struct StaleDataTests {
     #expect(!restarted.out.chargeAllowed, "a restart does not forget that there is a sensor")
   }
 
+  @Test("A sensor that was taken away is missed until a person says so: required, then no more")
+  func temperatureTakenAway() throws {
+    var rig = Rig.resting(try settings((.temperatureRequired, 0)))
+    rig.temperature = nil
+    rig.inputs.batteryTemperature = .waiting
+    rig.run(.seconds(6))
+    #expect(!rig.out.chargeAllowed)
+    for (required, isAllowed) in [(0.0, false), (1, false), (0, true)] {
+      rig.bms.apply(try settings((.temperatureRequired, required)))
+      rig.run(.seconds(6))
+      #expect(rig.out.chargeAllowed == isAllowed && rig.out.dischargeAllowed == isAllowed)
+      #expect(rig.out.alarms.contains(isAllowed ? .temperatureLate : .temperatureLost))
+    }
+    #expect(!rig.bms.snapshot.hasTemperature)
+    rig.temperature = 20
+    rig.step()
+    #expect(rig.out.alarms.isEmpty && rig.bms.snapshot.hasTemperature)
+    for required in [1.0, 0] { rig.bms.apply(try settings((.temperatureRequired, required))) }
+    rig.step()
+    #expect(rig.bms.snapshot.hasTemperature)
+  }
+
   @Test("A temperature that was never told warns, and forbids where it is required")
   func temperatureNeverTold() throws {
     var rig = Rig(try settings((.temperatureRequired, 0)))
