@@ -102,6 +102,8 @@ struct DistributorSupervision: Sendable {
   mutating func step(
     _ reports: borrowing InlineArray<4, DistributorReport>, used: UInt16, mode: Mode, at now: Instant
   ) {
+    // R253: what is blown stays so until its Distributor says that it is good.
+    let before = blown & used
     blown = 0
     known = 0
     // A boat without Distributors: what was never heard stays absent. Not a loop: an index that the compiler does not
@@ -116,19 +118,22 @@ struct DistributorSupervision: Sendable {
       return
     }
     for index in states.indices {
+      let mask = UInt16(0b1111) << UInt16(index * 4)
       guard let taken = reports[index].taken, ageOf(taken, at: now) < DistributorSupervision.timeout else {
         // One that was never heard in this run is not missing.
         if states[index] != .absent { states[index] = .communicationLost }
+        blown |= before & mask
         continue
       }
       let report = reports[index]
-      let mask = UInt16(0b1111) << UInt16(index * 4)
       guard !report.isDuplicate else {
         states[index] = .duplicate
+        blown |= before & mask
         continue
       }
       guard report.hasPower else {
         states[index] = .noPower
+        blown |= before & mask
         continue
       }
       known |= mask
