@@ -39,6 +39,8 @@ struct CurrentSupervision: Sendable {
   /// W-B02 (OD-24).
   private(set) var warning: CurrentDirection?
   private var overFor: TimeSpan?
+  /// The last step knew the current.
+  private var wasKnown = false
 
   /// No contact is open, and no budget is used that time would give back.
   var isAtRest: Bool {
@@ -75,7 +77,8 @@ struct CurrentSupervision: Sendable {
   @inline(__always)
   mutating func evaluate(_ current: Double?, _ parameters: Parameters, elapsed: TimeSpan) {
     // In a gap nobody saw the current fall: it refills nothing beyond the time that makes a current stale.
-    let known = min(elapsed, parameters.measurementStale)
+    let known = wasKnown ? min(elapsed, parameters.measurementStale) : .zero
+    wasKnown = current != nil
     let wasOver = overFor != nil
     budgetUsed = wasOver ? min(budgetUsed + elapsed, CurrentSupervision.budget) : max(budgetUsed - known, .zero)
     CurrentSupervision.pass(elapsed, known, &charge)

@@ -115,6 +115,24 @@ struct CurrentTests {
     #expect(isStopped)
   }
 
+  @Test("OD-22: a current that is not known gives no budget back, however long it is lost")
+  func lostCurrent() throws {
+    var rig = try rig((.dischargeFloor, 0), (.lowStateOfChargeWarning, 0), (.batteryCapacity, 1000))
+    rig.current = -550
+    rig.step()
+    rig.run(.minutes(3))
+    // Known for 2 s more, and as above as before; then not.
+    rig.current = nil
+    rig.run(.hours(1))
+    #expect(rig.bms.snapshot.overcurrentSeconds >= 180)
+    rig.current = 0
+    rig.step()
+    let used = rig.bms.snapshot.overcurrentSeconds
+    #expect(used >= 180)
+    rig.run(.seconds(100))
+    #expect(rig.bms.snapshot.overcurrentSeconds == used - 100)
+  }
+
   @Test("A restart gives back neither the budget nor the 5 minutes")
   func restart() throws {
     var rig = try rig()

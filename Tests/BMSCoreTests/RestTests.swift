@@ -47,6 +47,7 @@ struct RestTests {
     ] {
       var supervision = CurrentSupervision(restoring: restored(change))
       #expect(!supervision.isAtRest)
+      supervision.evaluate(0, parameters, elapsed: .zero)
       supervision.evaluate(0, parameters, elapsed: .seconds(2))
       #expect(supervision.isAtRest)
     }
