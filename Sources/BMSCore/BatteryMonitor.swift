@@ -24,6 +24,8 @@ struct BatteryMonitor: Sendable {
   private(set) var uncertainty: Double?
 
   private var chargedSince: Instant?
+  /// And has held for long enough: the battery is full.
+  private var isCharged = false
   private var lastCurrent: Double?
   private var averageDischarge = 0.0
   private var peukert = PeukertCache()
@@ -169,6 +171,7 @@ struct BatteryMonitor: Sendable {
       current >= -Parameters.currentThreshold, current < parameters.tailCurrent
     else {
       chargedSince = nil
+      isCharged = false
       return false
     }
     // Nobody looked in between: the condition is not known to have held.
@@ -176,11 +179,11 @@ struct BatteryMonitor: Sendable {
     let since = chargedSince ?? now
     chargedSince = since
     let held = now - since
-    guard held >= parameters.chargedDetection else { return false }
     // While it stays full it is full again in every step, but it is news only once.
-    let isNews = held - elapsed < parameters.chargedDetection
-    if !isNews { synchronise(parameters) }
-    return isNews
+    let wasCharged = isCharged
+    isCharged = held >= parameters.chargedDetection
+    if wasCharged, isCharged { synchronise(parameters) }
+    return isCharged && !wasCharged
   }
 }
 

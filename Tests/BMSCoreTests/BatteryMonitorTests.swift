@@ -28,6 +28,21 @@ struct BatteryMonitorTests {
     }
   }
 
+  @Test("R168, R188: a detection time that is shortened below what has passed synchronises with an event, and counts")
+  func shortenedDetection() throws {
+    var rig = Rig.resting(soc: 80)
+    rig.voltage = 14.01
+    rig.current = 1
+    rig.step()
+    #expect(!rig.run(.seconds(100)) { $0.events.synchronised != nil })
+    rig.bms.apply(try settings((.chargedDetectionTime, 1)))
+    rig.step()
+    #expect(rig.out.events.synchronised?.cause == .charged && rig.out.stateOfCharge == 100)
+    #expect(rig.bms.history.synchronisations == 1)
+    rig.bms.apply(Settings())
+    #expect(!rig.run(.seconds(79)) { $0.events.synchronised != nil })
+  }
+
   @Test("R163, R165: exactly 14.0 V does not sync, 14.01 V does; at 48 V 56.0 and 56.04 V")
   func chargedVoltage() throws {
     for (nominal, volts, syncs) in [(12.0, 14.0, false), (12, 14.01, true), (48, 56.0, false), (48, 56.04, true)] {
