@@ -469,7 +469,10 @@ public struct BMS: Sendable {
     let isStopped =
       isCellLow || protection.veryHighTemperature || protection.dischargeFloor || overcurrent.discharge.isOpen
       || plausibility.contradiction == .discharge
-    secondLine.evaluate(contacts, judged, protection, isDischargeStopped: isStopped, parameters)
+    secondLine.evaluate(
+      contacts, judged, protection, isDischargeStopped: isStopped,
+      isFed: system.map { $0 > parameters.chargeVoltageLevel },
+      parameters, elapsed: elapsed)
     let stale = parameters.cellStale
     let switches = (
       inputs.thermalSwitch.state(at: now, within: stale), inputs.secondThermalSwitch.state(at: now, within: stale)

@@ -5,12 +5,19 @@ import MonotonicTime
 // For discharge OD-12 gives the numbers: error 36 for 30 s more and a cell below 2.6 V. For charge no number is stated;
 // the same 30 s and the cell at 3.75 V (R104) are taken, because an alternator that cannot be stopped is the worse case.
 //
+// Either way what obeys nobody is given one more try. It would otherwise be connected and torn off again for as long as it
+// runs, each time under its full current.
+//
 // The older manual's rule (R75) is a setting: 30 s after ATD opened, whatever for, more than 0.7 A opens the contactor.
 
 struct SecondLine: Sendable {
   private(set) var holdsOpen: CurrentDirection?
   /// A charger was let in, and what stops discharge has not ended since.
   private var hasLetIn = false
+  /// It was held open for charge once before: then until no charger stands there any more.
+  private var hasRetriedCharge = false
+  /// For how long none has stood there.
+  private var chargerGoneFor = TimeSpan.zero
 
   var isAtRest: Bool { holdsOpen == nil }
 
@@ -21,12 +28,14 @@ struct SecondLine: Sendable {
 
   init(restoring snapshot: Snapshot?) { holdsOpen = snapshot?.heldOpen.flatMap(CurrentDirection.init(rawValue:)) }
 
-  /// - Parameter isStopped: a protection, not the mode or the contactor itself, forbids discharge.
+  /// - Parameters:
+  ///   - isStopped: a protection, not the mode or the contactor itself, forbids discharge.
+  ///   - isFed: the system side has the voltage of R45, so that a charger may stand there; nil while nobody can say.
   @inline(__always)
   mutating func evaluate(
     _ contacts: ContactFailure, _ judged: borrowing Judgement, _ protection: Protection,
-    isDischargeStopped isStopped: Bool,
-    _ parameters: Parameters
+    isDischargeStopped isStopped: Bool, isFed: Bool?,
+    _ parameters: Parameters, elapsed: TimeSpan
   ) {
     if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,
       cell < LowCell.hardLimit
@@ -36,6 +45,7 @@ struct SecondLine: Sendable {
       cell >= Parameters.highCell
     {
       holdsOpen = .charge
+      chargerGoneFor = .zero
     } else if parameters.opensAfterContact, isStopped, contacts.openFor(.discharge) >= SecondLine.delay,
       let current = judged.current, current < -SecondLine.oldRuleCurrent
     {
@@ -44,7 +54,11 @@ struct SecondLine: Sendable {
     if !isStopped { hasLetIn = false }
     switch holdsOpen {
     case .discharge: if !isStopped { holdsOpen = nil }
-    case .charge: if !protection.highCell { holdsOpen = nil }
+    case .charge:
+      if let isFed { chargerGoneFor = isFed ? .zero : chargerGoneFor + elapsed }
+      guard !protection.highCell, !hasRetriedCharge || chargerGoneFor >= SecondLine.delay else { break }
+      holdsOpen = nil
+      hasRetriedCharge.toggle()
     case nil: break
     }
   }
@@ -53,6 +67,7 @@ struct SecondLine: Sendable {
   mutating func restart() {
     holdsOpen = nil
     hasLetIn = false
+    hasRetriedCharge = false
   }
 
   /// A charger stands at the open contactor. It gets one try: where the load that obeys nobody goes on, it would close and

@@ -640,6 +640,45 @@ struct ContactorTests {
     }
   }
 
+  @Test("R74: an alternator that obeys nobody is given one more try, and then not before it has stood still for 30 s")
+  func alternatorObeysNobody() throws {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.2
+    var highest = 3.5
+    var openings = 0
+    /// A cell rises by 0.25 V in 30 s under 60 A, and falls by 0.2 V in 60 s without.
+    func run(_ span: TimeSpan) {
+      let end = bench.rig.now + span
+      while bench.rig.now < end {
+        let was = bench.contact
+        highest = min(max(highest + (was ? 0.025 / 30 : -0.02 / 60), 3.4), 3.8)
+        bench.rig.cells(3.4, highest)
+        bench.rig.voltage = 3 * 3.4 + highest
+        bench.rig.current = was && bench.charger != nil ? 60 : 0
+        bench.step()
+        if was, !bench.contact { openings += 1 }
+      }
+    }
+    run(.hours(2))
+    #expect(openings == 2 && !bench.contact && highest == 3.4)
+    #expect(bench.rig.bms.heldOpen == .charge)
+    (bench.charger, bench.system) = (nil, 0)
+    run(.seconds(29))
+    #expect(bench.rig.bms.heldOpen == .charge)
+    run(.seconds(6))
+    #expect(bench.contact && bench.rig.bms.heldOpen == nil)
+    // Somebody who switches it on again has it tried anew.
+    bench.charger = 14.2
+    run(.hours(1))
+    #expect(openings == 4 && !bench.contact)
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.step()
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    run(.seconds(5))
+    #expect(bench.contact)
+  }
+
   @Test(
     "R45, R51, R57, R58, R59, R65: an empty bank goes off after 5 min, a charger wakes it, ATC closes and ATD stays")
   func emptyBank() {

@@ -206,7 +206,8 @@ struct RuleEdgeTests {
       contacts.evaluate(
         judged.current, chargeAllowed: direction != .charge, dischargeAllowed: direction != .discharge, elapsed: span)
       line.evaluate(
-        contacts, judged, rig.bms.protection, isDischargeStopped: rig.bms.protection.lowCell, Parameters(Settings()))
+        contacts, judged, rig.bms.protection, isDischargeStopped: rig.bms.protection.lowCell, isFed: nil,
+        Parameters(Settings()), elapsed: span)
     }
     step(.zero)
     step(.seconds(10))
@@ -232,7 +233,8 @@ struct RuleEdgeTests {
       var line = SecondLine(restoring: nil)
       func step(_ span: TimeSpan) {
         contacts.evaluate(amperes, chargeAllowed: true, dischargeAllowed: false, elapsed: span)
-        line.evaluate(contacts, judged, rig.bms.protection, isDischargeStopped: true, parameters)
+        line.evaluate(
+          contacts, judged, rig.bms.protection, isDischargeStopped: true, isFed: nil, parameters, elapsed: span)
       }
       step(.zero)
       step(.milliseconds(29_900))
