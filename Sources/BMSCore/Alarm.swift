@@ -406,7 +406,7 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
       .init(
         code: "V-B33", gxNumber: 32, severity: .error, message: "Cell voltage stuck",
         raisedWhen: "unchanged over three changes of load that moved every cell by 50 mV",
-        effect: "charge and discharge forbidden", clearedWhen: "it changes",
+        effect: "charge and discharge forbidden", clearedWhen: "it changes, or On after Off",
         advice: "Check the cell's sense wire and the module that reads it; restart the module.",
         ledBlinks: 2, drivesRelay: true, isCompanion: false, source: "stuck sensor, our numbers")
     case .cellsJump:

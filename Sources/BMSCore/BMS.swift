@@ -456,6 +456,7 @@ public struct BMS: Sendable {
   private mutating func restartContactor() {
     contactor.restart()
     secondLine.restart()
+    plausibility.restart()
   }
 
   /// The contactor follows what every rule before it agreed to.

@@ -13,8 +13,8 @@ import MonotonicTime
 //   because the cells still protect the battery and a wrong verdict would take the loads away
 //
 // Stuck can be told only where something must have moved: a change of load moves every cell, the pack and the current
-// together. Such a change is an event: by 50 mV a cell within 10 s, and still there 10 s later, so that every source
-// has reported since. A value that is the same to the bit over three events with both signs among them is stuck. At
+// together. Such a change is an event: by 50 mV a cell within 10 s, half of it more than cables and fuses can make of the
+// current, and still there 10 s later, so that every source has reported since. A value that is the same to the bit over three events with both signs among them is stuck. At
 // rest, and for temperatures, a value may stay the same for days and nothing is said.
 
 /// Finds the changes of load, at which something must have moved.
@@ -27,8 +27,11 @@ struct LoadChanges: Sendable {
   private var movedSince: Instant?
 
   /// Takes a value and another beside it; the change of both when an event is complete in this step.
+  ///
+  /// - Parameter outside: so much of the change, for each unit of the other, may be outside of what must have moved. What is
+  ///   left must be half a step, or nothing is said of what did not move.
   mutating func take(
-    _ value: Double, beside: Double, step: Double, at now: Instant
+    _ value: Double, beside: Double, step: Double, outside: Double = 0, at now: Instant
   ) -> (change: Double, beside: Double)? {
     guard let from = anchor else {
       settle(value, beside, at: now)
@@ -48,10 +51,13 @@ struct LoadChanges: Sendable {
       return nil
     }
     guard now - since >= Parameters.eventHold else { return nil }
-    begun = (anchored, begun.0, begun.1)
-    isRise = (change > 0, isRise.0, isRise.1)
+    let besideChange = beside - from.beside
+    if quantised(abs(change) - outside * abs(besideChange)) >= step / 2 {
+      begun = (anchored, begun.0, begun.1)
+      isRise = (change > 0, isRise.0, isRise.1)
+    }
     settle(value, beside, at: now)
-    return (change, beside - from.beside)
+    return (change, besideChange)
   }
 
   /// What is unchanged since before this instant is stuck; nil while there were too few events.
@@ -142,6 +148,15 @@ struct Plausibility: Sendable {
       && !isVoltageStuck && !isCurrentStuck && !isSignWrong
   }
 
+  /// Switched on again by somebody who has looked: what seemed stuck is tried anew. At rest nothing would ever move again.
+  mutating func restart() {
+    voltageChanges = LoadChanges()
+    currentChanges = LoadChanges()
+    stuckSince = (nil, nil, nil)
+    isCellStuck = false
+    stuckPlace = nil
+  }
+
   /// Looks at the inputs and takes away what cannot be true.
   mutating func evaluate(
     _ judged: inout Judgement, _ inputs: borrowing Inputs, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan
@@ -225,7 +240,8 @@ struct Plausibility: Sendable {
     if let since = stuckSince.current, current.changed > since { stuckSince.current = nil }
     if let since = stuckSince.voltage, voltage.changed > since { stuckSince.voltage = nil }
     if let event = voltageChanges.take(
-      pack, beside: amperes, step: parameters.cells * Parameters.eventPerCell, at: now)
+      pack, beside: amperes, step: parameters.cells * Parameters.eventPerCell,
+      outside: parameters.cells * Parameters.sumResistance, at: now)
     {
       noteSign(event, parameters)
       if let since = voltageChanges.mustHaveMovedSince {

@@ -161,6 +161,39 @@ struct PlausibilityTests {
     #expect(!bench.out.alarms.contains(.cellsStuck) && !bench.out.alarms.contains(.currentStuck))
   }
 
+  @Test("Stuck: what cables and fuses make of the current moves no cell: 25 mV a cell must be left of the 50")
+  func outsideResistance() throws {
+    // 0.2 mOhm a cell: 40 mV at 200 A.
+    for (volts, isStuck) in [(0.064, false), (0.065, true)] {
+      var bench = CellBench()
+      for index in bench.cells.indices { bench.stuck[index] = 3.3 }
+      for volts in [-volts, 0, -volts, 0] { bench.load(volts, amperes: volts * 200 / abs(volts == 0 ? 1 : volts)) }
+      #expect(bench.rig.out.alarms.contains(.cellsStuck) == isStuck, "\(volts) V a cell")
+    }
+  }
+
+  @Test("Stuck: at rest nothing moves again, so Off and On try it anew; three more changes of load accuse it again")
+  func stuckTriedAnew() throws {
+    var bench = CellBench()
+    bench.stuck[2] = 3.3
+    for volts in [-0.06, 0, -0.06] { bench.load(volts) }
+    bench.stuck = [:]
+    bench.load(0)
+    bench.run(.hours(1))
+    #expect(bench.rig.out.alarms.contains(.cellsStuck) && !bench.rig.out.chargeAllowed)
+    try bench.rig.bms.perform(.requestMode(.off, by: .app))
+    bench.step()
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    bench.step()
+    bench.step()
+    #expect(bench.rig.out.alarms.isEmpty && bench.rig.out.chargeAllowed)
+    bench.stuck[2] = 3.3
+    for volts in [-0.06, 0] { bench.load(volts) }
+    #expect(bench.rig.out.alarms.isEmpty)
+    bench.load(-0.06)
+    #expect(bench.rig.out.alarms.contains(.cellsStuck))
+  }
+
   @Test("Stuck: a source of extremes that repeats itself is found in the same way")
   func stuckExtremes() {
     var rig = Rig.resting()
