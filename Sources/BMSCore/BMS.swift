@@ -785,8 +785,9 @@ public struct BMS: Sendable {
   private mutating func isWithdrawn(_ judged: borrowing Judgement, at now: Instant) -> Bool {
     var age = max(judged.cellState.age, judged.voltageState.age, judged.currentState.age)
     if requiresTemperature { age = max(age, judged.temperatureState.age) }
-    // An input that goes on sending the impossible has no age: then the time since the loss counts.
-    if let since = dataLostSince { age = max(age, now - since) }
+    // An input that goes on sending the impossible has no age: then the time since the loss counts. It does, too, for cells
+    // that were forgotten because their number was set anew.
+    if let since = dataLostSince { age = age == .never ? now - since : max(age, now - since) }
     return age >= parameters.withdrawn
   }
 

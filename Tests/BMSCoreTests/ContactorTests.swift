@@ -680,6 +680,37 @@ struct ContactorTests {
   }
 
   @Test(
+    "OD-20: cells whose number is set anew are lost until they report; the contactor waits 60 s for them, as for others"
+  )
+  func cellsCountedAnew() {
+    for isAnswered in [true, false] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+      bench.rig.inputs.cellExtremes = Extremes()
+      bench.rig.inputs.cells = CellTable(expectedCount: 4)
+      func report(_ cells: Int) {
+        for cell in 1...cells {
+          if let place = CellPlace(battery: 1, cell: cell) {
+            bench.rig.inputs.cells.report(3.3, of: place, at: bench.rig.now)
+          }
+        }
+        bench.step()
+      }
+      for _ in 0..<20 { report(4) }
+      #expect(bench.out.chargeAllowed)
+      bench.rig.inputs.cells = CellTable(expectedCount: 8)
+      let began = bench.rig.now
+      while bench.out.contactorCommand, bench.rig.now - began < .minutes(2) {
+        report(isAnswered && bench.rig.now - began > .seconds(3) ? 8 : 4)
+        if bench.rig.now - began < .seconds(3) { #expect(!bench.out.chargeAllowed) }
+      }
+      #expect(bench.out.contactorCommand == isAnswered && bench.out.chargeAllowed == isAnswered)
+      if !isAnswered { #expect(bench.rig.now - began > .seconds(61) && bench.rig.now - began < .seconds(63)) }
+    }
+  }
+
+  @Test(
     "R45, R51, R57, R58, R59, R65: an empty bank goes off after 5 min, a charger wakes it, ATC closes and ATD stays")
   func emptyBank() {
     var bench = ContactorBench.closed()
