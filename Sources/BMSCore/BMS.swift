@@ -495,9 +495,13 @@ public struct BMS: Sendable {
     view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
     let contacts = (inputs.contactorFeedback.validity, inputs.secondContactorFeedback.validity)
     view.speaks = (contacts.0 == .valid, contacts.1 == .valid)
+    // A switch that was hot before a restart, or a supply that was bad, is not known to be good before it says so (R72, R78).
     view.isHeard =
-      contacts.0 != .waiting && (wiring.contactors != .two || contacts.1 != .waiting)
-      && inputs.prechargeFeedback.validity != .waiting && inputs.systemVoltage.validity != .waiting
+      !inputs.contactorFeedback.isSilent(at: now, within: stale)
+      && (wiring.contactors != .two || !inputs.secondContactorFeedback.isSilent(at: now, within: stale))
+      && !inputs.prechargeFeedback.isSilent(at: now, within: stale)
+      && !inputs.systemVoltage.isSilent(at: now, within: parameters.measurementStale)
+      && switches.0 != .unknown && switches.1 != .unknown && supply != .unknown
     isFeedbackLost =
       switches.0 == .unknown || switches.1 == .unknown || supply == .unknown || view.feedback.state == .unknown
       || view.secondFeedback.state == .unknown

@@ -12,8 +12,9 @@ import MonotonicTime
 // are for at most 5 s, and then follow what the first complete data allow. In every other case a contact that is found
 // closed is opened and the start begins with the self-test.
 //
-// Modules may boot later than the BMS. What was never heard in this run is waited for, with no end and an alarm of its
-// own (V-B44), and is neither a failed self-test nor a welded contact.
+// Modules may boot later than the BMS, each time that it leaves Off when AUX feeds them, and they may be off the bus for a
+// while. What is silent is waited for, with no end and an alarm of its own (V-B44), and is neither a failed self-test nor a
+// welded contact.
 
 /// Where the contactor sequence stands.
 public enum ContactorPhase: UInt8, Sendable, Hashable {
@@ -89,6 +90,11 @@ struct Feedback: Sendable, Equatable {
 }
 
 extension ContactFeedback {
+  /// Its source says nothing, good or bad; a source that reports its own fault is heard.
+  func isSilent(at now: Instant, within limit: TimeSpan) -> Bool {
+    validity == .waiting || validity == .valid && ageOf(taken, at: now) >= limit
+  }
+
   /// What it says now, when its reports count for so long.
   @inline(__always)
   func state(at now: Instant, within age: TimeSpan) -> Feedback.State {
@@ -109,7 +115,7 @@ struct ContactorSequence: Sendable {
     var isComplete = true
     /// Whether each contact says something usable.
     var speaks = (false, false)
-    /// Every wired contact and the system voltage were heard in this run: their modules are up.
+    /// Every wired contact and the system voltage are heard: their modules are up.
     var isHeard = true
     var battery: Double?
     var system: Double?
@@ -139,7 +145,7 @@ struct ContactorSequence: Sendable {
   private var commanded: Instant?
   /// Whether each contact was heard so far.
   private var heard = (false, false)
-  /// In ``ContactorPhase/open``: all agree, and a module was not heard in this run.
+  /// In ``ContactorPhase/open``: all agree, and a module is silent.
   private(set) var awaitsModule = false
   private var dropFor: TimeSpan?
   /// In ``ContactorPhase/takeover``: the feedback says closed, so closed is the command.
@@ -288,7 +294,7 @@ struct ContactorSequence: Sendable {
     }
     switch phase {
     case .open:
-      // What was never heard cannot fail a self-test; the module that is missing has an alarm of its own.
+      // What is silent cannot fail a self-test; the module that is missing has an alarm of its own.
       awaitsModule = view.isWanted && !view.isHeard
       if view.isWanted, view.isHeard { enter(.selfTest, at: now) }
     case .takeover: takeOver(view, parameters, at: now)
@@ -329,11 +335,8 @@ struct ContactorSequence: Sendable {
         if let fault { fail(fault, at: now) } else { enter(.opening, at: now) }
       }
     case .opening:
-      if isVerified(view) {
-        enter(.open, at: now)
-      } else if age >= parameters.measurementStale {
-        fail(.welded, at: now)
-      }
+      // What is not seen to open is not known to be welded: it is looked at in every phase, and before the next self-test.
+      if isVerified(view) || age >= parameters.measurementStale { enter(.open, at: now) }
     case .failed: break
     }
   }
@@ -465,8 +468,10 @@ struct ContactorSequence: Sendable {
       }
     }
     let wrong = (isWrong(view.feedback), wiring.contactors == .two && isWrong(view.secondFeedback))
-    mismatchFor.0 = wrong.0 ? mismatchFor.0 + elapsed : .zero
-    mismatchFor.1 = wrong.1 ? mismatchFor.1 + elapsed : .zero
+    // A step that comes late counts as one that is in time: in it one wrong report is no more than one.
+    let counted = min(elapsed, ContactorSequence.moveTime)
+    mismatchFor.0 = wrong.0 ? mismatchFor.0 + counted : .zero
+    mismatchFor.1 = wrong.1 ? mismatchFor.1 + counted : .zero
     guard max(mismatchFor.0, mismatchFor.1) >= ContactorSequence.feedbackTime else { return nil }
     return closes ? .stuckOpen : .welded
   }

@@ -80,6 +80,11 @@ public struct Measurement: Sendable, Hashable {
     return value
   }
 
+  /// Its source says nothing, good or bad; a source that reports its own fault is heard.
+  func isSilent(at now: Instant, within limit: TimeSpan) -> Bool {
+    validity == .waiting || validity == .valid && age(at: now) >= limit
+  }
+
   /// How old the last good value is; ``TimeSpan/never`` when there is none or it claims to be from the future.
   @inline(__always)
   public func age(at now: Instant) -> TimeSpan {

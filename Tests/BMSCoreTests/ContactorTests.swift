@@ -680,6 +680,63 @@ struct ContactorTests {
   }
 
   @Test(
+    "R73, OD-20: a contactor that was opened for a silence of 62 s is not called welded, and closes when all is heard")
+  func longSilence() {
+    for isWholeBus in [false, true] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      bench.hasFeedback = false
+      if isWholeBus {
+        (bench.hasSystemVoltage, bench.hearsThermalSwitch) = (false, false)
+        (bench.rig.voltage, bench.rig.current, bench.rig.lowest, bench.rig.highest) = (nil, nil, nil, nil)
+      }
+      #expect(bench.run(.seconds(70)) { !$0.contactorCommand } == true)
+      bench.run(.minutes(5))
+      #expect(bench.out.contactorFault == nil && bench.out.contactorPhase == .open && !bench.contact)
+      (bench.hasFeedback, bench.hasSystemVoltage, bench.hearsThermalSwitch) = (true, true, true)
+      (bench.rig.voltage, bench.rig.current, bench.rig.lowest, bench.rig.highest) = (13.2, 0, 3.3, 3.3)
+      #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    }
+  }
+
+  @Test("R73: a contactor that is welded after such a silence is E-B26 as soon as it is heard")
+  func weldedInSilence() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    (bench.hasFeedback, bench.isWelded) = (false, true)
+    #expect(bench.run(.seconds(70)) { $0.contactorPhase == .open } == true)
+    bench.hasFeedback = true
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(2)) { $0.contactorFault == .welded } == true)
+    #expect(bench.rig.now - began == .milliseconds(300) && !bench.out.prechargeCommand)
+  }
+
+  @Test(
+    "R35, R46, R59: modules that AUX feeds boot after Off, and are waited for; one that tells of its fault is E-B11")
+  func modulesBootAfterOff() throws {
+    for isSystemVoltage in [true, false] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      try bench.rig.bms.perform(.requestMode(.off, by: .app))
+      bench.run(.seconds(6))
+      if isSystemVoltage { bench.hasSystemVoltage = false } else { bench.hasFeedback = false }
+      bench.run(.seconds(60))
+      try bench.rig.bms.perform(.requestMode(.on, by: .app))
+      bench.run(.seconds(60))
+      #expect(bench.out.contactorFault == nil && bench.out.state == .waiting && !bench.out.alarms.contains(.hardware))
+      #expect(bench.out.chargeReason.rule == .waitingForData && bench.out.chargeReason.input == .contactor)
+      (bench.hasFeedback, bench.hasSystemVoltage) = (true, true)
+      #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    }
+    var bench = ContactorBench()
+    bench.hasSystemVoltage = false
+    bench.rig.inputs.systemVoltage.report(.sensorError)
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(10)) { $0.contactorFault == .selfTest } == true)
+    #expect(bench.rig.now - began <= .milliseconds(5_100) && bench.out.alarms.contains(.hardware))
+  }
+
+  @Test(
     "OD-20: cells whose number is set anew are lost until they report; the contactor waits 60 s for them, as for others"
   )
   func cellsCountedAnew() {
