@@ -154,6 +154,8 @@ struct ContactorSequence: Sendable {
   private var takenOverFor = TimeSpan.zero
   /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
   private var unproven: TimeSpan?
+  /// In that lead: the two sides are apart, so it ends open whoever wants what.
+  private var mustOpen = false
   private let wiring: Wiring
 
   /// OD-18.
@@ -297,7 +299,7 @@ struct ContactorSequence: Sendable {
       // What is silent cannot fail a self-test; the module that is missing has an alarm of its own.
       awaitsModule = view.isWanted && !view.isHeard
       if view.isWanted, view.isHeard { enter(.selfTest, at: now) }
-    case .takeover: takeOver(view, parameters, at: now)
+    case .takeover: takeOver(view, parameters, at: now, elapsed: elapsed)
     case .selfTest:
       guard view.isWanted else { return enter(.open, at: now) }
       selfTest(view, parameters, at: now)
@@ -323,7 +325,7 @@ struct ContactorSequence: Sendable {
       noteDrop(view, parameters, elapsed)
       if !view.isWanted { enter(.lead, at: now) }
     case .lead:
-      if view.isWanted, !isDoomed {
+      if view.isWanted, !isDoomed, !mustOpen {
         // A takeover that was broken off has not looked at both sides yet.
         if let unproven {
           takenOverFor = unproven + age
@@ -343,26 +345,35 @@ struct ContactorSequence: Sendable {
 
   // MARK: The steps
 
-  private mutating func takeOver(_ view: View, _ parameters: Parameters, at now: Instant) {
+  private mutating func takeOver(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
     switch feedbacks {
     case (.closed, .closed):
       if !holds { commanded = now }
       holds = true
-      guard view.isWanted else {
-        let spent = takeoverAge
-        enter(.lead, at: now)
-        unproven = spent
-        return
+      guard view.isWanted else { return leaveTakeover(at: now) }
+      guard view.isComplete, view.battery != nil, view.system != nil else { return }
+      noteDrop(view, parameters, elapsed)
+      if dropFor == nil {
+        enter(.closed, at: now)
+      } else if isContactBad {
+        leaveTakeover(at: now)
+        mustOpen = true
       }
-      guard view.isComplete, let battery = view.battery, let system = view.system else { return }
-      enter(abs(battery - system) <= ContactorSequence.contactDrop ? .closed : .opening, at: now)
     case (.open, .open): enter(.open, at: now)
     case (.unknown, _), (_, .unknown):
-      guard !view.isWanted || age >= parameters.cellStale else { return }
-      enter(view.isHeard ? .opening : .open, at: now)
+      // ATC and ATD are left alone for `cellStale`; the contactor follows them (R76).
+      guard !view.isWanted || age >= parameters.cellStale + ContactorSequence.lead else { return }
+      enter(.opening, at: now)
     case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): enter(.opening, at: now)
     }
+  }
+
+  /// R76 holds for what nobody has proved, too: ATC first.
+  private mutating func leaveTakeover(at now: Instant) {
+    let spent = takeoverAge
+    enter(.lead, at: now)
+    unproven = spent
   }
 
   private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
@@ -444,6 +455,7 @@ struct ContactorSequence: Sendable {
     let before = closes
     phase = next
     unproven = nil
+    mustOpen = false
     if closes != before { commanded = now }
     dropFor = nil
     age = .zero

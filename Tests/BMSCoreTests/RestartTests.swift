@@ -54,15 +54,19 @@ struct RestartTests {
     }
   }
 
-  @Test("R24: until the feedback was heard no command is given; after 5 s without any it is opened")
+  @Test(
+    "R24, R76: until the feedback was heard no command is given; after 5 s without any ATC opens, 2 s later the contactor"
+  )
   func left() {
     var bench = ContactorBench.closed()
     bench.restart()
     bench.hasFeedback = false
-    for _ in 0..<245 { bench.step() }
-    #expect(bench.out.left.contains(.contactor) && bench.contact && !bench.out.chargeAllowed)
-    for _ in 0..<10 { bench.step() }
-    #expect(!bench.out.left.contains(.contactor) && !bench.contact && !bench.out.contactorCommand)
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(6)) { !$0.left.contains(.allowToCharge) } == true)
+    #expect(bench.rig.now - began == .milliseconds(5_020) && bench.out.left == .contactor && bench.contact)
+    #expect(!bench.out.chargeAllowed)
+    #expect(bench.run(.seconds(3)) { !$0.left.contains(.contactor) } == true)
+    #expect(bench.rig.now - began == .milliseconds(7_020) && !bench.out.contactorCommand)
   }
 
   @Test(
@@ -247,7 +251,49 @@ struct RestartTests {
     bench.restart()
     bench.drop = 0.51
     bench.system = 12.69
-    #expect(bench.staysClosed(.seconds(1)) == false)
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(3)) { $0.left.isEmpty && $0.contactorPhase == .lead } == true, "R76: ATC goes first")
+    #expect(bench.rig.now - began == .milliseconds(2_020) && bench.out.contactorCommand && !bench.out.chargeAllowed)
+    #expect(bench.staysClosed(TimeSpan(seconds: 1.9)) == true)
+    bench.drop = 0
+    bench.system = 13.2
+    #expect(bench.staysClosed(.seconds(1)) == false, "and nothing calls it back")
+  }
+
+  @Test("R71, R24: two voltages of which one is from before a change of load do not open what is closed")
+  func skewedVoltages() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.drop = 0.6
+    bench.system = 12.6
+    for _ in 0..<99 { bench.step() }
+    #expect(bench.out.contactorPhase == .takeover)
+    bench.drop = 0
+    bench.system = 13.2
+    bench.step()
+    bench.step()
+    #expect(bench.out.contactorPhase == .closed && bench.contact)
+  }
+
+  @Test("R72, R78: what was hot or bad before a restart is waited for: nothing closes before it says that it is good")
+  func hotBeforeRestart() {
+    for isSupply in [false, true] {
+      var bench = ContactorBench.closed()
+      if isSupply {
+        bench.rig.inputs.internalSupply = ContactFeedback(isClosed: false, at: bench.rig.now)
+      } else {
+        bench.hot = true
+      }
+      #expect(bench.run(.seconds(6)) { !$0.contactorCommand } == true)
+      bench.restart()
+      if isSupply { bench.rig.inputs.internalSupply = .waiting } else { bench.hearsThermalSwitch = false }
+      if !isSupply { bench.rig.inputs.thermalSwitch = .waiting }
+      #expect(bench.run(.minutes(2)) { $0.contactorCommand || $0.prechargeCommand } == false)
+      #expect(bench.out.alarms.contains(.feedbackLost) && bench.out.contactorFault == nil)
+      (bench.hot, bench.hearsThermalSwitch) = (false, true)
+      if isSupply { bench.rig.inputs.internalSupply = ContactFeedback(isClosed: true, at: bench.rig.now) }
+      #expect(bench.run(.seconds(4)) { $0.contactorCommand } == true)
+    }
   }
 
   @Test("OD-20: a restart without data keeps the contactor for 60 s and the 2 s of the lead, and allows nothing")
@@ -396,7 +442,7 @@ struct RestartTests {
     bench.step()
     bench.step()
     #expect(bench.out.contactorPhase != .closed && !bench.out.chargeAllowed)
-    #expect(bench.run(.seconds(3)) { !$0.contactorCommand } == true)
+    #expect(bench.run(.seconds(5)) { !$0.contactorCommand } == true)
   }
 
   @Test("R48, R74: a remote that is closed at the first look tries anew what was held open, as it does in one run")
