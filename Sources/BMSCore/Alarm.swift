@@ -213,8 +213,7 @@ public enum Alarm: UInt8, CaseIterable, Sendable {
     case .lowCell:
       .init(
         code: "A-B01", gxNumber: 103, severity: .alarm, message: "Low cell voltage",
-        raisedWhen: "one cell is at the low cell voltage 30 s after the pre-alarm, or below 2.6 V, or the battery "
-          + "says so",
+        raisedWhen: "a cell is at the low cell voltage 30 s after the pre-alarm or below 2.6 V, or the battery says so",
         effect: "discharge forbidden, DCL 0",
         clearedWhen: "all cells are at 3.2 V or above, and the battery no longer says so",
         advice: "Switch loads off and charge the battery. If it stays, measure each cell of the battery named.",

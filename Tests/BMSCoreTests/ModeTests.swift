@@ -336,6 +336,17 @@ struct ModeTests {
     return rig
   }
 
+  @Test("R44, R50: a remote whose silence had switched off is heard at the first look: back to the mode before")
+  func silenceEndsAtTheFirstLook() {
+    for mode in [Mode.on, .standby] {
+      var snapshot = Snapshot()
+      (snapshot.mode, snapshot.isRemoteSilent) = (mode.rawValue, true)
+      var rig = Rig(restoring: snapshot)
+      rig.remote = true
+      #expect(rig.step().mode == mode)
+    }
+  }
+
   @Test("R48, R49, R50: a remote that is heard late is no edge: it ends no Off of another cause, and keeps Standby")
   func silenceIsNoEdge() {
     for (mode, cause, after) in [

@@ -285,6 +285,19 @@ struct MonitorEdgeTests {
     #expect(rig.step().events.fullChargeStarted == .stateOfCharge)
   }
 
+  @Test("Z-6, R161: 0.05 A of charge begin the mean of the discharge anew, 0.04 A do not")
+  func meanBeginsAnew() {
+    for (amperes, isAnew) in [(0.05, true), (0.04, false)] {
+      var rig = Rig.resting()
+      rig.current = -50
+      rig.run(.minutes(10))
+      rig.current = amperes
+      rig.step()
+      rig.current = -50
+      #expect((rig.step().timeToGo == Outputs.longestTimeToGo) == isAnew, "\(amperes) A")
+    }
+  }
+
   @Test("A trigger in a cycle that has absorbed nothing is no news; after half a second of absorption it is")
   func triggerInCycle() throws {
     var rig = Rig(try unannounced())

@@ -457,6 +457,19 @@ struct RestartTests {
     #expect(rig.step().mode == .on && rig.bms.heldOpen == nil)
   }
 
+  @Test("R24, R44: a restart that keeps the contactor closed waits 5 s for the remote, not longer")
+  func remoteNotHeardAndClosed() {
+    var bench = ContactorBench()
+    bench.rig.remote = true
+    #expect(bench.run(.seconds(5)) { $0.state == .running } == true)
+    bench.step()
+    bench.restart()
+    (bench.rig.remote, bench.rig.inputs.remote.bridge) = (nil, .waiting)
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(6)) { $0.mode != .on } == true)
+    #expect(bench.rig.now - began == .milliseconds(5_020) && bench.contact)
+  }
+
   @Test("R24, R44: a restart that keeps no contactor closed does not wait for the remote either")
   func remoteNotHeardAndOpen() {
     for isSilent in [true, false] {
