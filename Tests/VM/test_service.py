@@ -125,18 +125,37 @@ def test_a_new_version_that_rejects_the_configuration_leaves_the_old_one_running
 def test_a_new_version_that_does_not_start_is_replaced_by_the_one_before(vm: Machine, packages):
     old, since = boat.pid(vm), boat.mark(vm)
     version = vm.run("vecand --version")
-    # The same package with a program that checks the configuration and then never becomes ready.
+    left = boat.wait_stored(vm, "core", lambda _: True, 10)["snapshot"]
+    state = "/var/lib/vecand/state.db"
+    rights = vm.run(f"stat -c '%U %G %a' {state}")
+    # Of an earlier upgrade: it must neither come back nor be in the way.
+    vm.run(f"echo other >{state}.before-upgrade; chown vecand: {state}.before-upgrade")
+    # The same package with a program that checks the configuration, runs as another version until it has written, leaves a
+    # newer layout (SQLite's user version) and never becomes ready.
     vm.run(
-        f"cd /root && dpkg-deb -R /exchange/{packages[1].name} broken && mv broken/usr/bin/vecand broken/usr/bin/real"
-        " && printf '#!/bin/sh\\ncase $1 in --config) exec sleep 1000 ;; *) exec /usr/bin/real \"$@\" ;; esac\\n'"
-        " >broken/usr/bin/vecand && chmod 755 broken/usr/bin/vecand"
+        f"cd /root && dpkg-deb -R /exchange/{packages[0].name} broken && mv broken/usr/bin/vecand broken/usr/bin/real"
+        " && cat >broken/usr/bin/vecand <<'BROKEN'\n"
+        "#!/bin/sh\n"
+        "case $1 in --config) ;; *) exec /usr/bin/real \"$@\" ;; esac\n"
+        "env -u NOTIFY_SOCKET timeout -s KILL 20 /usr/bin/real \"$@\"\n"
+        f"printf '\\0\\0\\0\\11' | dd of={state} bs=1 seek=60 conv=notrunc 2>/dev/null && echo wrote layout 9\n"
+        "exec sleep 1000\n"
+        "BROKEN\n"
+        "chmod 755 broken/usr/bin/vecand"
         " && sed -i 's/^Version: .*/Version: 9-1/' broken/DEBIAN/control && dpkg-deb -Znone -b broken broken.deb", 60)
     status, output = vm.try_run("dpkg -i --force-unsafe-io --force-confold /root/broken.deb", 150)
-    assert status != 0 and "back to the version before" in output, output
+    assert status != 0 and "back to the version before" in output and "to the state that it left" in output, output
     boat.wait_new_process(vm, old, 30)
     assert vm.run("vecand --version") == version
+    journal = vm.run("journalctl -b -u vecand --no-pager -o cat")
+    assert f"what another version left is kept as {state}.before-upgrade" in journal and "wrote layout 9" in journal, journal
+    said = vm.run("journalctl -b -u vecand --no-pager -o cat _PID=$(systemctl show -p MainPID --value vecand)")
+    assert "restored, contactor closed" in said and "E-B119" not in said, said
     vm.run("sleep 5")
     boat.assert_stays_closed(vm, since)
+    assert vm.run(f"stat -c '%U %G %a' {state}; ls {state}*") == f"{rights}{state}\n{state}-journal\n"
+    assert boat.stored(vm, "core")["snapshot"]["history"]["chargedEnergy"] >= left["history"]["chargedEnergy"]
+    assert "210" in str(boat.stored(vm, "settings"))
     vm.run(f"rm -rf /root/broken*; dpkg -i --force-unsafe-io --force-confold --force-downgrade /exchange/{packages[1].name}", 120)
     boat.assert_stays_closed(vm, since)
 

@@ -293,7 +293,11 @@ struct StateTests {
     let before = try folder.bytes()
     let restored = RestoredState(from: folder.store, at: moment(1001))
     #expect(restored.settings.areLost)
-    #expect(restored.lines.last?.text.contains("newer version: its layout is 2") == true)
+    let line = try #require(restored.lines.last?.text)
+    #expect(line.contains("newer version: its layout is 2") && !line.contains("before-upgrade"))
+    try folder.write([], to: "state.db.before-upgrade")
+    let advice = RestoredState(from: folder.store, at: moment(1001)).lines.last?.text
+    #expect(advice?.contains("put \(folder.file).before-upgrade, what the version before that one left") == true)
     #expect(try folder.bytes() == before)
 
     let other = Folder()
@@ -302,6 +306,103 @@ struct StateTests {
     _ = try other.store.write(core, [])
     let text = RestoredState(from: other.store, at: moment(1001)).lines.last?.text
     #expect(text?.contains("newer version: its core is of layout \(Snapshot.currentVersion + 1)") == true)
+  }
+
+  // MARK: A version that may have to come back
+
+  /// A folder with a closed database of another version of the program, and what is in it.
+  private func storedByAnother(_ program: String = "0.0.1") throws -> (Folder, StoredValues) {
+    let folder = Folder()
+    var another = values(consumed: 40)
+    another.core.program = program
+    _ = try folder.store.write(another, (1...3).map { event($0) })
+    return (folder, another)
+  }
+
+  @Test("what another version left is kept once before this one writes, and read again when it is put back")
+  func copied() throws {
+    let (folder, another) = try storedByAnother()
+    let copy = "\(folder.file).before-upgrade"
+    func bytes() throws -> Data { try Data(contentsOf: URL(fileURLWithPath: copy)) }
+    func number() throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: copy)[.systemFileNumber] as? Int
+    }
+    chmod(folder.file, 0o640)
+    let restored = RestoredState(from: folder.store, at: moment(1001))
+    #expect(restored.snapshot == another.core.snapshot && restored.isUpdated)
+    #expect(restored.lines.last?.level == .notice && restored.lines.last?.text.contains(copy) == true)
+    #expect(try folder.names() == ["state.db", "state.db-journal", "state.db.before-upgrade"])
+    #expect(try FileManager.default.attributesOfItem(atPath: copy)[.posixPermissions] as? Int == 0o640)
+
+    // Once: not by the next try of a version that ended before it wrote, nor when it has written.
+    let (kept, first) = (try bytes(), try number())
+    do {
+      let store = folder.store
+      #expect(try store.open() == another && store.copyLine == nil)
+      _ = try store.write(values(consumed: 30), [event(4)])
+    }
+    let own = folder.store
+    #expect(try own.open() == values(consumed: 30) && own.copyLine == nil)
+    #expect(try bytes() == kept && number() == first)
+
+    // As postinst puts it back.
+    unlink("\(folder.file)-journal")
+    #expect(rename(copy, folder.file) == 0)
+    let back = folder.store
+    #expect(try back.open() == another)
+    #expect(try back.events(since: 0, limit: 10).events.count == 3)
+  }
+
+  @Test("the next version's upgrade replaces the copy, and what this version wrote itself is not copied")
+  func copiedAgain() throws {
+    let (folder, another) = try storedByAnother()
+    _ = try folder.store.open()
+    var later = another
+    later.core.program = "0.0.2"
+    do {
+      let store = folder.store
+      _ = try store.open()
+      _ = try store.write(later, [])
+    }
+    let store = folder.store
+    #expect(try store.open() == later && store.copyLine?.level == .notice)
+    #expect(try folder.names() == ["state.db", "state.db-journal", "state.db.before-upgrade"])
+    let texts = try SQLiteConnection(path: "\(folder.file).before-upgrade").rows("SELECT value FROM record")
+    #expect(texts.contains { $0[0].text?.contains("\"program\":\"0.0.2\"") == true })
+
+    let own = try stored()
+    #expect(try own.store.open() == values())
+    #expect(try own.names() == ["state.db", "state.db-journal"])
+  }
+
+  @Test("an older layout of the same version is kept too, as it was")
+  func copiedLayout() throws {
+    let folder = try stored()
+    let text = try StoredRecord.core.text(of: values())
+    let older = text.replacingOccurrences(of: "\"version\":\(Snapshot.currentVersion)", with: "\"version\":5")
+      .replacingOccurrences(of: "\"isLowCellReported\":false,", with: "")
+    try #require(older != text && !older.contains("isLowCellReported"))
+    try replace(.core, by: older, in: folder)
+    let store = folder.store
+    #expect(try store.open() == values() && store.copyLine?.level == .notice)
+    let kept = try SQLiteConnection(path: "\(folder.file).before-upgrade")
+      .rows("SELECT value FROM record WHERE name = 'core'")
+    #expect(kept == [[.text(older)]])
+  }
+
+  @Test("a disk that takes no copy stops nothing: the state is read and written, and the log says that there is none")
+  func noCopy() throws {
+    let (folder, another) = try storedByAnother()
+    try FileManager.default.createDirectory(
+      atPath: "\(folder.file).before-upgrade.new", withIntermediateDirectories: false)
+    let restored = RestoredState(from: folder.store, at: moment(1001))
+    #expect(restored.snapshot == another.core.snapshot && !restored.settings.areLost)
+    #expect(restored.lines.last?.level == .warning)
+    #expect(restored.lines.last?.text.contains("no copy of what another version left could be kept") == true)
+    let store = folder.store
+    #expect(try store.open() == another)
+    #expect(try store.write(values(consumed: 12), [event(4)]) == .init(events: 1))
+    #expect(access("\(folder.file).before-upgrade", F_OK) != 0)
   }
 
   @Test("what was refused is kept beside the new one that a reset begins, with its journal, and is readable there")

@@ -36,6 +36,7 @@ struct RestoredState {
       unseen = now.elapsed(since: values.core.moment)
       isUpdated = values.core.program != Version.text
       lines.append(EventLine(level: .notice, text: Self.sentence(values.core, unseen, isUpdated)))
+      if let line = store.copyLine { lines.append(line) }
     } catch {
       settings.areLost = true
       lines.append(

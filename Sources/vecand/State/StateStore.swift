@@ -1,3 +1,4 @@
+import BMSDevice
 import CSQLite
 import Glibc
 
@@ -12,8 +13,12 @@ import Glibc
 /// - What is damaged, of a newer version or unreadable is refused whole and told as E-B119 (R29): half of a state, or none
 ///   where there was one, could switch on what was off for a reason. It stays as it is until somebody resets the settings;
 ///   then it is kept beside the new one.
+/// - What another version left is copied before this one writes: that version may have to come back, and refuses what a
+///   newer one wrote.
 final class StateStore {
   static let name = "state.db"
+  /// What another version left, the last time: one name, so that copies do not pile up. postinst knows it.
+  static func copy(of path: String) -> String { "\(path).before-upgrade" }
   /// "veca" in the header of the file: a database of something else is not taken for ours.
   static let applicationID: Int64 = 0x7665_6361
   /// So many events are kept, the newest, and of these none that is older than 400 days.
@@ -44,6 +49,8 @@ final class StateStore {
   private var isHalfMade = false
   private var writtenTexts: [StoredRecord: String] = [:]
   private var newestEvent: Int64 = 0
+  /// What became of the copy; nil when there was none to make.
+  private(set) var copyLine: EventLine?
 
   init(directory: String, mostPages: Int = standardPages) {
     self.directory = directory
@@ -53,8 +60,8 @@ final class StateStore {
 
   // MARK: Opening
 
-  /// The stored values; nil when nothing was stored. Writes nothing but what an earlier layout lacks, and takes back what a
-  /// power cut left half done.
+  /// The stored values; nil when nothing was stored. Writes nothing but what an earlier layout lacks and a copy of what
+  /// another version left, and takes back what a power cut left half done.
   ///
   /// - Throws: ``StateDefect`` when there is something, and it cannot be used.
   func open() throws(StateDefect) -> StoredValues? {
@@ -63,6 +70,8 @@ final class StateStore {
       try checkHeader()
       let connection = try connect()
       let values = try StoredValues(texts: check(connection))
+      // What this version, with this layout, would write otherwise.
+      if values.core.program != Version.text || (try? texts(of: values)) != writtenTexts { keepCopy(connection) }
       self.connection = connection
       return values
     } catch {
@@ -121,6 +130,7 @@ final class StateStore {
     let findings = try connection.rows("PRAGMA quick_check(1)").compactMap { $0.first?.text }
     guard findings == ["ok"] else { throw StateDefect(.damaged, findings.first ?? "it could not be checked") }
     guard version > 0 else { throw StateDefect(.damaged, "its layout is \(version)") }
+    if version < Self.migrations.count { keepCopy(connection) }
     try Self.migrate(connection, from: Int(version))
     writtenTexts = [:]
     for row in try connection.rows("SELECT name, value, crc32 FROM record") {
@@ -131,6 +141,41 @@ final class StateStore {
     }
     newestEvent = try connection.rows("SELECT max(id) FROM event").first?.first?.integer ?? 0
     return writtenTexts
+  }
+
+  /// Keeps a copy of what another version left. A disk that takes none is no reason not to start.
+  private func keepCopy(_ connection: SQLiteConnection) {
+    // Not again at each try of a version that ends before it has written, nor after it has brought the layout up to date.
+    let copyPath = Self.copy(of: path)
+    let core = "SELECT value, crc32 FROM record WHERE name = 'core'"
+    if let kept = try? SQLiteConnection(path: copyPath).rows(core), kept == (try? connection.rows(core)) { return }
+    let new = copyPath + ".new"
+    do {
+      try makeCopy(connection, new)
+      guard rename(new, copyPath) == 0 else { throw FileError(action: "write", path: copyPath, code: errno) }
+      try syncDirectory()
+      copyLine = EventLine(level: .notice, text: "what another version left is kept as \(copyPath)")
+    } catch {
+      unlink(new)
+      copyLine = EventLine(
+        level: .warning,
+        text: "no copy of what another version left could be kept as \(copyPath): \(error). "
+          + "If that version comes back, it may refuse what this one writes")
+    }
+  }
+
+  /// By SQLite: to open the file beside it would lose the lock (``checkHeader()``).
+  private func makeCopy(_ connection: SQLiteConnection, _ new: String) throws {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw FileError(action: "read", path: path, code: errno) }
+    for leftover in [new, new + "-journal"] { unlink(leftover) }
+    let file = Glibc.open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw FileError(action: "write", path: new, code: errno) }
+    defer { close(file) }
+    // Whoever could read and write it can after it has come back.
+    fchmod(file, status.st_mode & 0o777)
+    try connection.rows("VACUUM INTO ?", SQLiteValue(new))
+    guard fsync(file) == 0 else { throw FileError(action: "write", path: new, code: errno) }
   }
 
   private static func migrate(_ connection: SQLiteConnection, from version: Int) throws(SQLiteError) {
@@ -361,9 +406,17 @@ struct StateDefect: Error, Equatable {
       "\(path) can't be read: \(why); let the service's user read and write it and its directory, and start again"
     case .damaged: "\(path) is damaged: \(why); restore it from a copy, or delete it, and start again"
     case .newer:
-      "\(path) was left by a newer version: \(why); install that version again"
+      "\(path) was left by a newer version: \(why); install that version again\(Self.wayBack(path))"
     case .unwritable:
       "\(path) can't be written: \(why); make room, or let the service's user write, or replace the card"
     }
+  }
+
+  /// A person decides on it: what was counted and set since is lost.
+  private static func wayBack(_ path: String) -> String {
+    let copy = StateStore.copy(of: path)
+    guard access(copy, F_OK) == 0 else { return "" }
+    return ", or stop vecand, put \(copy), what the version before that one left, in its place, remove \(path)-journal "
+      + "and start again, without what was counted and set since"
   }
 }
