@@ -30,15 +30,18 @@ name = "boat"
 power_w = 60
 """
 ADDRESS = 35
+# As Config/vecand.toml names it.
+READING_SOCKET = "/run/vecand/status.sock"
 # Tests/VM/run --long
 IS_LONG = bool(os.environ.get("VM_LONG"))
 
 
 def configure(vm: Machine) -> None:
-    """The shipped wiring of the simulated system, on can0 and with the state of a service."""
+    """The shipped wiring of the simulated system, on can0, with the state of a service and a socket for everybody."""
     vm.run(
         "sed -e 's/^interface = .*/interface = \"can0\"/' -e 's#^directory = .*#directory = \"/var/lib/vecand\"#'"
         " /usr/share/doc/vecand/examples/simulator.toml >/etc/vecand/vecand.toml"
+        f" && printf '\\n[control]\\nreading_socket = \"{READING_SOCKET}\"\\n' >>/etc/vecand/vecand.toml"
         " && vecand --check-config /etc/vecand/vecand.toml"
     )
     vm.run(f"cat >/etc/scenario.toml <<'SCENARIO'\n{SCENARIO}\nSCENARIO")

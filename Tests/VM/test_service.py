@@ -76,6 +76,22 @@ def test_vecanctl_status_answers(vm: Machine):
     assert f"address {ADDRESS}" in told, told
 
 
+def test_everybody_may_ask_on_the_reading_socket_and_only_the_group_on_the_control_socket(vm: Machine):
+    """README, "Control socket", under the shipped unit."""
+    nobody, member = (f"setpriv --reuid=nobody --regid={group} --clear-groups vecanctl" for group in ("nogroup", "vecand"))
+    reading = f"--control-socket {boat.READING_SOCKET}"
+    modes = vm.run("cd /run/vecand && stat -c '%n %U %G %a' . control.sock status.sock")
+    assert modes == ". vecand vecand 755\ncontrol.sock vecand vecand 660\nstatus.sock vecand vecand 666\n"
+    assert re.search(r"^Charging +allowed", vm.run(f"{nobody} status {reading}", 30), re.MULTILINE)
+    status, said = vm.try_run(f"{nobody} mode standby {reading}", 30)
+    assert status != 0 and "this socket is for reading" in said, said
+    status, said = vm.try_run(f"{nobody} status", 30)
+    assert status != 0 and "/run/vecand/control.sock: no right to ask" in said, said
+    assert re.search(r"^Charging +allowed", vm.run(f"{member} status", 30), re.MULTILINE)
+    # Between the making of the control socket and its mode.
+    assert re.search(r"^Umask:\s+0077$", vm.run(f"cat /proc/{boat.pid(vm)}/status"), re.MULTILINE)
+
+
 def test_an_upgrade_keeps_state_and_outputs(vm: Machine, packages):
     boat.write_register(vm, "battery-capacity", 210)
     boat.wait_stored(vm, "settings", lambda settings: "210" in str(settings), 10)
