@@ -353,6 +353,26 @@ struct StateTests {
     #expect(try back.events(since: 0, limit: 10).events.count == 3)
   }
 
+  @Test(
+    "Standby or Off since takes the copy away: nothing that was switched off comes back On; what was off before stays")
+  func copiedWhileOn() throws {
+    for (before, after) in [(Mode.on, Mode.off), (.on, .standby), (.off, .off), (.standby, .on), (.on, .on)] {
+      let folder = Folder()
+      var another = values()
+      another.core.program = "0.0.1"
+      another.core.snapshot.mode = before.rawValue
+      if before == .off { another.core.snapshot.offCause = OffCause.softSwitch.rawValue }
+      _ = try folder.store.write(another, [])
+      let store = folder.store
+      #expect(try store.open() == another)
+      another.core.snapshot.mode = after.rawValue
+      another.core.snapshot.offCause = after == .off ? OffCause.softSwitch.rawValue : nil
+      _ = try store.write(another, [])
+      let isGone = before == .on && after != .on
+      #expect(try folder.names().contains("state.db.before-upgrade") != isGone, "\(before) \(after)")
+    }
+  }
+
   @Test("the next version's upgrade replaces the copy, and what this version wrote itself is not copied")
   func copiedAgain() throws {
     let (folder, another) = try storedByAnother()

@@ -1,3 +1,4 @@
+import BMSCore
 import BMSDevice
 import CSQLite
 import Glibc
@@ -51,6 +52,8 @@ final class StateStore {
   private var newestEvent: Int64 = 0
   /// What became of the copy; nil when there was none to make.
   private(set) var copyLine: EventLine?
+  /// The copy is of this start, and with it the BMS would be On.
+  private var copyIsOn = false
 
   init(directory: String, mostPages: Int = standardPages) {
     self.directory = directory
@@ -71,7 +74,9 @@ final class StateStore {
       let connection = try connect()
       let values = try StoredValues(texts: check(connection))
       // What this version, with this layout, would write otherwise.
-      if values.core.program != Version.text || (try? texts(of: values)) != writtenTexts { keepCopy(connection) }
+      let isAnothers = values.core.program != Version.text || (try? texts(of: values)) != writtenTexts
+      if isAnothers { keepCopy(connection) }
+      copyIsOn = isAnothers && values.core.snapshot.mode == Mode.on.rawValue
       self.connection = connection
       return values
     } catch {
@@ -233,6 +238,11 @@ final class StateStore {
     _ values: StoredValues, _ events: [StoredEvent], _ connection: SQLiteConnection
   ) throws -> Int {
     let texts = try texts(of: values)
+    // Who switches off while an upgrade fails must not be switched on by the way back.
+    if copyIsOn, values.core.snapshot.mode != Mode.on.rawValue {
+      unlink(Self.copy(of: path))
+      copyIsOn = false
+    }
     do throws(SQLiteError) {
       try insert(texts, events, connection)
       return events.count
