@@ -292,6 +292,40 @@ struct SenderTests {
     #expect(bench.device.status(at: bench.now).monitor == .heard(Bench.batteryName))
   }
 
+  @Test(
+    "three that fit are told once, and none is used before the last but one was silent for 10 s",
+    arguments: [[0], [1], [2], [0, 1], [0, 2], [1, 2]])
+  func threeSenders(silent: [Int]) throws {
+    let names = [1001, 7, 9].map { Name(uniqueNumber: $0, manufacturer: 358, function: 170, deviceClass: 35) }
+    var configuration = Bench.configuration()
+    configuration.monitor?.sender.uniqueNumber = nil
+    var bench = Bench(configuration)
+    bench.isAlive = false
+    for (index, name) in names.enumerated() { bench.claim(name, at: UInt8(90 + index)) }
+    func run(_ span: TimeSpan, _ talking: [Int]) {
+      let end = bench.now + span
+      while bench.now < end {
+        for index in talking { bench.sendMonitor(from: UInt8(90 + index)) }
+        bench.advance(.milliseconds(500))
+      }
+    }
+    func told() -> [SenderState] {
+      bench.events.compactMap { if case .sender(.monitor, let state) = $0 { state } else { nil } }
+    }
+    let conflict: [SenderState] = [.notHeard, .heard(names[0]), .ambiguous(names[0], names[1])]
+    run(.minutes(1), [0, 1, 2])
+    #expect(told() == conflict)
+    let left = [0, 1, 2].filter { !silent.contains($0) }
+    run(.milliseconds(9500), left)
+    #expect(told() == conflict)
+    run(.seconds(2), left)
+    let end = left.count == 1 ? SenderState.heard(names[left[0]]) : .ambiguous(names[left[0]], names[left[1]])
+    #expect(told() == (silent == [2] ? conflict : conflict + [end]))
+    run(.minutes(1), left)
+    #expect(bench.device.status(at: bench.now).monitor == end)
+    #expect(told().count <= 4)
+  }
+
   @Test("a sender that moves to another address is still the same sender")
   func moved() {
     var bench = Bench.running()

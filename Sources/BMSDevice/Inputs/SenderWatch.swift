@@ -26,58 +26,50 @@ struct SenderWatch {
   /// so that a replacement never hides a loss.
   static let forgottenAfter = TimeSpan.seconds(10)
 
+  /// So many senders that fit are told apart; with more of them there is a conflict all the same.
+  private static let most = 8
+
   let selector: DeviceSelector
   private(set) var state = SenderState.notHeard
   /// When the one that feeds the role was heard the last time; nil when nobody does.
   private(set) var lastHeard: Instant?
-  private var conflictHeard = Instant.origin
+  /// Those that fit and are not forgotten, in the order in which they came: a conflict is named by the first two, whoever
+  /// else sends, so that it is told once.
+  private var present: [(name: Name, heard: Instant)] = []
 
   init(selector: DeviceSelector) {
     self.selector = selector
+    present.reserveCapacity(Self.most)
   }
 
   /// Whether data of this sender may be used for the role.
   mutating func accepts(_ sender: Name, at now: Instant) -> Bool {
     guard selector.matches(sender) else { return false }
-    switch state {
-    case .unwired: return false
-    case .notHeard, .silent:
-      state = .heard(sender)
-      lastHeard = now
-      return true
-    case .heard(let bound):
-      if bound == sender {
-        lastHeard = now
-        return true
-      }
-      state = .ambiguous(bound, sender)
-      conflictHeard = now
-      return false
-    case .ambiguous(let first, let second):
-      if sender == first {
-        lastHeard = now
-      } else {
-        conflictHeard = now
-        if sender != second { state = .ambiguous(first, sender) }
-      }
-      return false
+    if let index = present.firstIndex(where: { $0.name == sender }) {
+      present[index].heard = now
+    } else if present.count < Self.most {
+      present.append((sender, now))
     }
+    judge()
+    return state == .heard(sender)
   }
 
-  /// Ends a conflict whose one side is gone, and notes silence.
+  /// Ends a conflict of which one sender is left, and notes silence.
   mutating func tick(at now: Instant) {
-    let firstGone = lastHeard.map { now - $0 > Self.forgottenAfter } ?? true
-    switch state {
-    case .unwired, .notHeard, .silent: break
-    case .heard(let bound):
-      if firstGone { state = .silent(bound) }
-    case .ambiguous(let first, let second):
-      if now - conflictHeard > Self.forgottenAfter {
-        state = firstGone ? .silent(first) : .heard(first)
-      } else if firstGone {
-        state = .heard(second)
-        lastHeard = conflictHeard
+    guard present.contains(where: { now - $0.heard > Self.forgottenAfter }) else { return }
+    present.removeAll { now - $0.heard > Self.forgottenAfter }
+    judge()
+  }
+
+  private mutating func judge() {
+    guard let first = present.first else {
+      switch state {
+      case .heard(let name), .ambiguous(let name, _): state = .silent(name)
+      case .unwired, .notHeard, .silent: break
       }
+      return
     }
+    lastHeard = first.heard
+    state = present.count == 1 ? .heard(first.name) : .ambiguous(first.name, present[1].name)
   }
 }
