@@ -265,6 +265,32 @@ extension Bench {
     #expect(outputs.chargeAllowed == isExtremes)
   }
 
+  @Test(
+    "the same module may number its cells in another way, or report extremes, after a silence of more than 10 s",
+    arguments: [(9, false), (9, true), (11, false), (11, true)])
+  func renumberedCells(silence: Int, isExtremes: Bool) {
+    var bench = Bench.claimed { _ in }
+    bench.isAlive = false
+    var outputs: Outputs { bench.device.status(at: bench.now).outputs }
+    func run(seconds: Int, cells: (inout Bench) -> Void) {
+      for _ in 0..<seconds * 2 {
+        bench.sendMonitor()
+        cells(&bench)
+        bench.advance(.milliseconds(500))
+      }
+    }
+    run(seconds: 5) { for cell in 1...4 { $0.sendCell(battery: 0, cell: cell, 3.3) } }
+    #expect(outputs.chargeAllowed && outputs.lowestCell?.place?.battery == 0)
+    run(seconds: silence) { _ in }
+    #expect(!outputs.chargeAllowed)
+    run(seconds: 15) {
+      if isExtremes { return $0.sendCells() }
+      for cell in 1...4 { $0.sendCell(battery: 1, cell: cell, 3.3) }
+    }
+    // What was silent for less is still missed.
+    #expect(outputs.chargeAllowed == (silence > 10))
+  }
+
   @Test("a state of charge beyond 100 % is none, and nobody begins at it", arguments: [(100.0, true), (101, false)])
   func impossibleStateOfCharge(percent: Double, isTaken: Bool) {
     var bench = Bench.claimed { $0.monitor?.place = .registers }

@@ -397,11 +397,12 @@ struct InputMapping: NodeApplication {
     return configuration.monitor?.place == .registers && accepts(sender, for: .monitor)
   }
 
-  /// Another sender may number its cells in another way, or report extremes: those of the one before would be missed for
-  /// ever.
+  /// Another sender may number its cells in another way, or report extremes, and so may the same one when it is back with
+  /// other switches or another firmware: those of before would be missed for ever. They are all stale by then.
   private mutating func acceptsCells(of sender: Name) -> Bool {
+    let wasSilent = if case .silent = state(of: .cells) { true } else { false }
     guard accepts(sender, for: .cells) else { return false }
-    if let before = cellSender, before != sender {
+    if let before = cellSender, before != sender || wasSilent {
       inputs.cells = CellTable(expectedCount: 0)
       inputs.cellExtremes = Extremes(lowest: .waiting, highest: .waiting)
       reportsExtremes = false
