@@ -97,4 +97,29 @@ struct DistributorTests {
       #expect(!alarms.contains(.fuse1))
     }
   }
+
+  @Test("a bank that is sent on change only is asked for: a fuse that blew before the start is told, W-D01 is not")
+  func bankOnChange() {
+    var module = SwitchModule()
+    module.period = .minutes(60)
+    module.bank.isOn[6] = true
+    // It sent its bank before the device was there.
+    for _ in 0..<100 {
+      module.run(at: .origin + .seconds(1))
+      module.node.outbox.removeAll()
+    }
+    var configuration = Bench.configuration()
+    configuration.distributors[.distributorA] = DistributorWiring(
+      sender: DeviceSelector(manufacturer: 137, function: 140),
+      place: .bank(instance: 3, firstFuse: 5, isInverted: false))
+    var bench = SwitchBench(configuration, modules: [module])
+    bench.advance(.seconds(5))
+    #expect(bench.alarms.contains(.fuse2))
+    bench.advance(.minutes(2))
+    #expect(bench.alarms.contains(.fuse2))
+    #expect(!bench.bench.raised.contains(.distributorALost))
+    bench.modules[0].isAlive = false
+    bench.advance(.seconds(13))
+    #expect(bench.alarms.contains(.distributorALost))
+  }
 }

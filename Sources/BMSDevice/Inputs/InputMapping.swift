@@ -22,6 +22,8 @@ struct InputMapping: NodeApplication {
 
   /// The roles that are an indicator of a bank, inputs and outputs.
   let banks: [(role: WiredRole, indicator: IndicatorWiring)]
+  /// Who sends the bank of a role: of one indicator, or of a Distributor's four.
+  let bankSenders: [(role: WiredRole, sender: DeviceSelector)]
   /// The roles that have a source or a module.
   let wired: [WiredRole]
 
@@ -51,6 +53,12 @@ struct InputMapping: NodeApplication {
     banks =
       WiredRole.outputs.compactMap { role in configuration.switches[role].map { (role, $0.indicator) } }
       + WiredRole.indicatorInputs.compactMap { role in configuration.indicators[role].map { (role, $0) } }
+    bankSenders =
+      banks.map { ($0.role, $0.indicator.sender) }
+      + WiredRole.distributors.compactMap { role in
+        guard let wiring = configuration.distributors[role], case .bank = wiring.place else { return nil }
+        return (role, wiring.sender)
+      }
     wired = WiredRole.allCases.filter { configuration.sender(of: $0) != nil }
     switchAnswers.reserveCapacity(8)
     beginWaiting()

@@ -227,19 +227,19 @@ struct Switchboard: Sendable {
     bankRequests.removeAll { now - $0.instant > Self.bankInterval }
     for index in outputs.indices
     where outputs[index].channel.awaitsReading || outputs[index].channel.mustSeeFirst(at: now) {
-      ask(outputs[index].role, outputs[index].wiring.indicator, mapping, Self.readBackInterval, &node, at: now)
+      ask(outputs[index].role, outputs[index].wiring.indicator.sender, mapping, Self.readBackInterval, &node, at: now)
     }
-    for (role, indicator) in mapping.banks {
-      ask(role, indicator, mapping, Self.bankInterval, &node, at: now)
+    for (role, sender) in mapping.bankSenders {
+      ask(role, sender, mapping, Self.bankInterval, &node, at: now)
     }
   }
 
   private mutating func ask(
-    _ role: WiredRole, _ indicator: IndicatorWiring, _ mapping: borrowing InputMapping, _ interval: TimeSpan,
+    _ role: WiredRole, _ sender: DeviceSelector, _ mapping: borrowing InputMapping, _ interval: TimeSpan,
     _ node: inout Node, at now: Instant
   ) {
     guard mapping.lastHeard(role).map({ now - $0 >= interval }) ?? true else { return }
-    for address in addresses(mapping.state(of: role), indicator.sender, node, at: now) {
+    for address in addresses(mapping.state(of: role), sender, node, at: now) {
       let isAsked = bankRequests.contains { $0.address == address && now - $0.instant < interval }
       guard !isAsked else { continue }
       bankRequests.append((address, now))
