@@ -311,6 +311,7 @@ public struct BMSDevice: Sendable {
   private mutating func step(at now: Instant) {
     // A protective change that could not be published yet is not forgotten with the next step.
     let isPending = outputs.protectiveChange
+    mapping.keepContacts(within: TimeSpan(seconds: core.settings[.cellStale]), at: now)
     outputs = core.step(mapping.inputs, at: now)
     if isPending { outputs.protectiveChange = true }
     if hasDistributors, nextDistributors <= now {
@@ -400,6 +401,7 @@ public struct BMSDevice: Sendable {
       quietSince = nil
       if isSilent {
         isSilent = false
+        mapping.setSilent(false, at: now)
         events.append(.silence(false))
         if hasLink { join(at: now) }
       }
@@ -409,6 +411,7 @@ public struct BMSDevice: Sendable {
     quietSince = since
     guard !isSilent, now - since >= Self.lastWords else { return }
     isSilent = true
+    mapping.setSilent(true, at: now)
     isOnBus = false
     node.stop(at: now)
     events.append(.silence(true))

@@ -136,6 +136,8 @@ struct SwitchBench {
   var modules: [SwitchModule]
   /// Volts behind the contactor.
   var system = 0.0
+  /// Volts of a charger on the system side; nil while there is none.
+  var charger: Double?
   /// Whether the module's relay moves the contactor.
   var isStuckOpen = false
   private var delivered = 0
@@ -169,6 +171,28 @@ struct SwitchBench {
     bench.advance(.seconds(8))
     return bench
   }
+
+  /// A second module, with bank 5: it sends it on change and when it is asked. What is wired to it is on.
+  static func onChange(_ indicators: [WiredRole: UInt8]) -> SwitchBench {
+    var configuration = SwitchBench.configuration()
+    var module = SwitchModule(
+      Name(uniqueNumber: 2002, manufacturer: 137, function: 130, deviceClass: 30), address: 60)
+    module.period = .minutes(60)
+    module.bank.instance = 5
+    for (role, indicator) in indicators {
+      configuration.indicators[role] = IndicatorWiring(
+        sender: DeviceSelector(manufacturer: 137, uniqueNumber: 2002), bank: 5, indicator: indicator)
+      module.bank.isOn[Int(indicator)] = true
+    }
+    var bench = SwitchBench(configuration, modules: [SwitchModule(), module])
+    bench.bench.current = 0
+    return bench
+  }
+
+  /// What an app asks for.
+  mutating func request(_ mode: Mode) throws { try bench.device.perform(.requestMode(mode, by: .app), at: now) }
+
+  var isSilent: Bool { bench.device.status(at: now).isSilent }
 
   var now: Instant { bench.now }
   var outputs: Outputs { bench.device.status(at: bench.now).outputs }
@@ -223,7 +247,7 @@ struct SwitchBench {
     } else if isOn(Self.precharge) {
       system += (battery - system) * 0.04  // a time constant of 250 ms
     } else {
-      system *= 0.998
+      system = charger ?? system * 0.998
     }
   }
 

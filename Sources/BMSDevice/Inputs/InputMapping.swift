@@ -37,6 +37,8 @@ struct InputMapping: NodeApplication {
   private var signals = WiredRole.signals.map { _ -> (isOn: Bool, taken: Instant)? in nil }
   /// What the battery's own BMS says in 0x351 and 0x35A.
   private var frames = BatteryFrameReport()
+  /// Since when the bus is silent (R35) and nobody is asked for a bank; nil while banks are asked for.
+  private var silentSince: Instant?
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
   /// Who reported the cells last.
@@ -110,6 +112,27 @@ struct InputMapping: NodeApplication {
 
   private mutating func accepts(_ sender: Name, for role: WiredRole) -> Bool {
     watches[Int(role.rawValue)]?.accepts(sender, at: arrival) == true
+  }
+
+  // MARK: The silence of Off
+
+  /// The bus is silent from now on (R35), or is not any more.
+  mutating func setSilent(_ isSilent: Bool, at now: Instant) { silentSince = isSilent ? now : nil }
+
+  /// In the silence a module that sends its bank on change says nothing because nothing changed. What counted when the
+  /// silence began, or was said since, counts without age; what was lost before stays lost.
+  ///
+  /// - Parameters:
+  ///   - age: for how long a contact counts otherwise.
+  ///   - now: the present.
+  mutating func keepContacts(within age: TimeSpan, at now: Instant) {
+    guard let silentSince else { return }
+    for (role, _) in banks where role == .remote {
+      guard let word = readBack(of: role), silentSince - word.taken < age else { continue }
+      // What counts of one is not what one of two says.
+      if case .ambiguous = state(of: role) { continue }
+      take(role) { if $0.validity == .valid { $0.taken = now } }
+    }
   }
 
   // MARK: Messages
