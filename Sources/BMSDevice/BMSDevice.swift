@@ -311,7 +311,7 @@ public struct BMSDevice: Sendable {
   private mutating func step(at now: Instant) {
     // A protective change that could not be published yet is not forgotten with the next step.
     let isPending = outputs.protectiveChange
-    mapping.keepContacts(within: TimeSpan(seconds: core.settings[.cellStale]), at: now)
+    mapping.settleContacts(within: TimeSpan(seconds: core.settings[.cellStale]), at: now)
     outputs = core.step(mapping.inputs, at: now)
     if isPending { outputs.protectiveChange = true }
     if hasDistributors, nextDistributors <= now {
@@ -376,6 +376,7 @@ public struct BMSDevice: Sendable {
     for role in mapping.wired {
       let state = mapping.state(of: role)
       guard state != reportedSenders[Int(role.rawValue)] else { continue }
+      if case .silent = state, mapping.isExcused(role, at: now) { continue }
       reportedSenders[Int(role.rawValue)] = state
       events.append(.sender(role, state))
     }
@@ -395,9 +396,10 @@ public struct BMSDevice: Sendable {
     }
   }
 
-  /// R35: in Off the bus is silent. Not before everything is open and says so, and everybody was told.
+  /// R35: in Off the bus is silent. Not before everything is open and says so, and everybody was told; and not while two
+  /// senders are taken for one.
   private mutating func noteSilence(at now: Instant) {
-    guard outputs.isBusSilent, isReleased else {
+    guard outputs.isBusSilent, isReleased, !mapping.isBankAmbiguous else {
       quietSince = nil
       if isSilent {
         isSilent = false

@@ -39,6 +39,10 @@ struct InputMapping: NodeApplication {
   private var frames = BatteryFrameReport()
   /// Since when the bus is silent (R35) and nobody is asked for a bank; nil while banks are asked for.
   private var silentSince: Instant?
+  /// When the last silence ended; nil when there was none.
+  private var askedSince: Instant?
+  /// What the pre-charge switch says of itself. The core sees it by ``settleContacts(within:at:)``.
+  private var prechargeFeedback = ContactFeedback.unassigned
   /// Single cells are what the source sends; decided by the first register of either kind.
   private var reportsExtremes = false
   /// Who reported the cells last.
@@ -97,8 +101,16 @@ struct InputMapping: NodeApplication {
 
   // MARK: Who is heard
 
-  /// Who feeds a role.
-  func state(of role: WiredRole) -> SenderState { watches[Int(role.rawValue)]?.state ?? .unwired }
+  /// Who feeds a role. One that has not answered yet after the silence of Off is silent.
+  func state(of role: WiredRole) -> SenderState {
+    guard let watch = watches[Int(role.rawValue)] else { return .unwired }
+    if case .heard(let name) = watch.state, let heard = watch.lastHeard, let askedSince, heard < askedSince,
+      isAsked(role)
+    {
+      return .silent(name)
+    }
+    return watch.state
+  }
 
   /// When the sender of a role was heard the last time; nil when it never was.
   func lastHeard(_ role: WiredRole) -> Instant? { watches[Int(role.rawValue)]?.lastHeard }
@@ -107,7 +119,8 @@ struct InputMapping: NodeApplication {
   func readBack(of role: WiredRole) -> (reading: Reading<Bool>, taken: Instant)? { readBacks[Int(role.rawValue)] }
 
   mutating func tick(at now: Instant) {
-    for role in wired { watches[Int(role.rawValue)]?.tick(at: now) }
+    // Who is not asked is not forgotten: another that fits is no replacement.
+    for role in wired where !isExcused(role, at: now) { watches[Int(role.rawValue)]?.tick(at: now) }
   }
 
   private mutating func accepts(_ sender: Name, for role: WiredRole) -> Bool {
@@ -116,23 +129,65 @@ struct InputMapping: NodeApplication {
 
   // MARK: The silence of Off
 
-  /// The bus is silent from now on (R35), or is not any more.
-  mutating func setSilent(_ isSilent: Bool, at now: Instant) { silentSince = isSilent ? now : nil }
+  /// What the contactor is not closed on an old word of. Without a word of any other contact it may be closed, so that an
+  /// old one allows nothing.
+  private static let closingRoles: [WiredRole] = [
+    .remote, .contactor, .secondContactor, .precharge, .contactorFeedback, .secondContactorFeedback,
+  ]
 
+  /// Nobody is asked.
+  var isSilent: Bool { silentSince != nil }
+
+  /// The bus is silent from now on (R35), or is not any more.
+  mutating func setSilent(_ isSilent: Bool, at now: Instant) {
+    silentSince = isSilent ? now : nil
+    askedSince = isSilent ? nil : now
+  }
+
+  /// Whether it means nothing that the sender of a role says nothing: its bank is not asked for, or was not for long. One
+  /// that was lost before is lost.
+  func isExcused(_ role: WiredRole, at now: Instant) -> Bool {
+    if case .silent = watches[Int(role.rawValue)]?.state { return false }
+    guard isSilent || askedSince.map({ now - $0 < SenderWatch.forgottenAfter }) ?? false else { return false }
+    return isAsked(role)
+  }
+
+  /// Whether two that fit send the bank of one contact. Which of them is gone shows only when both are asked.
+  var isBankAmbiguous: Bool {
+    banks.contains { if case .ambiguous = state(of: $0.role) { true } else { false } }
+  }
+
+  /// Whether the bank of a role is asked for, but in the silence.
+  private func isAsked(_ role: WiredRole) -> Bool { bankSenders.contains { $0.role == role } }
+
+  /// Whether nothing is closed before this contact is heard: it was, but not since the silence.
+  func isAwaited(_ role: WiredRole) -> Bool {
+    guard isSilent || askedSince != nil, Self.closingRoles.contains(role), let word = readBack(of: role) else {
+      return false
+    }
+    return askedSince.map { word.taken < $0 } ?? true
+  }
+
+  /// What the contacts say to the core's next step.
+  ///
   /// In the silence a module that sends its bank on change says nothing because nothing changed. What counted when the
-  /// silence began, or was said since, counts without age; what was lost before stays lost.
+  /// silence began, or was said since, counts without age; what was lost before stays lost. And the core, which waits for a
+  /// pre-charge switch that was not heard yet, waits until all that it closes on was heard again.
   ///
   /// - Parameters:
   ///   - age: for how long a contact counts otherwise.
   ///   - now: the present.
-  mutating func keepContacts(within age: TimeSpan, at now: Instant) {
-    guard let silentSince else { return }
-    for (role, _) in banks where role == .remote {
-      guard let word = readBack(of: role), silentSince - word.taken < age else { continue }
-      // What counts of one is not what one of two says.
-      if case .ambiguous = state(of: role) { continue }
-      take(role) { if $0.validity == .valid { $0.taken = now } }
+  mutating func settleContacts(within age: TimeSpan, at now: Instant) {
+    if let silentSince {
+      for (role, _) in banks {
+        guard let word = readBack(of: role), silentSince - word.taken < age else { continue }
+        // What counts of one is not what one of two says.
+        if case .ambiguous = state(of: role) { continue }
+        take(role) { if $0.validity == .valid { $0.taken = now } }
+      }
     }
+    let isAwaiting = prechargeFeedback.validity != .unassigned && banks.contains { isAwaited($0.role) }
+    inputs.prechargeFeedback = isAwaiting ? .waiting : prechargeFeedback
   }
 
   // MARK: Messages
@@ -295,7 +350,7 @@ struct InputMapping: NodeApplication {
     case .contactor: if configuration.indicators[.contactorFeedback] == nil { change(&inputs.contactorFeedback) }
     case .secondContactor:
       if configuration.indicators[.secondContactorFeedback] == nil { change(&inputs.secondContactorFeedback) }
-    case .precharge: change(&inputs.prechargeFeedback)
+    case .precharge: change(&prechargeFeedback)
     case .thermalSwitch: change(&inputs.thermalSwitch)
     case .secondThermalSwitch: change(&inputs.secondThermalSwitch)
     case .remote: change(&inputs.remote.bridge)

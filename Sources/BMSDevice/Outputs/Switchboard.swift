@@ -94,7 +94,12 @@ struct Switchboard: Sendable {
         outputs[index].channel.want(Self.wanted(role, decided), at: now)
       }
       let sender = mapping.state(of: role)
-      outputs[index].channel.evaluate(sender)
+      // After the silence of Off a module has to say anew where its switches are, and is not lost before.
+      if case .silent = sender, mapping.isExcused(role, at: now) {
+        outputs[index].channel.evaluate(.notHeard)
+      } else {
+        outputs[index].channel.evaluate(sender)
+      }
       if case .heard = sender { outputs[index].channel.judge(at: now) }
     }
     if node.address != nil {
@@ -238,7 +243,7 @@ struct Switchboard: Sendable {
     _ role: WiredRole, _ sender: DeviceSelector, _ mapping: borrowing InputMapping, _ interval: TimeSpan,
     _ node: inout Node, at now: Instant
   ) {
-    guard mapping.lastHeard(role).map({ now - $0 >= interval }) ?? true else { return }
+    guard mapping.isAwaited(role) || mapping.lastHeard(role).map({ now - $0 >= interval }) ?? true else { return }
     for address in addresses(mapping.state(of: role), sender, node, at: now) {
       let isAsked = bankRequests.contains { $0.address == address && now - $0.instant < interval }
       guard !isAsked else { continue }
@@ -256,7 +261,7 @@ struct Switchboard: Sendable {
       let fault: WiringFault? =
         switch output.channel.state {
         case .unwired, .commanded, .follows: nil
-        case .notHeard: isStarting ? nil : .lost
+        case .notHeard: isStarting || mapping.isExcused(output.role, at: now) ? nil : .lost
         case .refused: .refused
         case .notSupported: .notSupported
         case .unanswered: .unanswered
@@ -274,7 +279,7 @@ struct Switchboard: Sendable {
       case .ambiguous: faults[.ambiguous, role] = true
       // Every other input that is lost has an alarm of its own in the core.
       case .notHeard where Self.isOnlyMissedHere(role) && !isStarting: faults[.lost, role] = true
-      case .silent where Self.isOnlyMissedHere(role): faults[.lost, role] = true
+      case .silent where Self.isOnlyMissedHere(role) && !mapping.isExcused(role, at: now): faults[.lost, role] = true
       case .unwired, .notHeard, .heard, .silent: break
       }
     }
