@@ -208,10 +208,21 @@ struct SilenceTests {
     try bench.request(.off)
     bench.advance(.minutes(2))
     #expect(bench.isSilent)
+    var dead = bench
     try bench.request(.on)
     bench.advance(.seconds(8))
     #expect(bench.outputs.contactorClosed == true)
     #expect(bench.bench.raised.isEmpty)
+    // R72, R78: nothing closes on what they said before.
+    dead.modules[1].isAlive = false
+    let start = dead.now
+    try dead.request(.on)
+    dead.advance(.seconds(30))
+    #expect(dead.outputs.contactorClosed == false && dead.alarms.contains(.feedbackLost))
+    #expect(dead.commands(SwitchBench.precharge, since: start).allSatisfy { !$0.isOn })
+    dead.modules[1].isAlive = true
+    dead.advance(.seconds(8))
+    #expect(dead.outputs.contactorClosed == true)
   }
 
   @Test("another module that fits and comes in the silence replaces none that is not asked: both are, V-B45")

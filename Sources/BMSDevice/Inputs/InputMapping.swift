@@ -132,7 +132,8 @@ struct InputMapping: NodeApplication {
   /// What the contactor is not closed on an old word of. Without a word of any other contact it may be closed, so that an
   /// old one allows nothing.
   private static let closingRoles: [WiredRole] = [
-    .remote, .contactor, .secondContactor, .precharge, .contactorFeedback, .secondContactorFeedback,
+    .remote, .contactor, .secondContactor, .precharge, .contactorFeedback, .secondContactorFeedback, .thermalSwitch,
+    .secondThermalSwitch, .supply,
   ]
 
   /// Nobody is asked.
