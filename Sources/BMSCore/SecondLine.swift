@@ -18,11 +18,15 @@ struct SecondLine: Sendable {
   private var hasRetriedCharge = false
   /// For how long none has stood there.
   private var chargerGoneFor = TimeSpan.zero
+  /// For how long every charger has obeyed since.
+  private var obeyedFor = TimeSpan.zero
 
-  var isAtRest: Bool { holdsOpen == nil }
+  var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
 
   /// OD-12.
   static let delay = TimeSpan.seconds(30)
+  /// Ours: after so long without error 36 the next one is another's.
+  static let forgiven = TimeSpan.minutes(60)
   /// R75.
   static let oldRuleCurrent = 0.7
 
@@ -52,6 +56,8 @@ struct SecondLine: Sendable {
       holdsOpen = .discharge
     }
     if !isStopped { hasLetIn = false }
+    obeyedFor = hasRetriedCharge && holdsOpen == nil && contacts.direction != .charge ? obeyedFor + elapsed : .zero
+    if obeyedFor >= SecondLine.forgiven { hasRetriedCharge = false }
     switch holdsOpen {
     case .discharge: if !isStopped { holdsOpen = nil }
     case .charge:

@@ -668,6 +668,9 @@ struct ContactorTests {
     #expect(bench.rig.bms.heldOpen == .charge)
     run(.seconds(6))
     #expect(bench.contact && bench.rig.bms.heldOpen == nil)
+    // An hour in which all obey, and the next one is another's.
+    run(.minutes(59))
+    #expect(bench.rig.bms.secondLine.isAtRest)
     // Somebody who switches it on again has it tried anew.
     bench.charger = 14.2
     run(.hours(1))
