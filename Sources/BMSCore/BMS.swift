@@ -375,7 +375,8 @@ public struct BMS: Sendable {
     derating.evaluate(judged, parameters, elapsed: elapsed)
     limitVoltage(judged, lost, inputs.shutdown, parameters, at: now)
     // R151; and none before a restart decided: a zero would stop what is left running.
-    decided.limits.isAvailable = modes.mode == .on && contactor.carries && decided.left.isDisjoint(with: .contacts)
+    decided.limits.isAvailable =
+      modes.mode == .on && contactor.carries && !contactor.isUnproven && decided.left.isDisjoint(with: .contacts)
     limitCharge(judged, parameters, at: now)
     limitDischarge(judged, parameters, at: now)
     BMS.set(&decided.state, to: state(isDataLost: lost != nil, inputs.shutdown), &valueTimes.state, at: now)
@@ -494,7 +495,16 @@ public struct BMS: Sendable {
     feedback = (view.feedback.state, view.secondFeedback.state)
     view.precharge = Feedback(inputs.prechargeFeedback, at: now, within: stale)
     let contacts = (inputs.contactorFeedback.validity, inputs.secondContactorFeedback.validity)
-    view.speaks = (contacts.0 == .valid, contacts.1 == .valid)
+    view.speaks = (
+      contacts.0 == .valid && view.feedback.state != .unknown,
+      contacts.1 == .valid && view.secondFeedback.state != .unknown
+    )
+    // Twice as long as it may be silent: who reports seldom is not back from anywhere with each report.
+    let lostAfter = stale + stale
+    view.isGone = (
+      inputs.contactorFeedback.isSilent(at: now, within: lostAfter),
+      inputs.secondContactorFeedback.isSilent(at: now, within: lostAfter)
+    )
     // A switch that was hot before a restart, or a supply that was bad, is not known to be good before it says so (R72, R78).
     view.isHeard =
       !inputs.contactorFeedback.isSilent(at: now, within: stale)
@@ -511,11 +521,14 @@ public struct BMS: Sendable {
     let isReady = !isDataLost && window.verdict == .inside
     let mayCarry =
       contactor.carries && !contactor.isUnproven
-      ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn : isReady || contactor.mayTakeOver(parameters)
+      ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn
+      : isReady && isSeen || contactor.mayTakeOver(parameters)
     view.isComplete = isReady
     view.isWanted =
       modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil
       && !hasUpdateFailed && !isSupplyBad && mayCarry
+    // A takeover looks at both sides, and has no more than its minute for it.
+    let isSeen = system != nil || contactor.phase != .takeover && !contactor.isUnproven
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
     view.system = system

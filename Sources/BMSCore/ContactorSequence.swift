@@ -115,6 +115,8 @@ struct ContactorSequence: Sendable {
     var isComplete = true
     /// Whether each contact says something usable.
     var speaks = (false, false)
+    /// Whether each has been silent for so long that its module may have restarted since.
+    var isGone = (false, false)
     /// Every wired contact and the system voltage are heard: their modules are up.
     var isHeard = true
     var battery: Double?
@@ -143,7 +145,7 @@ struct ContactorSequence: Sendable {
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
   /// Since when the command is what it is, and can be followed; nil before the first step.
   private var commanded: Instant?
-  /// Whether each contact was heard so far.
+  /// Whether each contact was heard, and has not been gone since.
   private var heard = (false, false)
   /// In ``ContactorPhase/open``: all agree, and a module is silent.
   private(set) var awaitsModule = false
@@ -278,7 +280,9 @@ struct ContactorSequence: Sendable {
     guard !isSupervisor else { return }
     // The first command of a run: a contact that a crash left closed is given its time to open.
     if commanded == nil { commanded = now }
-    // A module that boots later than the BMS knows of no command before it is heard: once, so that none is late twice.
+    // A module that boots later than the BMS, or is back on the bus, knows of no command before it is heard: once, so that
+    // none is late twice.
+    heard = (heard.0 && !view.isGone.0, heard.1 && !view.isGone.1)
     if view.speaks.0 && !heard.0 || view.speaks.1 && !heard.1 {
       heard = (heard.0 || view.speaks.0, heard.1 || view.speaks.1)
       commanded = now
@@ -301,7 +305,7 @@ struct ContactorSequence: Sendable {
       if view.isWanted, view.isHeard { enter(.selfTest, at: now) }
     case .takeover: takeOver(view, parameters, at: now, elapsed: elapsed)
     case .selfTest:
-      guard view.isWanted else { return enter(.open, at: now) }
+      guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       selfTest(view, parameters, at: now)
     case .pending:
       guard view.isWanted else { return enter(.open, at: now) }

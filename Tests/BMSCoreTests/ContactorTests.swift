@@ -714,6 +714,38 @@ struct ContactorTests {
     #expect(bench.rig.now - began == .milliseconds(300) && !bench.out.prechargeCommand)
   }
 
+  @Test("R35: On before the last word of a module that has lost its power is old: it is waited for as well")
+  func quickOffAndOn() throws {
+    for wait in [1_000, 2_500, 3_000, 4_500, 6_000] as [Int64] {
+      var bench = ContactorBench.closed()
+      try bench.rig.bms.perform(.requestMode(.off, by: .app))
+      bench.run(.milliseconds(100))
+      bench.hasFeedback = false
+      bench.run(.milliseconds(wait))
+      try bench.rig.bms.perform(.requestMode(.on, by: .app))
+      bench.run(.seconds(20))
+      // Within the lead it is called back, and was never open.
+      #expect(bench.out.contactorFault == nil && bench.out.contactorCommand == (wait < 2_000), "\(wait) ms")
+      bench.hasFeedback = true
+      #expect(bench.run(.seconds(10)) { $0.state == .running } == true, "\(wait) ms")
+    }
+  }
+
+  @Test("R73: a module that is back on the bus closed is given 300 ms to open, as one at the start; then it is welded")
+  func backOnTheBus() {
+    for (milliseconds, isWelded) in [(Int64(100), false), (320, true)] {
+      var bench = ContactorBench.closed()
+      (bench.hasFeedback, bench.isOffline) = (false, true)
+      bench.run(.seconds(75))
+      #expect(bench.out.contactorPhase == .open && bench.contact)
+      bench.hasFeedback = true
+      bench.run(.milliseconds(milliseconds))
+      bench.isOffline = false
+      bench.run(.seconds(4))
+      #expect((bench.out.contactorFault == .welded) == isWelded, "\(milliseconds) ms")
+    }
+  }
+
   @Test(
     "R35, R46, R59: modules that AUX feeds boot after Off, and are waited for; one that tells of its fault is E-B11")
   func modulesBootAfterOff() throws {

@@ -260,6 +260,37 @@ struct RestartTests {
     #expect(bench.staysClosed(.seconds(1)) == false, "and nothing calls it back")
   }
 
+  @Test("R71, R24, R147: a contact that a restart finds bad is given no load while it waits and opens")
+  func noLoadThroughBadContact() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    (bench.drop, bench.system) = (3, 10.2)
+    bench.rig.lowest = nil
+    bench.run(.seconds(20))
+    bench.rig.lowest = 3.3
+    #expect(
+      bench.run(.seconds(8)) {
+        $0.dischargeAllowed || $0.chargeAllowed || $0.limits.isAvailable || !$0.contactorCommand
+      }
+        == true)
+    #expect(!bench.out.contactorCommand && !bench.out.dischargeAllowed && !bench.out.limits.isAvailable)
+    #expect(!bench.out.alarms.contains(.loadDisconnected))
+  }
+
+  @Test("OD-20, R24: a takeover that cannot look at the system side ends after its minute")
+  func takeoverWithoutSystemVoltage() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.restart()
+    bench.hasSystemVoltage = false
+    let began = bench.rig.now
+    #expect(bench.run(.minutes(2)) { !$0.contactorCommand && $0.left.isEmpty } == true)
+    #expect(bench.rig.now - began > .seconds(61) && bench.rig.now - began < .seconds(67))
+    bench.run(.seconds(10))
+    bench.hasSystemVoltage = true
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+  }
+
   @Test("R71, R24: two voltages of which one is from before a change of load do not open what is closed")
   func skewedVoltages() {
     var bench = ContactorBench.closed()
