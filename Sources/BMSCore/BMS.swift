@@ -420,13 +420,21 @@ public struct BMS: Sendable {
       system: system, battery: judged.voltage, current: judged.current,
       isClosed: modes.mode == .on && contactor.carries, isFed: contactor.precharges, parameters,
       elapsed: elapsed)
+    let wasSilenced = modes.stored.isSilenced
     modes.evaluate(
       remote: inputs.remote.state(at: now, within: parameters.cellStale), lowCell: isCellLow,
       lowStateOfCharge: protection.dischargeFloor,
-      // Cells that are up again by our measurement and not by the battery's have not recovered.
-      lowestCell: judged.cellState.isUsable && !reported.isCellLow ? judged.lowestCell?.value : nil,
-      chargeVoltage: chargeVoltage.isPresent, canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
-    if decided.mode != .on, modes.mode == .on { restartContactor() }
+      // Cells that are up again by our measurement and not by the battery's have not recovered. Its silence has no say: in
+      // Off its module may have no power.
+      lowestCell: judged.cellState.isUsable && (!reported.isCellLow || reported.isLost)
+        ? judged.lowestCell?.value : nil,
+      chargeVoltage: chargeVoltage.isPresent, isCharging: chargeVoltage.isPresent && contactor.carries,
+      canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
+    if decided.mode != .on, modes.mode == .on {
+      restartContactor()
+      // Somebody who has looked. A charger that wakes it has not, and neither has a module that is heard again.
+      if decided.offCause?.isEmptyBattery != true, !wasSilenced { plausibility.restart() }
+    }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
       secondLine.letChargerIn()
@@ -457,7 +465,6 @@ public struct BMS: Sendable {
   private mutating func restartContactor() {
     contactor.restart()
     secondLine.restart()
-    plausibility.restart()
   }
 
   /// The contactor follows what every rule before it agreed to.
@@ -519,6 +526,8 @@ public struct BMS: Sendable {
     isContactorUnseen = silence > .zero
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let isReady = !isDataLost && window.verdict == .inside
+    // A takeover looks at both sides, and has no more than its minute for it.
+    let isSeen = system != nil || contactor.phase != .takeover && !contactor.isUnproven
     let mayCarry =
       contactor.carries && !contactor.isUnproven
       ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn
@@ -527,8 +536,6 @@ public struct BMS: Sendable {
     view.isWanted =
       modes.mode == .on && !inputs.shutdown && !inputs.areSettingsLost && !isBusbarHot && secondLine.holdsOpen == nil
       && !hasUpdateFailed && !isSupplyBad && mayCarry
-    // A takeover looks at both sides, and has no more than its minute for it.
-    let isSeen = system != nil || contactor.phase != .takeover && !contactor.isUnproven
     view.mayJoin = inputs.mayJoin
     view.battery = judged.voltage
     view.system = system

@@ -24,6 +24,12 @@ struct ModeControl: Sendable {
   private var softOffFor: TimeSpan?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
+  /// It was woken, and nothing has charged it since.
+  private var isWoken = false
+  /// Woken in vain: until the same may wake it again.
+  private(set) var restsFor: TimeSpan?
+  /// For how long no charger has stood there meanwhile: the next one is another.
+  private var chargerGoneFor = TimeSpan.zero
 
   /// On, by the remote terminals too, and no time counts.
   var isAtRest: Bool {
@@ -37,6 +43,9 @@ struct ModeControl: Sendable {
   static let standbyGrace = TimeSpan.seconds(60)
   /// R56.
   static let forcing = TimeSpan.seconds(5)
+  /// Ours: a charger that stands there and may not charge (a cold battery) would close the contactor each five minutes.
+  static let rest = TimeSpan.minutes(60)
+  static let chargerGone = TimeSpan.seconds(30)
 
   init(restoring snapshot: Snapshot?, keepsOutputs: Bool = false) {
     self.keepsOutputs = keepsOutputs && snapshot?.isRemoteSilent == false
@@ -77,16 +86,17 @@ struct ModeControl: Sendable {
   }
 
   /// - Parameters:
+  ///   - isCharging: the charge voltage is one that charges, through the closed contactor.
   ///   - canTurnOff: whether an empty battery may switch itself off. Not where nothing is to be opened: a supervisor
   ///     that falls silent would only stop the chargers that the battery needs.
   mutating func evaluate(
     remote: RemoteTerminals.State, lowCell: Bool, lowStateOfCharge: Bool, lowestCell: Double?, chargeVoltage: Bool,
-    canTurnOff: Bool, _ parameters: Parameters, elapsed: TimeSpan
+    isCharging: Bool, canTurnOff: Bool, _ parameters: Parameters, elapsed: TimeSpan
   ) {
     if let held = softOffFor { softOffFor = min(held + elapsed, ModeControl.forcing) }
     evaluateRemote(remote, parameters, elapsed)
     if mode == .off {
-      wake(lowestCell, chargeVoltage)
+      wake(lowestCell, chargeVoltage, elapsed)
       return
     }
     let isEmpty = (lowCell || lowStateOfCharge) && canTurnOff
@@ -94,13 +104,18 @@ struct ModeControl: Sendable {
     guard isEmpty, mode == .standby || !chargeVoltage else {
       emptyFor = nil
       offIn = nil
+      if !isEmpty || isCharging { isWoken = false }
       return
     }
     let spent = emptyFor.map { $0 + elapsed } ?? .zero
     emptyFor = spent
     let limit = mode == .standby ? ModeControl.standbyGrace : ModeControl.grace
     offIn = max(limit - spent, .zero)
-    if spent >= limit { change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge) }
+    if spent >= limit {
+      let isVain = isWoken
+      change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge)
+      if isVain { restsFor = ModeControl.rest }
+    }
   }
 
   private mutating func evaluateRemote(
@@ -147,9 +162,15 @@ struct ModeControl: Sendable {
     silenced.map { ($0, nil, true) } ?? (mode, offCause, false)
   }
 
-  private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool) {
+  private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool, _ elapsed: TimeSpan) {
+    if let left = restsFor { restsFor = left > elapsed ? left - elapsed : nil }
+    if chargerGoneFor < ModeControl.chargerGone { chargerGoneFor = chargeVoltage ? .zero : chargerGoneFor + elapsed }
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
-    if chargeVoltage || (lowestCell.map { $0 > end } ?? false) { change(to: .on, because: nil) }
+    let isAnother = chargerGoneFor >= ModeControl.chargerGone
+    let areUp = lowestCell.map { $0 > end } ?? false
+    guard chargeVoltage && (restsFor == nil || isAnother) || areUp && restsFor == nil else { return }
+    change(to: .on, because: nil)
+    isWoken = true
   }
 
   private mutating func change(to target: Mode, because cause: OffCause?) {
@@ -159,5 +180,8 @@ struct ModeControl: Sendable {
     softOffFor = nil
     emptyFor = nil
     offIn = nil
+    isWoken = false
+    restsFor = nil
+    chargerGoneFor = .zero
   }
 }

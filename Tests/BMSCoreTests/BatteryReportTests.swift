@@ -168,6 +168,25 @@ struct BatteryReportTests {
     #expect(bench.out.mode == .on)
   }
 
+  @Test("R46: a battery whose voice has no power in Off does not keep cells at 3.3 V from ending it")
+  func wakesInSilence() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(2.5, 3.0)
+    bench.rig.inputs.battery.isWired = true
+    bench.rig.inputs.battery.conditions = .lowCell
+    for _ in 0..<3_100 where bench.out.mode == .on {
+      bench.rig.inputs.battery.taken = bench.rig.now + bench.rig.period
+      bench.step()
+    }
+    #expect(bench.out.mode == .off)
+    bench.run(.seconds(10))
+    #expect(bench.out.mode == .off)
+    bench.rig.cells(3.3, 3.3)
+    bench.step()
+    #expect(bench.out.mode == .on && !bench.out.dischargeAllowed && bench.out.alarms.contains(.lowCell))
+  }
+
   @Test("R51: its silence and a restart end neither the low cell nor the five minutes; its word does")
   func lowCellIsKept() {
     var rig = Rig.resting()

@@ -163,6 +163,7 @@ struct ModeTests {
     mutating func step(_ elapsed: TimeSpan = .milliseconds(500), canTurnOff: Bool = true) {
       control.evaluate(
         remote: remote, lowCell: lowCell, lowStateOfCharge: lowStateOfCharge, lowestCell: cell, chargeVoltage: charge,
+        isCharging: false,
         canTurnOff: canTurnOff, parameters, elapsed: elapsed)
     }
   }
@@ -431,6 +432,45 @@ struct ModeTests {
     }
     #expect(bench.rig.now - (.origin + .seconds(1000)) < .milliseconds(10_100) && bench.out.mode == .off)
     #expect(highest > 11.7, "what the resistor alone lifts it to")
+  }
+
+  @Test(
+    "R45, R51: a charger that may not charge wakes it, and again an hour later; one that comes anew wakes it at once")
+  func wokenInVain() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.2
+    bench.rig.cells(2.5, 3.3)
+    bench.rig.temperature = 0
+    var closings = 0
+    func run(_ span: TimeSpan, until met: (Outputs) -> Bool = { _ in false }) -> Bool {
+      let end = bench.rig.now + span
+      while bench.rig.now < end {
+        let was = bench.out.contactorCommand
+        bench.step()
+        if bench.out.contactorCommand, !was { closings += 1 }
+        if met(bench.out) { return true }
+      }
+      return false
+    }
+    #expect(run(.minutes(6)) { $0.mode == .off })
+    #expect(run(.seconds(10)) { $0.mode == .on })
+    #expect(run(.minutes(6)) { $0.mode == .off } && closings == 1)
+    #expect(!run(.minutes(59)) { $0.mode == .on })
+    #expect(run(.minutes(2)) { $0.mode == .on })
+    #expect(run(.minutes(6)) { $0.mode == .off } && closings == 2)
+    for (seconds, wakes) in [(Int64(29), false), (33, true)] {
+      (bench.charger, bench.system) = (nil, 0)
+      _ = run(.seconds(seconds))
+      bench.charger = 14.2
+      #expect(run(.seconds(5)) { $0.mode == .on } == wakes, "\(seconds) s")
+    }
+    // What charges ends it, and the next time it is woken at once as ever.
+    bench.rig.temperature = 20
+    bench.rig.current = 20
+    #expect(!run(.minutes(10)) { $0.mode == .off })
+    bench.rig.current = 0
+    #expect(run(.minutes(6)) { $0.mode == .off } && run(.seconds(5)) { $0.mode == .on })
   }
 
   @Test("R52, R59: a charger that stood there before a pre-charge is there after one that came to nothing")

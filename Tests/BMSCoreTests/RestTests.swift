@@ -65,8 +65,8 @@ struct RestTests {
     }
     func evaluate(_ modes: inout ModeControl, _ remote: RemoteTerminals.State = .closed, low: Bool = false) {
       modes.evaluate(
-        remote: remote, lowCell: low, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false, canTurnOff: true,
-        parameters, elapsed: second)
+        remote: remote, lowCell: low, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false, isCharging: false,
+        canTurnOff: true, parameters, elapsed: second)
     }
     var control = modes()
     #expect(!control.isAtRest, "the remote was not looked at yet")

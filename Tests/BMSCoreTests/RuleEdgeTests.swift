@@ -507,6 +507,7 @@ struct RuleEdgeTests {
     func step(_ remote: RemoteTerminals.State, _ milliseconds: Int64) {
       modes.evaluate(
         remote: remote, lowCell: false, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false,
+        isCharging: false,
         canTurnOff: true, parameters, elapsed: .milliseconds(milliseconds))
     }
     step(.closed, 0)
