@@ -14,7 +14,7 @@ import MonotonicTime
 //
 // Stuck can be told only where something must have moved: a change of load moves every cell, the pack and the current
 // together. Such a change is an event: by 50 mV a cell within 10 s, half of it more than cables and fuses can make of the
-// current, and still there 10 s later, so that every source has reported since. A value that is the same to the bit over three events with both signs among them is stuck. At
+// current or seen in the cells themselves, and still there 10 s later, so that every source has reported since. A value that is the same to the bit over three events with both signs among them is stuck. At
 // rest, and for temperatures, a value may stay the same for days and nothing is said.
 
 /// Finds the changes of load, at which something must have moved.
@@ -22,19 +22,27 @@ struct LoadChanges: Sendable {
   /// The beginning of the last three, newest first.
   private var begun: (Instant?, Instant?, Instant?)
   private var isRise = (false, false, false)
-  private var anchor: (value: Double, beside: Double)?
+  private var anchor: (value: Double, beside: Double, inside: (low: Double, high: Double)?)?
   private var anchored = Instant.origin
   private var movedSince: Instant?
 
   /// Takes a value and another beside it; the change of both when an event is complete in this step.
   ///
-  /// - Parameter outside: so much of the change, for each unit of the other, may be outside of what must have moved. What is
-  ///   left must be half a step, or nothing is said of what did not move.
+  /// - Parameters:
+  ///   - outside: so much of the change, for each unit of the other, may be outside of what must have moved. What is left
+  ///     must be half a step, or nothing is said of what did not move.
+  ///   - inside: what shows by itself that it moved, which is enough, too.
   mutating func take(
-    _ value: Double, beside: Double, step: Double, outside: Double = 0, at now: Instant
+    _ value: Double, beside: Double, step: Double, outside: Double = 0, inside: (low: Double, high: Double)? = nil,
+    at now: Instant
   ) -> (change: Double, beside: Double)? {
+    func settle() {
+      anchor = (value, beside, inside)
+      anchored = now
+      movedSince = nil
+    }
     guard let from = anchor else {
-      settle(value, beside, at: now)
+      settle()
       return nil
     }
     let change = value - from.value
@@ -42,21 +50,27 @@ struct LoadChanges: Sendable {
       if abs(change) >= step {
         movedSince = now
       } else if now - anchored >= Parameters.eventWindow {
-        settle(value, beside, at: now)
+        settle()
       }
       return nil
     }
     guard abs(change) >= step / 2 else {
-      settle(value, beside, at: now)
+      settle()
       return nil
     }
     guard now - since >= Parameters.eventHold else { return nil }
     let besideChange = beside - from.beside
-    if quantised(abs(change) - outside * abs(besideChange)) >= step / 2 {
+    let insideChange =
+      if let inside, let before = from.inside {
+        max(abs(inside.low - before.low), abs(inside.high - before.high))
+      } else {
+        0.0
+      }
+    if quantised(max(abs(change) - outside * abs(besideChange), insideChange)) >= step / 2 {
       begun = (anchored, begun.0, begun.1)
       isRise = (change > 0, isRise.0, isRise.1)
     }
-    settle(value, beside, at: now)
+    settle()
     return (change, besideChange)
   }
 
@@ -72,11 +86,6 @@ struct LoadChanges: Sendable {
     movedSince = nil
   }
 
-  private mutating func settle(_ value: Double, _ beside: Double, at now: Instant) {
-    anchor = (value, beside)
-    anchored = now
-    movedSince = nil
-  }
 }
 
 /// What the last sample of a quantity was and when it changed.
@@ -241,7 +250,7 @@ struct Plausibility: Sendable {
     if let since = stuckSince.voltage, voltage.changed > since { stuckSince.voltage = nil }
     if let event = voltageChanges.take(
       pack, beside: amperes, step: parameters.cells * Parameters.eventPerCell,
-      outside: parameters.cells * Parameters.sumResistance, at: now)
+      outside: parameters.cells * Parameters.sumResistance, inside: judged.packBounds(parameters), at: now)
     {
       noteSign(event, parameters)
       if let since = voltageChanges.mustHaveMovedSince {

@@ -194,6 +194,45 @@ struct PlausibilityTests {
     #expect(bench.rig.out.alarms.contains(.cellsStuck))
   }
 
+  @Test("Stuck: on a bank of 800 Ah 400 A are more than cables make, where the other cells move")
+  func bigBank() throws {
+    for (ampereHours, amperes) in [(200.0, 100.0), (400, 200), (800, 400), (800, 800)] {
+      var bench = CellBench(try settings((.batteryCapacity, ampereHours)))
+      bench.stuck[2] = 3.3
+      for volts in [-0.06, 0, -0.06] { bench.load(volts, amperes: volts == 0 ? 0 : -amperes) }
+      #expect(bench.rig.out.alarms.contains(.cellsStuck), "\(ampereHours) Ah, \(amperes) A")
+    }
+  }
+
+  @Test("Stuck: neither a charger that wakes an empty battery nor the voice of the remote's module ends it")
+  func stuckStays() throws {
+    var bench = CellBench()
+    bench.rig.remote = true
+    bench.stuck[2] = 3.3
+    for volts in [-0.06, 0, -0.06] { bench.load(volts) }
+    bench.rig.remote = nil
+    #expect(bench.run(.seconds(70)) { $0.mode == .off } == true)
+    bench.rig.remote = true
+    bench.run(.seconds(1))
+    #expect(bench.rig.out.mode == .on && bench.rig.out.alarms.contains(.cellsStuck) && !bench.rig.out.chargeAllowed)
+
+    var other = ContactorBench(try settings((.dischargeFloor, 10)))
+    other.rig.period = .milliseconds(100)
+    other.run(.seconds(35))
+    for volts in [-0.06, 0, -0.06, 0, -0.06] {
+      (other.rig.highest, other.rig.voltage, other.rig.current) = (3.3 + volts, 13.2 + 4 * volts, volts * 2000)
+      other.run(.seconds(25))
+    }
+    #expect(other.out.alarms.contains(.cellsStuck))
+    try other.rig.bms.perform(.setStateOfCharge(5))
+    #expect(other.run(.minutes(10)) { $0.mode == .off } == true)
+    other.run(.minutes(1))
+    other.charger = 14.2
+    #expect(other.run(.seconds(30)) { $0.mode == .on } == true)
+    other.run(.seconds(10))
+    #expect(other.out.alarms.contains(.cellsStuck) && !other.out.chargeAllowed)
+  }
+
   @Test("Stuck: a source of extremes that repeats itself is found in the same way")
   func stuckExtremes() {
     var rig = Rig.resting()
