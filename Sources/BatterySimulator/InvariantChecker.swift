@@ -432,7 +432,11 @@ public struct InvariantChecker: Sendable {
     let carries = outputs.contactorPhase == .closed || outputs.contactorPhase == .lead
     let isInService =
       outputs.mode == .on && (loop.wiring.contactors == .none || carries) && outputs.left.isDisjoint(with: .contacts)
-    if limits.isAvailable != isInService { report(.limits, "limits available: \(limits.isAvailable)") }
+    // About to open, with both directions forbidden: zero and none say the same.
+    let isLeaving = outputs.contactorPhase == .lead && !outputs.dischargeAllowed
+    if limits.isAvailable != isInService, !isLeaving || limits.isAvailable {
+      report(.limits, "limits available: \(limits.isAvailable)")
+    }
     if !isInService, limits.chargeVoltage != nil || limits.chargeCurrent != 0 || limits.dischargeCurrent != 0 {
       report(.limits, "limits while the contactor is not closed")
     }

@@ -128,6 +128,16 @@ struct InvariantTests {
     expect(.limits, plan()) { outputs, _, _ in outputs.limits.dischargeCurrent *= -1 }
   }
 
+  @Test("limits that are missing while it runs (R151); none are given in the lead of a takeover that proved nothing")
+  func missingLimits() {
+    let restart = DayAction.restart(areOutputsHeld: true, isMemoryKept: true)
+    let unseen = plan([(60, nil, .fault(.sensorLost(.systemVoltage))), (120, 4, restart)]) { $0.seconds = 200 }
+    #expect(unseen.run().breaks.isEmpty)
+    expect(.limits, unseen) { outputs, _, loop in
+      if loop.outputs.contactorPhase == .closed { outputs.limits.isAvailable = false }
+    }
+  }
+
   @Test("a CVL of 0, and one above 3.65 V per cell")
   func chargeVoltage() {
     for volts in [0, 14.61, -14.2, 13.4, Double.nan] {
