@@ -230,6 +230,7 @@ extension ModeControl {
       }
     var reason = Reason(rule, .command)
     reason.endsAt = offCause?.cellsEndAbove
+    reason.endsIn = restsFor
     return reason
   }
 }

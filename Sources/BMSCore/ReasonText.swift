@@ -23,6 +23,8 @@ extension Reason: CustomStringConvertible {
     case .offAfterLowCell, .offAfterLowStateOfCharge:
       "off to save an empty battery, until charge voltage comes, every cell is above \(end("V")), or it is switched "
         + "off for 5 s and on again"
+        + (endsIn.map { "; woken in vain, so not before \($0.seconds.text(0)) s, or by a charger that comes anew" }
+          ?? "")
     case .highCell: "\(placeText("highest cell"))\(at("V")), until every cell is below \(end("V"))"
     case .lowCell: "\(placeText("lowest cell"))\(at("V")), until every cell is at \(end("V")) or above"
     case .veryLowCell:

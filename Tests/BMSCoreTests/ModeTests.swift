@@ -456,6 +456,7 @@ struct ModeTests {
     #expect(run(.minutes(6)) { $0.mode == .off })
     #expect(run(.seconds(10)) { $0.mode == .on })
     #expect(run(.minutes(6)) { $0.mode == .off } && closings == 1)
+    #expect("\(bench.rig.bms.modes.reason)".contains("in vain, so not before 3600 s"))
     #expect(!run(.minutes(59)) { $0.mode == .on })
     #expect(run(.minutes(2)) { $0.mode == .on })
     #expect(run(.minutes(6)) { $0.mode == .off } && closings == 2)
