@@ -349,7 +349,7 @@ public struct BMS: Sendable {
     _ judged: borrowing Judgement, _ system: Double?, _ inputs: borrowing Inputs, _ parameters: Parameters,
     _ before: Stance, at now: Instant, elapsed: TimeSpan, runningFor running: TimeSpan
   ) {
-    changeMode(judged, system, inputs, parameters, at: now, elapsed: elapsed)
+    changeMode(judged, system, inputs, parameters, mayCharge: before.chargeAllowed, at: now, elapsed: elapsed)
     let lost = lostInput(judged)
     if lost == nil {
       wasComplete = true
@@ -413,8 +413,7 @@ public struct BMS: Sendable {
   @inline(__always)
   private mutating func changeMode(
     _ judged: borrowing Judgement, _ system: Double?, _ inputs: borrowing Inputs, _ parameters: Parameters,
-    at now: Instant,
-    elapsed: TimeSpan
+    mayCharge: Bool, at now: Instant, elapsed: TimeSpan
   ) {
     chargeVoltage.evaluate(
       system: system, battery: judged.voltage, current: judged.current,
@@ -428,12 +427,13 @@ public struct BMS: Sendable {
       // Off its module may have no power.
       lowestCell: judged.cellState.isUsable && (!reported.isCellLow || reported.isLost)
         ? judged.lowestCell?.value : nil,
-      chargeVoltage: chargeVoltage.isPresent, isCharging: chargeVoltage.isPresent && contactor.carries,
-      canTurnOff: wiring.contactors != .none, parameters, elapsed: elapsed)
+      chargeVoltage: chargeVoltage.isPresent,
+      isCharging: chargeVoltage.isPresent && contactor.carries && mayCharge, canTurnOff: wiring.contactors != .none,
+      parameters, elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on {
       restartContactor()
       // Somebody who has looked. A charger that wakes it has not, and neither has a module that is heard again.
-      if decided.offCause?.isEmptyBattery != true, !wasSilenced { plausibility.restart() }
+      if !modes.isWoken, !wasSilenced { plausibility.restart() }
     }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
@@ -506,8 +506,8 @@ public struct BMS: Sendable {
       contacts.0 == .valid && view.feedback.state != .unknown,
       contacts.1 == .valid && view.secondFeedback.state != .unknown
     )
-    // Twice as long as it may be silent: who reports seldom is not back from anywhere with each report.
-    let lostAfter = stale + stale
+    // Longer than it may be silent by far: who reports seldom is not back from anywhere with each report.
+    let lostAfter = max(stale + stale, .seconds(10))
     view.isGone = (
       inputs.contactorFeedback.isSilent(at: now, within: lostAfter),
       inputs.secondContactorFeedback.isSilent(at: now, within: lostAfter)

@@ -25,9 +25,13 @@ struct ModeControl: Sendable {
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
   /// It was woken, and nothing has charged it since.
-  private var isWoken = false
+  private(set) var isWoken = false
+  /// It was its cells that woke it, and not a charger.
+  private var isWokenByCells = false
   /// Woken in vain: until the same may wake it again.
   private(set) var restsFor: TimeSpan?
+  /// What woke it in vain was its cells.
+  private var restsFromCells = false
   /// For how long no charger has stood there meanwhile: the next one is another.
   private var chargerGoneFor = TimeSpan.zero
 
@@ -86,7 +90,7 @@ struct ModeControl: Sendable {
   }
 
   /// - Parameters:
-  ///   - isCharging: the charge voltage is one that charges, through the closed contactor.
+  ///   - isCharging: the charge voltage is one that charges, through the closed contactor and because it may.
   ///   - canTurnOff: whether an empty battery may switch itself off. Not where nothing is to be opened: a supervisor
   ///     that falls silent would only stop the chargers that the battery needs.
   mutating func evaluate(
@@ -112,9 +116,9 @@ struct ModeControl: Sendable {
     let limit = mode == .standby ? ModeControl.standbyGrace : ModeControl.grace
     offIn = max(limit - spent, .zero)
     if spent >= limit {
-      let isVain = isWoken
+      let (isVain, isByCells) = (isWoken, isWokenByCells)
       change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge)
-      if isVain { restsFor = ModeControl.rest }
+      if isVain { (restsFor, restsFromCells) = (ModeControl.rest, isByCells) }
     }
   }
 
@@ -168,9 +172,11 @@ struct ModeControl: Sendable {
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
     let isAnother = chargerGoneFor >= ModeControl.chargerGone
     let areUp = lowestCell.map { $0 > end } ?? false
-    guard chargeVoltage && (restsFor == nil || isAnother) || areUp && restsFor == nil else { return }
+    let byCharger = chargeVoltage && (restsFor == nil || restsFromCells || isAnother)
+    let byCells = areUp && (restsFor == nil || !restsFromCells)
+    guard byCharger || byCells else { return }
     change(to: .on, because: nil)
-    isWoken = true
+    (isWoken, isWokenByCells) = (true, !byCharger)
   }
 
   private mutating func change(to target: Mode, because cause: OffCause?) {

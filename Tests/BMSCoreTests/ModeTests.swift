@@ -442,13 +442,15 @@ struct ModeTests {
     bench.charger = 14.2
     bench.rig.cells(2.5, 3.3)
     bench.rig.temperature = 0
-    var closings = 0
+    var (closings, closed) = (0, Instant.origin)
     func run(_ span: TimeSpan, until met: (Outputs) -> Bool = { _ in false }) -> Bool {
       let end = bench.rig.now + span
       while bench.rig.now < end {
         let was = bench.out.contactorCommand
         bench.step()
-        if bench.out.contactorCommand, !was { closings += 1 }
+        if bench.out.contactorCommand, !was { (closings, closed) = (closings + 1, bench.rig.now) }
+        // A charger takes some seconds until it obeys.
+        if bench.rig.temperature == 0 { bench.rig.current = bench.rig.now - closed < .seconds(3) ? 10 : 0 }
         if met(bench.out) { return true }
       }
       return false
@@ -472,6 +474,32 @@ struct ModeTests {
     #expect(!run(.minutes(10)) { $0.mode == .off })
     bench.rig.current = 0
     #expect(run(.minutes(6)) { $0.mode == .off } && run(.seconds(5)) { $0.mode == .on })
+  }
+
+  @Test("R46, R47: what woke it in vain rests, and not the other: cells that are up end Off, and so does a charger")
+  func otherWakes() {
+    for isCharger in [true, false] {
+      var control = ModeControl(restoring: nil)
+      func evaluate(_ span: TimeSpan, charger: Bool = false, cell: Double = 3.0, isLow: Bool = true) {
+        control.evaluate(
+          remote: .closed, lowCell: isLow, lowStateOfCharge: false, lowestCell: cell, chargeVoltage: charger,
+          isCharging: false, canTurnOff: true, Parameters(Settings()), elapsed: span)
+      }
+      func goOff() {
+        evaluate(.zero)
+        evaluate(.minutes(5))
+        #expect(control.mode == .off)
+      }
+      evaluate(.zero)
+      goOff()
+      evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
+      #expect(control.mode == .on && control.isWoken)
+      goOff()
+      evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
+      #expect(control.mode == .off && control.restsFor != nil)
+      evaluate(.seconds(1), charger: !isCharger, cell: isCharger ? 3.3 : 3.0)
+      #expect(control.mode == .on)
+    }
   }
 
   @Test("R52, R59: a charger that stood there before a pre-charge is there after one that came to nothing")
