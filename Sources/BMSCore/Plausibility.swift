@@ -22,7 +22,7 @@ struct LoadChanges: Sendable {
   /// The beginning of the last three, newest first.
   private var begun: (Instant?, Instant?, Instant?)
   private var isRise = (false, false, false)
-  private var anchor: (value: Double, beside: Double, inside: (low: Double, high: Double)?)?
+  private var anchor: (value: Double, beside: Double, inside: CellTotals?)?
   private var anchored = Instant.origin
   private var movedSince: Instant?
 
@@ -33,8 +33,7 @@ struct LoadChanges: Sendable {
   ///     must be half a step, or nothing is said of what did not move.
   ///   - inside: what shows by itself that it moved, which is enough, too.
   mutating func take(
-    _ value: Double, beside: Double, step: Double, outside: Double = 0, inside: (low: Double, high: Double)? = nil,
-    at now: Instant
+    _ value: Double, beside: Double, step: Double, outside: Double = 0, inside: CellTotals? = nil, at now: Instant
   ) -> (change: Double, beside: Double)? {
     func settle() {
       anchor = (value, beside, inside)
@@ -60,12 +59,7 @@ struct LoadChanges: Sendable {
     }
     guard now - since >= Parameters.eventHold else { return nil }
     let besideChange = beside - from.beside
-    let insideChange =
-      if let inside, let before = from.inside {
-        max(abs(inside.low - before.low), abs(inside.high - before.high))
-      } else {
-        0.0
-      }
+    let insideChange = inside.flatMap { inside in from.inside.map { inside.movement(since: $0) } } ?? 0
     if quantised(max(abs(change) - outside * abs(besideChange), insideChange)) >= step / 2 {
       begun = (anchored, begun.0, begun.1)
       isRise = (change > 0, isRise.0, isRise.1)
@@ -86,6 +80,21 @@ struct LoadChanges: Sendable {
     movedSince = nil
   }
 
+}
+
+/// What the cells say of the pack's voltage.
+struct CellTotals: Sendable {
+  /// The sum of a whole table, volts; nil where only the extremes are known.
+  let sum: Double?
+  /// The lowest and the highest, volts; where only these are known, in place of every cell.
+  let lowest, highest: Double
+
+  /// How far the pack moved by them, less what one cell alone can have done: a weak one, or one with a loose link.
+  func movement(since before: CellTotals) -> Double {
+    let (low, high) = (abs(lowest - before.lowest), abs(highest - before.highest))
+    guard let sum, let was = before.sum else { return min(low, high) }
+    return abs(sum - was) - max(low, high)
+  }
 }
 
 /// What the last sample of a quantity was and when it changed.
@@ -250,7 +259,7 @@ struct Plausibility: Sendable {
     if let since = stuckSince.voltage, voltage.changed > since { stuckSince.voltage = nil }
     if let event = voltageChanges.take(
       pack, beside: amperes, step: parameters.cells * Parameters.eventPerCell,
-      outside: parameters.cells * Parameters.sumResistance, inside: judged.packBounds(parameters), at: now)
+      outside: parameters.cells * Parameters.sumResistance, inside: judged.cellTotals(parameters), at: now)
     {
       noteSign(event, parameters)
       if let since = voltageChanges.mustHaveMovedSince {
@@ -300,6 +309,17 @@ struct Plausibility: Sendable {
 }
 
 extension Judgement {
+  /// What shows that the cells moved; nil where cells and bank cannot be compared.
+  @inline(__always)
+  mutating func cellTotals(_ parameters: Parameters) -> CellTotals? {
+    guard let bounds = packBounds(parameters), let lowest = lowestCell?.value, let highest = highestCell?.value else {
+      return nil
+    }
+    return cellCount > 0
+      ? CellTotals(sum: bounds.low, lowest: lowest, highest: highest)
+      : CellTotals(sum: nil, lowest: bounds.low, highest: bounds.high)
+  }
+
   /// Between which voltages the pack must be by what the cells say: their sum where every one is known, otherwise the
   /// lowest and the highest in place of all. Nil where cells and bank cannot be compared.
   @inline(__always)

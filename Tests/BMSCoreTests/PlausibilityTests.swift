@@ -204,6 +204,45 @@ struct PlausibilityTests {
     }
   }
 
+  @Test("Stuck: one weak cell that moves, or a loose link, is no movement of the cells beside it")
+  func weakCell() throws {
+    let large = try settings((.batteryCapacity, 800))
+    var rig = Rig.resting(large)
+    func load(_ volts: Double) {
+      rig.cells(3.3 + volts, 3.3)
+      (rig.voltage, rig.current) = volts == 0 ? (13.2, 0) : (12.98, -160)
+      rig.run(.seconds(25))
+    }
+    for volts in [-0.03, 0, -0.03, 0] { load(volts) }
+    #expect(rig.out.alarms.isEmpty && rig.out.chargeAllowed)
+    var bench = CellBench(large)
+    for index in [0, 1, 3] { bench.stuck[index] = 3.3 }
+    for volts in [-0.12, 0, -0.12, 0] {
+      bench.load(volts, amperes: volts == 0 ? 0 : -160, packVolts: volts == 0 ? 13.2 : 12.98)
+    }
+    #expect(bench.rig.out.alarms.isEmpty && bench.rig.out.chargeAllowed)
+  }
+
+  @Test("R56: whoever forces an empty battery on has looked, and what seemed stuck is tried anew")
+  func stuckAndForced() throws {
+    var bench = ContactorBench(try settings((.dischargeFloor, 10)))
+    bench.rig.period = .milliseconds(100)
+    bench.run(.seconds(35))
+    for volts in [-0.06, 0, -0.06, 0, -0.06, 0] {
+      (bench.rig.lowest, bench.rig.highest) = (3.2, 3.3 + volts)
+      (bench.rig.voltage, bench.rig.current) = (13.2 + 4 * volts, volts * 2000)
+      bench.run(.seconds(25))
+    }
+    #expect(bench.out.alarms.contains(.cellsStuck))
+    try bench.rig.bms.perform(.setStateOfCharge(5))
+    #expect(bench.run(.minutes(10)) { $0.mode == .off } == true)
+    try bench.rig.bms.perform(.requestMode(.off, by: .app))
+    bench.run(.seconds(6))
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    bench.run(.seconds(10))
+    #expect(!bench.out.alarms.contains(.cellsStuck) && bench.out.chargeAllowed && bench.contact)
+  }
+
   @Test("Stuck: neither a charger that wakes an empty battery nor the voice of the remote's module ends it")
   func stuckStays() throws {
     var bench = CellBench()
