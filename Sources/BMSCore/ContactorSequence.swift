@@ -285,7 +285,8 @@ struct ContactorSequence: Sendable {
     heard = (heard.0 && !view.isGone.0, heard.1 && !view.isGone.1)
     if view.speaks.0 && !heard.0 || view.speaks.1 && !heard.1 {
       heard = (heard.0 || view.speaks.0, heard.1 || view.speaks.1)
-      commanded = now
+      // While it closes its first report says that it did.
+      if phase != .closing { commanded = now }
     }
     age += elapsed
     if let since = tried { tried = since + elapsed }

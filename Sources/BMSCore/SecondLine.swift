@@ -18,15 +18,15 @@ struct SecondLine: Sendable {
   private var hasRetriedCharge = false
   /// For how long none has stood there.
   private var chargerGoneFor = TimeSpan.zero
-  /// For how long every charger has obeyed since.
+  /// For how long every charger has obeyed since, while charge was forbidden.
   private var obeyedFor = TimeSpan.zero
 
   var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
 
   /// OD-12.
   static let delay = TimeSpan.seconds(30)
-  /// Ours: after so long without error 36 the next one is another's.
-  static let forgiven = TimeSpan.minutes(60)
+  /// Ours: after so long without charge that was forbidden the next one is another's.
+  static let forgiven = TimeSpan.minutes(10)
   /// R75.
   static let oldRuleCurrent = 0.7
 
@@ -56,8 +56,12 @@ struct SecondLine: Sendable {
       holdsOpen = .discharge
     }
     if !isStopped { hasLetIn = false }
-    obeyedFor = hasRetriedCharge && holdsOpen == nil && contacts.direction != .charge ? obeyedFor + elapsed : .zero
-    if obeyedFor >= SecondLine.forgiven { hasRetriedCharge = false }
+    if !hasRetriedCharge || holdsOpen != nil || contacts.activeFor(.charge) > .zero {
+      obeyedFor = .zero
+    } else if contacts.openFor(.charge) > .zero {
+      obeyedFor += elapsed
+      if obeyedFor >= SecondLine.forgiven { hasRetriedCharge = false }
+    }
     switch holdsOpen {
     case .discharge: if !isStopped { holdsOpen = nil }
     case .charge:

@@ -668,9 +668,6 @@ struct ContactorTests {
     #expect(bench.rig.bms.heldOpen == .charge)
     run(.seconds(6))
     #expect(bench.contact && bench.rig.bms.heldOpen == nil)
-    // An hour in which all obey, and the next one is another's.
-    run(.minutes(59))
-    #expect(bench.rig.bms.secondLine.isAtRest)
     // Somebody who switches it on again has it tried anew.
     bench.charger = 14.2
     run(.hours(1))
@@ -680,6 +677,27 @@ struct ContactorTests {
     try bench.rig.bms.perform(.requestMode(.on, by: .app))
     run(.seconds(5))
     #expect(bench.contact)
+  }
+
+  @Test(
+    "R74: after ten minutes in which ATC was open and all obeyed, the next charger has its own try; 599 s are too few")
+  func triedAndForgiven() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(3.3, 3.75)
+    bench.rig.current = 20
+    #expect(bench.run(.minutes(2)) { $0.contactorPhase == .open } == true)
+    bench.rig.current = 0
+    bench.rig.cells(3.3, 3.5)
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    bench.run(.hours(1))
+    #expect(!bench.rig.bms.secondLine.isAtRest, "nobody had to obey")
+    bench.rig.temperature = 0
+    #expect(bench.step().chargeAllowed == false)
+    bench.run(.seconds(599))
+    #expect(!bench.rig.bms.secondLine.isAtRest)
+    bench.run(.seconds(2))
+    #expect(bench.rig.bms.secondLine.isAtRest)
   }
 
   @Test(
@@ -743,6 +761,25 @@ struct ContactorTests {
       bench.isOffline = false
       bench.run(.seconds(4))
       #expect((bench.out.contactorFault == .welded) == isWelded, "\(milliseconds) ms")
+    }
+  }
+
+  @Test(
+    "R73: a welded contact is found whatever the period of its module and the limit of its silence",
+    arguments: [1, 2, 5.0])
+  func weldedAndSeldomHeard(limit: Double) throws {
+    for period in [1, 2, 4, 5] as [Int64] {
+      var bench = ContactorBench.closed(try settings((.cellStale, limit), (.cellLate, min(limit, 2))))
+      bench.rig.period = .milliseconds(100)
+      bench.isWelded = true
+      try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+      var next = bench.rig.now
+      let isFound = (0..<1_200).contains { _ in
+        bench.hasFeedback = bench.rig.now >= next
+        if bench.hasFeedback { next = bench.rig.now + .seconds(period) }
+        return bench.step().contactorFault == .welded
+      }
+      #expect(isFound, "each \(period) s")
     }
   }
 
