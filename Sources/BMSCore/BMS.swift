@@ -861,7 +861,7 @@ public struct BMS: Sendable {
     set(.stateNotStored, inputs.isStateNotStored)
     set(.cellsAgainstPack, plausibility.isMismatch && plausibility.contradiction == nil)
     set(.cellsContradictPack, plausibility.contradiction != nil)
-    set(.cellsStuck, plausibility.isCellStuck)
+    set(.cellsStuck, judged.cellState.fault == .stuck)  // also in the step that tries it anew, which still forbids
     set(.cellsJump, plausibility.isCellJump)
     set(.voltageStuck, plausibility.isVoltageStuck)
     set(.voltageJump, plausibility.isVoltageJump)

@@ -185,6 +185,7 @@ struct PlausibilityTests {
     bench.step()
     try bench.rig.bms.perform(.requestMode(.on, by: .app))
     bench.step()
+    #expect(bench.rig.out.chargeBlocks.contains(.data) == bench.rig.out.alarms.contains(.cellsStuck))
     bench.step()
     #expect(bench.rig.out.alarms.isEmpty && bench.rig.out.chargeAllowed)
     bench.stuck[2] = 3.3
