@@ -92,7 +92,8 @@ def test_a_stop_on_purpose_opens_atc_first_and_the_contactor_two_seconds_later(v
     for line in boat.plant_lines(vm)[since:]:
         if "commanded off" in line.get("text", ""):
             times.setdefault(line["text"].split()[0], line["time"])
-    assert times["contactor"] - times["atc"] >= 2.0, times
+    # By the plant's clock, in milliseconds, read when it takes a frame: the first can have waited for the wire.
+    assert times["contactor"] - times["atc"] >= 1.99, times
     assert vm.run("systemctl show -p Result --value vecand") == "success\n"
 
 
