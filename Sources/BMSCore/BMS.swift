@@ -375,8 +375,7 @@ public struct BMS: Sendable {
     derating.evaluate(judged, parameters, elapsed: elapsed)
     limitVoltage(judged, lost, inputs.shutdown, parameters, at: now)
     // R151; and none before a restart decided: a zero would stop what is left running.
-    decided.limits.isAvailable =
-      modes.mode == .on && contactor.carries && !contactor.isUnproven && decided.left.isDisjoint(with: .contacts)
+    decided.limits.isAvailable = modes.mode == .on && contactor.isProven && decided.left.isDisjoint(with: .contacts)
     limitCharge(judged, parameters, at: now)
     limitDischarge(judged, parameters, at: now)
     BMS.set(&decided.state, to: state(isDataLost: lost != nil, inputs.shutdown), &valueTimes.state, at: now)
@@ -527,9 +526,9 @@ public struct BMS: Sendable {
     // To close takes everything; to stay closed takes what must not be missing for long (OD-20: 60 s).
     let isReady = !isDataLost && window.verdict == .inside
     // A takeover looks at both sides, and has no more than its minute for it.
-    let isSeen = system != nil || contactor.phase != .takeover && !contactor.isUnproven
+    let isSeen = system != nil || !contactor.isTakingOver
     let mayCarry =
-      contactor.carries && !contactor.isUnproven
+      contactor.isProven
       ? !isWithdrawn(judged, at: now) && silence < parameters.withdrawn
       : isReady && isSeen || contactor.mayTakeOver(parameters)
     view.isComplete = isReady

@@ -114,7 +114,7 @@ extension BMS {
 
     var discharge = both
     note(.contradiction, plausibility.contradiction == .discharge, in: &discharge)
-    note(.contactor, modes.mode == .on && (!contactor.carries || contactor.isUnproven), in: &discharge)
+    note(.contactor, modes.mode == .on && !contactor.isProven, in: &discharge)
     note(.overcurrent, overcurrent.discharge.isOpen, in: &discharge)
     note(.battery, reported.forbids(.discharge), in: &discharge)
     note(.lowCell, protection.lowCell, in: &discharge)

@@ -208,7 +208,7 @@ struct ContactorSequence: Sendable {
 
   /// What a restart may keep without complete data, and for how long (OD-20).
   func mayTakeOver(_ parameters: Parameters) -> Bool {
-    (phase == .takeover || isUnproven) && takeoverAge < parameters.withdrawn
+    isTakingOver && takeoverAge < parameters.withdrawn
   }
 
   /// Closed without a fault, and no time counts: the resistor is cold, and a new try need not wait.
@@ -239,6 +239,14 @@ struct ContactorSequence: Sendable {
   /// The main path is closed and verified.
   @inline(__always)
   var carries: Bool { isSupervisor || phase == .closed || phase == .lead }
+
+  /// It carries, and both sides were looked at: loads may go through it.
+  @inline(__always)
+  var isProven: Bool { carries && !isUnproven }
+
+  /// A restart keeps what it has not looked at yet, or is about to open that.
+  @inline(__always)
+  var isTakingOver: Bool { phase == .takeover || isUnproven }
 
   /// Charging is possible; not in the lead before opening, when ATC is open already (R76).
   @inline(__always)
