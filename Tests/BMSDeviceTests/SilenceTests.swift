@@ -33,9 +33,7 @@ struct SilenceTests {
   @Test("an open remote that a module tells of in the silence counts at once, and so does a closed one (R44, R48)")
   func remoteOpens() throws {
     var bench = SwitchBench.onChange([.remote: 1])
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.minutes(2))
+    try bench.switchOff(for: .minutes(2))
     bench.modules[1].bank.set(1, false)
     bench.advance(.milliseconds(10))
     #expect(throws: (any Error).self) { try bench.request(.on) }
@@ -87,9 +85,7 @@ struct SilenceTests {
     var bench = SwitchBench()
     bench.bench.current = 0
     bench.modules[0].period = TimeSpan(seconds: period)
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.seconds(7))
+    try bench.switchOff(for: .seconds(7))
     #expect(bench.isSilent)
     let (sent, events) = (bench.bench.sent.count, bench.bench.events.count)
     bench.advance(.minutes(10))
@@ -111,9 +107,7 @@ struct SilenceTests {
     var bench = SwitchBench()
     bench.bench.current = 0
     bench.modules[0].period = .minutes(60)
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.minutes(2))
+    try bench.switchOff(for: .minutes(2))
     #expect(bench.isSilent)
     bench.modules[0].bank.set(SwitchBench.contactor, true)
     bench.advance(.milliseconds(20))
@@ -129,9 +123,7 @@ struct SilenceTests {
     var bench = SwitchBench()
     bench.bench.current = 0
     bench.modules[0].period = .minutes(60)
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.seconds(7))
+    try bench.switchOff(for: .seconds(7))
     bench.modules[0].isAlive = false
     bench.advance(.minutes(5))
     #expect(bench.isSilent && bench.bench.raised.isEmpty)
@@ -204,9 +196,7 @@ struct SilenceTests {
   @Test("the alarm of a thermal switch, a supply or a fan that nobody asks for is not raised in the silence")
   func inputs() throws {
     var bench = SwitchBench.onChange([.thermalSwitch: 1, .supply: 2, .fan: 3])
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.minutes(2))
+    try bench.switchOff(for: .minutes(2))
     #expect(bench.isSilent)
     var dead = bench
     try bench.request(.on)
@@ -232,9 +222,7 @@ struct SilenceTests {
     bench.bench.current = 0
     for index in 0...1 { bench.modules[index].period = .minutes(60) }
     bench.modules[1].isAlive = false
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.minutes(2))
+    try bench.switchOff(for: .minutes(2))
     #expect(bench.isSilent)
     bench.modules[1].isAlive = true
     bench.advance(.seconds(30))
@@ -263,9 +251,7 @@ struct SilenceTests {
       configuration, modules: [SwitchModule(), remote(2002, address: 60), remote(2003, address: 61)])
     bench.bench.current = 0
     bench.modules[2].isAlive = false
-    bench.advance(.seconds(8))
-    try bench.request(.off)
-    bench.advance(.minutes(2))
+    try bench.switchOff(for: .minutes(2))
     bench.modules[1].isAlive = false
     bench.modules[2].isAlive = true
     bench.advance(.seconds(1))

@@ -172,6 +172,13 @@ struct SwitchBench {
     return bench
   }
 
+  /// Everything is closed, then it is switched off, for so long.
+  mutating func switchOff(for span: TimeSpan) throws {
+    advance(.seconds(8))
+    try request(.off)
+    advance(span)
+  }
+
   /// A second module, with bank 5: it sends it on change and when it is asked. What is wired to it is on.
   static func onChange(_ indicators: [WiredRole: UInt8]) -> SwitchBench {
     var configuration = SwitchBench.configuration()
