@@ -422,13 +422,17 @@ class Recorder:
     ) -> Frame:
         """The first frame from `since` on that `predicate` accepts; fails with what was seen instead.
 
-        `timeout` counts on the bus: a recorder that is behind then may catch up.
+        `timeout` counts on the bus: a recorder or a reader that is behind then may catch up.
         """
         end = time.time() + timeout
-        frame = self._frames.first(predicate, timeout, since, hopeless)
+
+        def in_time(frame: Frame) -> bool:
+            return frame.time <= end and predicate(frame)
+
+        frame = self._frames.first(in_time, timeout, since, hopeless)
         if frame is None:
             self._catch_up(end)
-            frame = self._frames.first(lambda f: f.time <= end and predicate(f), 0, since)
+            frame = self._frames.first(in_time, 0, since)
         assert frame is not None, f"expected within {timeout} s: {what}\nseen:\n{text(self.since(since))}"
         return frame
 
