@@ -173,6 +173,12 @@ extension BMS {
         ? check(.confirm, "a negative current was seen", "It must have been a load.")
         : check(.open, "no negative current was seen", "Switch on a load: the current must be negative.")
     case .fullCharge:
+      if parameters.chargedVoltage >= parameters.fullChargeVoltage {
+        let (charged, most) = (parameters.chargedVoltage.text(upTo: 2), parameters.fullChargeVoltage.text(upTo: 2))
+        return check(
+          .failed, "charged_voltage means \(charged) V, and no charger may go above \(most) V",
+          "Set charged_voltage below that: it would never synchronise.")
+      }
       if let age = out.stateOfChargeAge {
         return check(.passed, "synchronised \((age.seconds / 3600).text(upTo: 1)) h ago")
       }

@@ -175,6 +175,20 @@ struct SelfCheckTests {
     #expect(bench.rig.bms.check(.contactor).verdict == .failed)
   }
 
+  @Test("R163, R324: a bank that may not be charged above charged_voltage never synchronises, as the checklist says")
+  func chargedVoltageOutOfReach() throws {
+    var rig = Rig(try settings((.chargedVoltage, 14.0), (.maximumChargeVoltage, 14.01)))
+    rig.step()
+    #expect(rig.bms.check(.fullCharge).verdict == .open)
+    rig = Rig(try settings((.chargedVoltage, 14.0), (.maximumChargeVoltage, 14.0)))
+    rig.step()
+    try rig.bms.perform(.synchronise)
+    let check = rig.bms.check(.fullCharge)
+    #expect(check.verdict == .failed)
+    #expect(check.finding == "charged_voltage means 14 V, and no charger may go above 14 V")
+    #expect(check.advice == "Set charged_voltage below that: it would never synchronise.")
+  }
+
   static let dated: [Explained] = [.mode, .state, .contactor, .precharge, .relay, .auxiliary, .statusLED, .channelLED]
 
   @Test("What begins with a value has had it since the first step, and each change is dated by its own step")
