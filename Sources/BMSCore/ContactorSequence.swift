@@ -320,10 +320,10 @@ struct ContactorSequence: Sendable {
       guard view.isWanted else { return enter(.open, at: now) }
       if view.mayJoin { beginPrecharge(at: now) }
     case .cooling:
-      guard view.isWanted else { return enter(.open, at: now) }
+      guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       if !isHot, (tried ?? .never) >= ContactorSequence.tryInterval { beginPrecharge(at: now) }
     case .precharge:
-      guard view.isWanted else { return enter(.open, at: now) }
+      guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       precharge(view, parameters, at: now, elapsed: elapsed)
     case .closing:
       guard view.isWanted else { return enter(.opening, at: now) }

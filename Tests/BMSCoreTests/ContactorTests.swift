@@ -700,6 +700,23 @@ struct ContactorTests {
     #expect(bench.rig.bms.secondLine.isAtRest)
   }
 
+  @Test("R77: a module that falls silent while the group or the resistor is waited for is waited for too")
+  func silentInPending() {
+    var bench = ContactorBench()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.inputs.mayJoin = false
+    bench.run(.seconds(5))
+    #expect(bench.out.contactorPhase == .pending)
+    bench.hasFeedback = false
+    bench.isOffline = true
+    bench.run(.minutes(1))
+    bench.rig.inputs.mayJoin = true
+    bench.run(.minutes(1))
+    #expect(bench.out.contactorPhase == .open && bench.out.contactorFault == nil)
+    bench.hasFeedback = true
+    bench.isOffline = false
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+  }
   @Test(
     "R73, OD-20: a contactor that was opened for a silence of 62 s is not called welded, and closes when all is heard")
   func longSilence() {
