@@ -147,6 +147,8 @@ struct ContactorSequence: Sendable {
   private var commanded: Instant?
   /// Whether each contact was heard, and has not been gone since.
   private var heard = (false, false)
+  /// When each contact's last report was taken.
+  private var reported = (Instant.origin, Instant.origin)
   /// In ``ContactorPhase/open``: all agree, and a module is silent.
   private(set) var awaitsModule = false
   private var dropFor: TimeSpan?
@@ -171,6 +173,8 @@ struct ContactorSequence: Sendable {
   /// OD-21: 100 ms to move and 100 ms of debounce.
   static let moveTime = TimeSpan.milliseconds(100)
   static let feedbackTime = TimeSpan.milliseconds(200)
+  /// Ours: who says nothing for longer may have been off the bus; modules report each second or when it changes.
+  static let seldom = TimeSpan.seconds(2)
   /// R71.
   static let contactDrop = 0.5
   /// R76.
@@ -290,7 +294,9 @@ struct ContactorSequence: Sendable {
     if commanded == nil { commanded = now }
     // A module that boots later than the BMS, or is back on the bus, knows of no command before it is heard: once, so that
     // none is late twice.
-    heard = (heard.0 && !view.isGone.0, heard.1 && !view.isGone.1)
+    let missed = (hasMissed(view.feedback, since: reported.0), hasMissed(view.secondFeedback, since: reported.1))
+    reported = (view.feedback.taken, view.secondFeedback.taken)
+    heard = (heard.0 && !view.isGone.0 && !missed.0, heard.1 && !view.isGone.1 && !missed.1)
     if view.speaks.0 && !heard.0 || view.speaks.1 && !heard.1 {
       heard = (heard.0 || view.speaks.0, heard.1 || view.speaks.1)
       // While it closes its first report says that it did.
@@ -317,13 +323,13 @@ struct ContactorSequence: Sendable {
       guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       selfTest(view, parameters, at: now)
     case .pending:
-      guard view.isWanted else { return enter(.open, at: now) }
+      guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       if view.mayJoin { beginPrecharge(at: now) }
     case .cooling:
       guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
       if !isHot, (tried ?? .never) >= ContactorSequence.tryInterval { beginPrecharge(at: now) }
     case .precharge:
-      guard view.isWanted, view.isHeard else { return enter(.open, at: now) }
+      guard view.isWanted else { return enter(.open, at: now) }
       precharge(view, parameters, at: now, elapsed: elapsed)
     case .closing:
       guard view.isWanted else { return enter(.opening, at: now) }
@@ -477,6 +483,12 @@ struct ContactorSequence: Sendable {
   }
 
   // MARK: Contacts
+
+  /// Whether its module may have been off the bus when the command was given, and so hears of it only now.
+  @inline(__always)
+  private func hasMissed(_ feedback: Feedback, since last: Instant) -> Bool {
+    feedback.taken - last > ContactorSequence.seldom && commanded.map { $0 > last } ?? false
+  }
 
   /// R73, R77: each contactor follows its command within the feedback time, in every phase.
   @inline(__always)

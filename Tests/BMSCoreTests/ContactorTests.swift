@@ -700,6 +700,25 @@ struct ContactorTests {
     #expect(bench.rig.bms.secondLine.isAtRest)
   }
 
+  @Test(
+    "R73: a module that was off the bus when it was commanded, and reports once more before it obeys, is not welded",
+    arguments: [5.0, 1.0])
+  func commandedWhileOffTheBus(stale: Double) throws {
+    var bench = ContactorBench.closed(try settings((.cellStale, stale), (.cellLate, min(stale, 2))))
+    bench.rig.period = .milliseconds(100)
+    (bench.hasFeedback, bench.isOffline) = (false, true)
+    bench.run(.seconds(3))
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    bench.run(.seconds(5))
+    bench.hasFeedback = true
+    bench.step()
+    (bench.hasFeedback, bench.isOffline) = (false, false)
+    bench.run(.milliseconds(900))
+    bench.hasFeedback = true
+    bench.run(.seconds(5))
+    #expect(bench.out.contactorFault == nil && !bench.contact)
+  }
+
   @Test("R77: a module that falls silent while the group or the resistor is waited for is waited for too")
   func silentInPending() {
     var bench = ContactorBench()
