@@ -479,7 +479,7 @@ public struct BMS: Sendable {
       || plausibility.contradiction == .discharge
     secondLine.evaluate(
       contacts, judged, protection, isDischargeStopped: isStopped,
-      isFed: system.map { $0 > parameters.chargeVoltageLevel },
+      isFed: system.map { $0 > parameters.chargeVoltageLevel }, carries: contactor.carries,
       parameters, elapsed: elapsed)
     let stale = parameters.cellStale
     let switches = (

@@ -38,7 +38,8 @@ struct SecondLine: Sendable {
   @inline(__always)
   mutating func evaluate(
     _ contacts: ContactFailure, _ judged: borrowing Judgement, _ protection: Protection,
-    isDischargeStopped isStopped: Bool, isFed: Bool?,
+  ///   - carries: the contactor is closed, so that there is something to obey.
+    isDischargeStopped isStopped: Bool, isFed: Bool?, carries: Bool,
     _ parameters: Parameters, elapsed: TimeSpan
   ) {
     if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,
@@ -58,7 +59,7 @@ struct SecondLine: Sendable {
     if !isStopped { hasLetIn = false }
     if !hasRetriedCharge || holdsOpen != nil || contacts.activeFor(.charge) > .zero {
       obeyedFor = .zero
-    } else if contacts.openFor(.charge) > .zero {
+    } else if carries, judged.current != nil, contacts.openFor(.charge) > .zero {
       obeyedFor += elapsed
       if obeyedFor >= SecondLine.forgiven { hasRetriedCharge = false }
     }

@@ -700,6 +700,21 @@ struct ContactorTests {
     #expect(bench.rig.bms.secondLine.isAtRest)
   }
 
+  @Test("R74: time with an open contactor, or without a current, forgives no alternator", arguments: [true, false])
+  func notForgivenUnseen(isOpen: Bool) {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(3.3, 3.75)
+    bench.rig.current = 20
+    #expect(bench.run(.minutes(2)) { $0.contactorPhase == .open } == true)
+    bench.rig.current = 0
+    bench.rig.cells(3.3, 3.5)
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    if isOpen { (bench.rig.lowest, bench.rig.highest) = (nil, nil) } else { bench.rig.current = nil }
+    bench.run(.minutes(12))
+    #expect(!bench.contact && !bench.rig.bms.secondLine.isAtRest)
+  }
+
   @Test(
     "R73: a module that was off the bus when it was commanded, and reports once more before it obeys, is not welded",
     arguments: [5.0, 1.0])

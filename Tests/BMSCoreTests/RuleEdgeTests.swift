@@ -207,7 +207,7 @@ struct RuleEdgeTests {
         judged.current, chargeAllowed: direction != .charge, dischargeAllowed: direction != .discharge, elapsed: span)
       line.evaluate(
         contacts, judged, rig.bms.protection, isDischargeStopped: rig.bms.protection.lowCell, isFed: nil,
-        Parameters(Settings()), elapsed: span)
+        carries: true, Parameters(Settings()), elapsed: span)
     }
     step(.zero)
     step(.seconds(10))
@@ -234,7 +234,8 @@ struct RuleEdgeTests {
       func step(_ span: TimeSpan) {
         contacts.evaluate(amperes, chargeAllowed: true, dischargeAllowed: false, elapsed: span)
         line.evaluate(
-          contacts, judged, rig.bms.protection, isDischargeStopped: true, isFed: nil, parameters, elapsed: span)
+          contacts, judged, rig.bms.protection, isDischargeStopped: true, isFed: nil, carries: true, parameters,
+          elapsed: span)
       }
       step(.zero)
       step(.milliseconds(29_900))
