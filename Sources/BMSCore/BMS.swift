@@ -426,11 +426,11 @@ public struct BMS: Sendable {
       // Off its module may have no power.
       lowestCell: judged.cellState.isUsable && (!reported.isCellLow || reported.isLost)
         ? judged.lowestCell?.value : nil,
-      chargeVoltage: chargeVoltage.isPresent,
-      isCharging: chargeVoltage.isPresent && contactor.carries && mayCharge, canTurnOff: wiring.contactors != .none,
-      parameters, elapsed: elapsed)
+      charger: charger(system, mayCharge: mayCharge), canTurnOff: wiring.contactors != .none, parameters,
+      elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on {
-      restartContactor()
+      contactor.restart()
+      secondLine.restart(lettingIn: modes.isWoken)
       // Somebody who has looked. A charger that wakes it has not, and neither has a module that is heard again.
       if !modes.isWoken, !wasSilenced { plausibility.restart() }
     }
@@ -438,6 +438,13 @@ public struct BMS: Sendable {
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
       secondLine.letChargerIn()
     }
+  }
+
+  @inline(__always)
+  private func charger(_ system: Double?, mayCharge: Bool) -> ChargerPresence {
+    guard chargeVoltage.isPresent else { return system == nil ? .unknown : .absent }
+    if contactor.carries { return mayCharge ? .charging : .present }
+    return contactor.phase == .failed || secondLine.hasGivenUp ? .shutOut : .present
   }
 
   /// Gives an output its value, and dates it when it is another: for who asks for an explanation.
@@ -460,11 +467,6 @@ public struct BMS: Sendable {
 
   /// R25: a retry within the time keeps everything as it is.
   var hasUpdateFailed: Bool { updateFailsFor >= Parameters.updateGrace }
-
-  private mutating func restartContactor() {
-    contactor.restart()
-    secondLine.restart()
-  }
 
   /// The contactor follows what every rule before it agreed to.
   @inline(__always)

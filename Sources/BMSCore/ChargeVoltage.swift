@@ -3,6 +3,26 @@ import MonotonicTime
 // Whether a charger stands on the system side (R45, R59, C-1, OD-7). What it means depends on the contactor: while that
 // is open the load's capacitors still hold the battery's voltage and must not be taken for a charger.
 
+/// What a charger on the system side can do for the battery.
+enum ChargerPresence: Sendable, Hashable {
+  /// Nobody can say: the system voltage is not known.
+  case unknown
+  case absent
+  /// It stands before a contactor that stays open whatever it does.
+  case shutOut
+  case present
+  /// Current flows into the battery, and may.
+  case charging
+
+  /// R45: the charge voltage is there.
+  @inline(__always)
+  var isThere: Bool { self == .shutOut || mayCharge }
+
+  /// R52: it charges, or can be let in.
+  @inline(__always)
+  var mayCharge: Bool { self == .present || self == .charging }
+}
+
 struct ChargeVoltage: Sendable {
   private(set) var isPresent = false
   /// The system side has been below the level since the contactor opened.

@@ -28,17 +28,21 @@ struct ModeControl: Sendable {
   private(set) var isWoken = false
   /// It was its cells that woke it, and not a charger.
   private var isWokenByCells = false
-  /// Woken in vain: until the same may wake it again.
-  private(set) var restsFor: TimeSpan?
-  /// What woke it in vain was its cells.
-  private var restsFromCells = false
+  /// Woken in vain: until a charger, or its cells, may wake it again. Each has its own, or they would wake it in turns.
+  private var rests: (charger: TimeSpan?, cells: TimeSpan?)
   /// For how long no charger has stood there meanwhile: the next one is another.
   private var chargerGoneFor = TimeSpan.zero
 
+  /// Until something that woke it in vain may do so again.
+  var restsFor: TimeSpan? {
+    guard let charger = rests.charger, let cells = rests.cells else { return rests.charger ?? rests.cells }
+    return min(charger, cells)
+  }
+
   /// On, by the remote terminals too, and no time counts.
   var isAtRest: Bool {
-    mode == .on && offIn == nil && emptyFor == nil && softOffFor == nil && remoteOffFor == nil && hasRemote
-      && !isRemoteOpen && !isRemoteLost && remoteUnknownFor == .zero
+    mode == .on && offIn == nil && restsFor == nil && emptyFor == nil && softOffFor == nil && remoteOffFor == nil
+      && hasRemote && !isRemoteOpen && !isRemoteLost && remoteUnknownFor == .zero
   }
 
   /// R51, R53, R58.
@@ -90,25 +94,27 @@ struct ModeControl: Sendable {
   }
 
   /// - Parameters:
-  ///   - isCharging: the charge voltage is one that charges, through the closed contactor and because it may.
   ///   - canTurnOff: whether an empty battery may switch itself off. Not where nothing is to be opened: a supervisor
   ///     that falls silent would only stop the chargers that the battery needs.
   mutating func evaluate(
-    remote: RemoteTerminals.State, lowCell: Bool, lowStateOfCharge: Bool, lowestCell: Double?, chargeVoltage: Bool,
-    isCharging: Bool, canTurnOff: Bool, _ parameters: Parameters, elapsed: TimeSpan
+    remote: RemoteTerminals.State, lowCell: Bool, lowStateOfCharge: Bool, lowestCell: Double?, charger: ChargerPresence,
+    canTurnOff: Bool, _ parameters: Parameters, elapsed: TimeSpan
   ) {
+    func left(of span: TimeSpan?) -> TimeSpan? { span.flatMap { $0 > elapsed ? $0 - elapsed : nil } }
+    rests = (left(of: rests.charger), left(of: rests.cells))
     if let held = softOffFor { softOffFor = min(held + elapsed, ModeControl.forcing) }
     evaluateRemote(remote, parameters, elapsed)
     if mode == .off {
-      wake(lowestCell, chargeVoltage, elapsed)
+      wake(lowestCell, charger, elapsed)
       return
     }
     let isEmpty = (lowCell || lowStateOfCharge) && canTurnOff
-    // R52: charge voltage cancels the shutdown while On. In Standby the contactor is open and nothing would charge.
-    guard isEmpty, mode == .standby || !chargeVoltage else {
+    // R52: charge voltage cancels the shutdown while On. In Standby the contactor is open and nothing would charge, and
+    // neither does it behind one that stays open.
+    guard isEmpty, mode == .standby || !charger.mayCharge else {
       emptyFor = nil
       offIn = nil
-      if !isEmpty || isCharging { isWoken = false }
+      if !isEmpty || charger == .charging { (isWoken, rests) = (false, (nil, nil)) }
       return
     }
     let spent = emptyFor.map { $0 + elapsed } ?? .zero
@@ -116,9 +122,9 @@ struct ModeControl: Sendable {
     let limit = mode == .standby ? ModeControl.standbyGrace : ModeControl.grace
     offIn = max(limit - spent, .zero)
     if spent >= limit {
-      let (isVain, isByCells) = (isWoken, isWokenByCells)
+      let (isVain, isByCells, others) = (isWoken, isWokenByCells, rests)
       change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge)
-      if isVain { (restsFor, restsFromCells) = (ModeControl.rest, isByCells) }
+      if isVain { rests = isByCells ? (others.charger, ModeControl.rest) : (ModeControl.rest, others.cells) }
     }
   }
 
@@ -166,17 +172,18 @@ struct ModeControl: Sendable {
     silenced.map { ($0, nil, true) } ?? (mode, offCause, false)
   }
 
-  private mutating func wake(_ lowestCell: Double?, _ chargeVoltage: Bool, _ elapsed: TimeSpan) {
-    if let left = restsFor { restsFor = left > elapsed ? left - elapsed : nil }
-    if chargerGoneFor < ModeControl.chargerGone { chargerGoneFor = chargeVoltage ? .zero : chargerGoneFor + elapsed }
+  private mutating func wake(_ lowestCell: Double?, _ charger: ChargerPresence, _ elapsed: TimeSpan) {
+    if chargerGoneFor < ModeControl.chargerGone, charger != .unknown {
+      chargerGoneFor = charger.isThere ? .zero : chargerGoneFor + elapsed
+    }
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
     let isAnother = chargerGoneFor >= ModeControl.chargerGone
     let areUp = lowestCell.map { $0 > end } ?? false
-    let byCharger = chargeVoltage && (restsFor == nil || restsFromCells || isAnother)
-    let byCells = areUp && (restsFor == nil || !restsFromCells)
-    guard byCharger || byCells else { return }
+    let byCharger = charger.isThere && (rests.charger == nil || isAnother)
+    guard byCharger || areUp && rests.cells == nil else { return }
+    let others = rests
     change(to: .on, because: nil)
-    (isWoken, isWokenByCells) = (true, !byCharger)
+    (isWoken, isWokenByCells, rests) = (true, !byCharger, others)
   }
 
   private mutating func change(to target: Mode, because cause: OffCause?) {
@@ -187,7 +194,7 @@ struct ModeControl: Sendable {
     emptyFor = nil
     offIn = nil
     isWoken = false
-    restsFor = nil
+    rests = (nil, nil)
     chargerGoneFor = .zero
   }
 }

@@ -21,6 +21,9 @@ struct SecondLine: Sendable {
   /// For how long every charger has obeyed since, while charge was forbidden.
   private var obeyedFor = TimeSpan.zero
 
+  /// Also with a charger the load that obeys nobody went on.
+  var hasGivenUp: Bool { holdsOpen == .discharge && hasLetIn }
+
   var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
 
   /// OD-12.
@@ -35,10 +38,10 @@ struct SecondLine: Sendable {
   /// - Parameters:
   ///   - isStopped: a protection, not the mode or the contactor itself, forbids discharge.
   ///   - isFed: the system side has the voltage of R45, so that a charger may stand there; nil while nobody can say.
+  ///   - carries: the contactor is closed, so that there is something to obey.
   @inline(__always)
   mutating func evaluate(
     _ contacts: ContactFailure, _ judged: borrowing Judgement, _ protection: Protection,
-  ///   - carries: the contactor is closed, so that there is something to obey.
     isDischargeStopped isStopped: Bool, isFed: Bool?, carries: Bool,
     _ parameters: Parameters, elapsed: TimeSpan
   ) {
@@ -75,9 +78,11 @@ struct SecondLine: Sendable {
   }
 
   /// Somebody or a charger switched on again: tried anew.
-  mutating func restart() {
+  ///
+  /// - Parameter lettingIn: It was a charger or the cells, and this is the try that a charger gets.
+  mutating func restart(lettingIn isLetIn: Bool) {
     holdsOpen = nil
-    hasLetIn = false
+    hasLetIn = isLetIn
     hasRetriedCharge = false
   }
 

@@ -162,9 +162,8 @@ struct ModeTests {
 
     mutating func step(_ elapsed: TimeSpan = .milliseconds(500), canTurnOff: Bool = true) {
       control.evaluate(
-        remote: remote, lowCell: lowCell, lowStateOfCharge: lowStateOfCharge, lowestCell: cell, chargeVoltage: charge,
-        isCharging: false,
-        canTurnOff: canTurnOff, parameters, elapsed: elapsed)
+        remote: remote, lowCell: lowCell, lowStateOfCharge: lowStateOfCharge, lowestCell: cell,
+        charger: charge ? .present : .absent, canTurnOff: canTurnOff, parameters, elapsed: elapsed)
     }
   }
 
@@ -482,8 +481,8 @@ struct ModeTests {
       var control = ModeControl(restoring: nil)
       func evaluate(_ span: TimeSpan, charger: Bool = false, cell: Double = 3.0, isLow: Bool = true) {
         control.evaluate(
-          remote: .closed, lowCell: isLow, lowStateOfCharge: false, lowestCell: cell, chargeVoltage: charger,
-          isCharging: false, canTurnOff: true, Parameters(Settings()), elapsed: span)
+          remote: .closed, lowCell: isLow, lowStateOfCharge: false, lowestCell: cell,
+          charger: charger ? .present : .absent, canTurnOff: true, Parameters(Settings()), elapsed: span)
       }
       func goOff() {
         evaluate(.zero)
@@ -500,6 +499,73 @@ struct ModeTests {
       evaluate(.seconds(1), charger: !isCharger, cell: isCharger ? 3.3 : 3.0)
       #expect(control.mode == .on)
     }
+  }
+
+  @Test(
+    "A charger that may not charge and cells that are up do not wake an empty battery in turns",
+    arguments: [true, false])
+  func wokenInTurns(isReported: Bool) throws {
+    var bench = ContactorBench.closed(try settings((.dischargeFloor, 10)))
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.3
+    bench.rig.cells(3.4, 3.4)
+    bench.rig.voltage = 13.6
+    bench.rig.temperature = 0
+    bench.run(.seconds(2))
+    if isReported { bench.rig.inputs.battery.isWired = true } else { try bench.rig.bms.perform(.setStateOfCharge(5)) }
+    var closings = 0
+    let end = bench.rig.now + .hours(2)
+    while bench.rig.now < end {
+      let was = bench.out.contactorCommand
+      // AUX feeds the module that tells of it.
+      if isReported, bench.out.auxiliary {
+        bench.rig.inputs.battery.taken = bench.rig.now + .milliseconds(100)
+        bench.rig.inputs.battery.conditions = [.lowCell]
+      }
+      bench.step()
+      if bench.out.contactorCommand, !was { closings += 1 }
+    }
+    // Each once at first (in one case before the loop looks), and then each once an hour.
+    #expect(closings == (isReported ? 4 : 3))
+  }
+
+  @Test("R52: behind a contactor that has failed charge voltage keeps nothing On that empties the battery")
+  func emptyBehindFailed() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(2.5, 3.2)
+    bench.rig.voltage = 12.1
+    bench.charger = 13.8
+    (bench.isStuck, bench.contact) = (true, false)
+    #expect(bench.run(.seconds(10)) { $0.contactorPhase == .failed } == true)
+    #expect(bench.run(.seconds(285)) { $0.mode == .off } == false)
+    #expect(bench.run(.seconds(15)) { $0.mode == .off } == true)
+    #expect(bench.run(.seconds(5)) { $0.mode == .on } == true, "the charger has it tried anew")
+    #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
+    #expect(bench.run(.minutes(59)) { $0.mode == .on } == false, "and then once an hour")
+    #expect(bench.run(.minutes(2)) { $0.mode == .on } == true)
+  }
+
+  @Test("A system voltage that is silent in Off does not make another charger of the same")
+  func systemVoltageSilent() {
+    var control = ModeControl(restoring: nil)
+    func evaluate(_ span: TimeSpan, _ charger: ChargerPresence) {
+      control.evaluate(
+        remote: .closed, lowCell: true, lowStateOfCharge: false, lowestCell: 3.0, charger: charger, canTurnOff: true,
+        Parameters(Settings()), elapsed: span)
+    }
+    for isWoken in [false, true] {
+      evaluate(.zero, .absent)
+      evaluate(.minutes(5), .absent)
+      evaluate(.seconds(1), .present)
+      #expect((control.mode == .on) != isWoken)
+    }
+    evaluate(.minutes(1), .unknown)
+    evaluate(.seconds(1), .present)
+    #expect(control.mode == .off)
+    evaluate(.seconds(30), .absent)
+    evaluate(.seconds(1), .present)
+    #expect(control.mode == .on)
   }
 
   @Test("R52, R59: a charger that stood there before a pre-charge is there after one that came to nothing")

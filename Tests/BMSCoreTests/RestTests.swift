@@ -65,7 +65,7 @@ struct RestTests {
     }
     func evaluate(_ modes: inout ModeControl, _ remote: RemoteTerminals.State = .closed, low: Bool = false) {
       modes.evaluate(
-        remote: remote, lowCell: low, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false, isCharging: false,
+        remote: remote, lowCell: low, lowStateOfCharge: false, lowestCell: 3.3, charger: .absent,
         canTurnOff: true, parameters, elapsed: second)
     }
     var control = modes()
@@ -115,7 +115,7 @@ struct RestTests {
     #expect(!ReportedBattery(restoring: restored { $0.isLowCellReported = true }).isAtRest)
     var line = SecondLine(restoring: restored { $0.heldOpen = CurrentDirection.charge.rawValue })
     #expect(!line.isAtRest)
-    line.restart()
+    line.restart(lettingIn: false)
     #expect(line.isAtRest)
   }
 

@@ -216,7 +216,7 @@ struct RuleEdgeTests {
     #expect(line.holdsOpen == nil)
     step(.milliseconds(100))
     #expect(line.holdsOpen == direction)
-    line.restart()
+    line.restart(lettingIn: false)
     #expect(line.holdsOpen == nil)
   }
 
@@ -507,8 +507,7 @@ struct RuleEdgeTests {
     let parameters = Parameters(Settings())
     func step(_ remote: RemoteTerminals.State, _ milliseconds: Int64) {
       modes.evaluate(
-        remote: remote, lowCell: false, lowStateOfCharge: false, lowestCell: 3.3, chargeVoltage: false,
-        isCharging: false,
+        remote: remote, lowCell: false, lowStateOfCharge: false, lowestCell: 3.3, charger: .absent,
         canTurnOff: true, parameters, elapsed: .milliseconds(milliseconds))
     }
     step(.closed, 0)
