@@ -145,6 +145,8 @@ struct ContactorSequence: Sendable {
   private var mismatchFor: (TimeSpan, TimeSpan) = (.zero, .zero)
   /// Since when the command is what it is, and can be followed; nil before the first step.
   private var commanded: Instant?
+  /// When the command was given, whoever could hear it.
+  private var given = Instant.origin
   /// Whether each contact was heard, and has not been gone since.
   private var heard = (false, false)
   /// When each contact's last report was taken.
@@ -291,7 +293,7 @@ struct ContactorSequence: Sendable {
   mutating func step(_ view: View, _ parameters: Parameters, at now: Instant, elapsed: TimeSpan) {
     guard !isSupervisor else { return }
     // The first command of a run: a contact that a crash left closed is given its time to open.
-    if commanded == nil { commanded = now }
+    if commanded == nil { noteCommand(at: now) }
     // A module that boots later than the BMS, or is back on the bus, knows of no command before it is heard: once, so that
     // none is late twice.
     let missed = (hasMissed(view.feedback, since: reported.0), hasMissed(view.secondFeedback, since: reported.1))
@@ -368,7 +370,7 @@ struct ContactorSequence: Sendable {
     let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
     switch feedbacks {
     case (.closed, .closed):
-      if !holds { commanded = now }
+      if !holds { noteCommand(at: now) }
       holds = true
       guard view.isWanted else { return leaveTakeover(at: now) }
       guard view.isComplete, view.battery != nil, view.system != nil else { return }
@@ -475,19 +477,22 @@ struct ContactorSequence: Sendable {
     phase = next
     unproven = nil
     mustOpen = false
-    if closes != before { commanded = now }
+    if closes != before { noteCommand(at: now) }
     dropFor = nil
     age = .zero
     began = now
     mismatchFor = (.zero, .zero)
   }
 
+  private mutating func noteCommand(at now: Instant) { (commanded, given) = (now, now) }
+
   // MARK: Contacts
 
-  /// Whether its module may have been off the bus when the command was given, and so hears of it only now.
+  /// Whether its module may have been off the bus when the command was given, and so hears of it only now. Once for a
+  /// command: each later report comes after one that was taken when the command was given already.
   @inline(__always)
   private func hasMissed(_ feedback: Feedback, since last: Instant) -> Bool {
-    feedback.taken - last > ContactorSequence.seldom && commanded.map { $0 > last } ?? false
+    feedback.taken - last > ContactorSequence.seldom && given > last
   }
 
   /// R73, R77: each contactor follows its command within the feedback time, in every phase.

@@ -736,6 +736,30 @@ struct ContactorTests {
     #expect(bench.out.contactorFault == nil && !bench.contact)
   }
 
+  /// A module that reports seldom, and a little before the step; another that does so in between.
+  @Test(
+    "R73: a welded contact is found whatever the rhythm of its module", arguments: [1, 2, 3, 5], [0, 10] as [Int64])
+  func weldedBehindAnyRhythm(period: Int64, late: Int64) throws {
+    for contacts in [Wiring.Contactors.one, .two] {
+      var bench = ContactorBench.closed(contactors: contacts)
+      bench.rig.period = .milliseconds(100)
+      (bench.hasFeedback, bench.isWelded) = (false, true)
+      var count = 0
+      func tick() -> Bool {
+        let taken = bench.rig.now + bench.rig.period - .milliseconds(late)
+        let report = ContactFeedback(isClosed: bench.contact, at: taken)
+        if count % Int(period * 10) == 0 { bench.rig.inputs.contactorFeedback = report }
+        if contacts == .two, count % Int(period * 10) == 5 { bench.rig.inputs.secondContactorFeedback = report }
+        count += 1
+        return bench.step().contactorFault == .welded
+      }
+      for _ in 0..<200 { #expect(!tick()) }
+      #expect(bench.out.state == .running)
+      try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+      #expect((0..<200).contains { _ in tick() }, "each \(period) s, \(contacts)")
+    }
+  }
+
   @Test("R77: a module that falls silent while the group or the resistor is waited for is waited for too")
   func silentInPending() {
     var bench = ContactorBench()
