@@ -430,9 +430,9 @@ public struct BMS: Sendable {
       elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on {
       contactor.restart()
-      secondLine.restart(lettingIn: modes.isWoken)
+      secondLine.restart(by: modes.waker)
       // Somebody who has looked. A charger that wakes it has not, and neither has a module that is heard again.
-      if !modes.isWoken, !wasSilenced { plausibility.restart() }
+      if modes.waker == nil, !wasSilenced { plausibility.restart() }
     }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
@@ -444,7 +444,7 @@ public struct BMS: Sendable {
   private func charger(_ system: Double?, mayCharge: Bool) -> ChargerPresence {
     guard chargeVoltage.isPresent else { return system == nil ? .unknown : .absent }
     if contactor.carries { return mayCharge ? .charging : .present }
-    return contactor.phase == .failed || secondLine.hasGivenUp ? .shutOut : .present
+    return contactor.phase == .failed || contactor.phase == .open ? .shutOut : .present
   }
 
   /// Gives an output its value, and dates it when it is another: for who asks for an explanation.

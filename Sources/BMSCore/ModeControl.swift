@@ -2,6 +2,14 @@ import MonotonicTime
 
 // Area C in time: remote terminals, the 5 minute rules, waking, forcing (R44-R59, OD-9).
 
+/// What wakes an empty battery.
+enum Waker: Sendable, Hashable {
+  /// The charger that stood there before, or may have.
+  case charger
+  case anotherCharger
+  case cells
+}
+
 struct ModeControl: Sendable {
   private(set) var mode: Mode
   private(set) var offCause: OffCause?
@@ -24,10 +32,8 @@ struct ModeControl: Sendable {
   private var softOffFor: TimeSpan?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
-  /// It was woken, and nothing has charged it since.
-  private(set) var isWoken = false
-  /// It was its cells that woke it, and not a charger.
-  private var isWokenByCells = false
+  /// What woke it, while nothing has charged it since.
+  private(set) var waker: Waker?
   /// Woken in vain: until a charger, or its cells, may wake it again. Each has its own, or they would wake it in turns.
   private var rests: (charger: TimeSpan?, cells: TimeSpan?)
   /// For how long no charger has stood there meanwhile: the next one is another.
@@ -114,7 +120,7 @@ struct ModeControl: Sendable {
     guard isEmpty, mode == .standby || !charger.mayCharge else {
       emptyFor = nil
       offIn = nil
-      if !isEmpty || charger == .charging { (isWoken, rests) = (false, (nil, nil)) }
+      if !isEmpty || charger == .charging { (waker, rests) = (nil, (nil, nil)) }
       return
     }
     let spent = emptyFor.map { $0 + elapsed } ?? .zero
@@ -122,9 +128,13 @@ struct ModeControl: Sendable {
     let limit = mode == .standby ? ModeControl.standbyGrace : ModeControl.grace
     offIn = max(limit - spent, .zero)
     if spent >= limit {
-      let (isVain, isByCells, others) = (isWoken, isWokenByCells, rests)
+      let (vain, others) = (waker, rests)
       change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge)
-      if isVain { rests = isByCells ? (others.charger, ModeControl.rest) : (ModeControl.rest, others.cells) }
+      switch vain {
+      case .charger, .anotherCharger: rests = (ModeControl.rest, others.cells)
+      case .cells: rests = (others.charger, ModeControl.rest)
+      case nil: break
+      }
     }
   }
 
@@ -183,7 +193,8 @@ struct ModeControl: Sendable {
     guard byCharger || areUp && rests.cells == nil else { return }
     let others = rests
     change(to: .on, because: nil)
-    (isWoken, isWokenByCells, rests) = (true, !byCharger, others)
+    waker = !byCharger ? .cells : isAnother ? .anotherCharger : .charger
+    rests = others
   }
 
   private mutating func change(to target: Mode, because cause: OffCause?) {
@@ -193,7 +204,7 @@ struct ModeControl: Sendable {
     softOffFor = nil
     emptyFor = nil
     offIn = nil
-    isWoken = false
+    waker = nil
     rests = (nil, nil)
     chargerGoneFor = .zero
   }

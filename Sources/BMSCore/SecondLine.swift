@@ -22,7 +22,7 @@ struct SecondLine: Sendable {
   private var obeyedFor = TimeSpan.zero
 
   /// Also with a charger the load that obeys nobody went on.
-  var hasGivenUp: Bool { holdsOpen == .discharge && hasLetIn }
+  private var hasGivenUp: Bool { holdsOpen == .discharge && hasLetIn }
 
   var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
 
@@ -77,12 +77,12 @@ struct SecondLine: Sendable {
     }
   }
 
-  /// Somebody or a charger switched on again: tried anew.
-  ///
-  /// - Parameter lettingIn: It was a charger or the cells, and this is the try that a charger gets.
-  mutating func restart(lettingIn isLetIn: Bool) {
+  /// Switched on again: tried anew. The charger beside which the load went on had its try; for another, or with cells that
+  /// are up, this is it.
+  mutating func restart(by waker: Waker?) {
+    if waker == .charger, hasGivenUp { return }
     holdsOpen = nil
-    hasLetIn = isLetIn
+    hasLetIn = waker != nil
     hasRetriedCharge = false
   }
 

@@ -492,7 +492,7 @@ struct ModeTests {
       evaluate(.zero)
       goOff()
       evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
-      #expect(control.mode == .on && control.isWoken)
+      #expect(control.mode == .on && control.waker == (isCharger ? .charger : .cells))
       goOff()
       evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
       #expect(control.mode == .off && control.restsFor != nil)
@@ -544,6 +544,46 @@ struct ModeTests {
     #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
     #expect(bench.run(.minutes(59)) { $0.mode == .on } == false, "and then once an hour")
     #expect(bench.run(.minutes(2)) { $0.mode == .on } == true)
+  }
+
+  @Test(
+    "R52: behind a contactor that stays open, whatever for, charge voltage keeps nothing On that empties the battery",
+    arguments: ["hot", "cells", "supply"])
+  func emptyBehindOpen(cause: String) {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.inputs.internalSupply = ContactFeedback(isClosed: true, at: bench.rig.now)
+    bench.rig.cells(2.5, 3.0)
+    bench.rig.voltage = 11.5
+    bench.run(.milliseconds(500))
+    bench.charger = 13.8
+    switch cause {
+    case "hot": bench.hot = true
+    case "cells": (bench.rig.lowest, bench.rig.highest) = (nil, nil)
+    default: bench.rig.inputs.internalSupply = ContactFeedback(isClosed: false, at: bench.rig.now)
+    }
+    #expect(bench.run(.minutes(7)) { $0.mode == .off } == true)
+  }
+
+  @Test("R52, R74: a battery that empties beside the charger it is held open for goes Off, and lets that charger in")
+  func heldForChargeThenEmpty() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.4
+    for _ in 0..<2 {
+      #expect(bench.run(.minutes(2)) { $0.state == .running } == true)
+      bench.rig.cells(3.3, 3.76)
+      bench.rig.current = 20
+      #expect(bench.run(.minutes(2)) { !$0.contactorCommand } == true)
+      bench.rig.current = 0
+      bench.rig.cells(3.3, 3.4)
+    }
+    bench.run(.minutes(10))
+    #expect(bench.rig.bms.heldOpen == .charge)
+    bench.rig.cells(2.5, 2.9)
+    bench.rig.voltage = 11
+    #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
   }
 
   @Test("A system voltage that is silent in Off does not make another charger of the same")

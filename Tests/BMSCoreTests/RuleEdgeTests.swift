@@ -216,7 +216,7 @@ struct RuleEdgeTests {
     #expect(line.holdsOpen == nil)
     step(.milliseconds(100))
     #expect(line.holdsOpen == direction)
-    line.restart(lettingIn: false)
+    line.restart(by: nil)
     #expect(line.holdsOpen == nil)
   }
 
