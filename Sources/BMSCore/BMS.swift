@@ -87,6 +87,10 @@ public struct BMS: Sendable {
   var derating = Derating()
   private var started: Instant?
   private var last = Instant.origin
+  /// When a charger or the cells had a try at what was opened for a fault or for who obeys nobody.
+  private var retried: Instant?
+  /// Ours: at 20 A a try takes 0.3 Ah out of a cell in danger.
+  static let retryInterval = TimeSpan.hours(24)
   private var wasComplete = false
   /// The run before left ATC and ATD in some state, and this one has not decided on them yet (R24).
   var leavesContacts: Bool
@@ -429,20 +433,36 @@ public struct BMS: Sendable {
       charger: charger(system, mayCharge: mayCharge), canTurnOff: wiring.contactors != .none, parameters,
       elapsed: elapsed)
     if decided.mode != .on, modes.mode == .on {
-      contactor.restart()
-      secondLine.restart(by: modes.waker)
-      // Somebody who has looked. A charger that wakes it has not, and neither has a module that is heard again.
-      if modes.waker == nil, !wasSilenced { plausibility.restart() }
+      restartFaults(isPerson: modes.waker == nil && !wasSilenced, at: now)
     }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
-      secondLine.letChargerIn()
+      if secondLine.letChargerIn() { retried = now }
     }
+  }
+
+  /// Somebody who switches on has looked: everything is tried anew. What wakes it has not: what failed, or was opened for
+  /// who obeys nobody, is tried once a day then, or for another charger. And a remote that is heard again is neither.
+  private mutating func restartFaults(isPerson: Bool, at now: Instant) {
+    if isPerson {
+      contactor.restart()
+      secondLine.restart()
+      plausibility.restart()
+      return
+    }
+    guard let waker = modes.waker else { return }
+    if contactor.phase == .failed || secondLine.holdsOpen != nil {
+      let isDue = retried.map { now - $0 >= BMS.retryInterval } ?? true
+      guard waker == .anotherCharger || isDue else { return }
+      retried = now
+    }
+    contactor.restart()
+    secondLine.retry()
   }
 
   @inline(__always)
   private func charger(_ system: Double?, mayCharge: Bool) -> ChargerPresence {
-    guard chargeVoltage.isPresent else { return system == nil ? .unknown : .absent }
+    guard chargeVoltage.isPresent else { return system == nil || contactor.carries ? .unknown : .absent }
     if contactor.carries { return mayCharge ? .charging : .present }
     return contactor.phase == .failed || contactor.phase == .open ? .shutOut : .present
   }

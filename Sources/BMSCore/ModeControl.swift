@@ -32,11 +32,13 @@ struct ModeControl: Sendable {
   private var softOffFor: TimeSpan?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
-  /// What woke it, while nothing has charged it since.
+  /// What woke it, while nothing has charged it for long since.
   private(set) var waker: Waker?
+  /// For how long it was charged since it was woken.
+  private var chargedFor = TimeSpan.zero
   /// Woken in vain: until a charger, or its cells, may wake it again. Each has its own, or they would wake it in turns.
   private var rests: (charger: TimeSpan?, cells: TimeSpan?)
-  /// For how long no charger has stood there meanwhile: the next one is another.
+  /// For how long no charger has stood there since it was woken: the next one is another.
   private var chargerGoneFor = TimeSpan.zero
 
   /// Until something that woke it in vain may do so again.
@@ -60,6 +62,8 @@ struct ModeControl: Sendable {
   /// Ours: a charger that stands there and may not charge (a cold battery) would close the contactor each five minutes.
   static let rest = TimeSpan.minutes(60)
   static let chargerGone = TimeSpan.seconds(30)
+  /// Ours: what charges for some seconds and is torn off again was woken in vain as well.
+  static let charged = TimeSpan.minutes(1)
 
   init(restoring snapshot: Snapshot?, keepsOutputs: Bool = false) {
     self.keepsOutputs = keepsOutputs && snapshot?.isRemoteSilent == false
@@ -110,8 +114,16 @@ struct ModeControl: Sendable {
     rests = (left(of: rests.charger), left(of: rests.cells))
     if let held = softOffFor { softOffFor = min(held + elapsed, ModeControl.forcing) }
     evaluateRemote(remote, parameters, elapsed)
+    switch charger {
+    case .unknown: break
+    case .absent: chargerGoneFor += elapsed
+    case .shutOut, .present: if chargerGoneFor < ModeControl.chargerGone { chargerGoneFor = .zero }
+    case .charging:
+      chargerGoneFor = .zero
+      chargedFor += elapsed
+    }
     if mode == .off {
-      wake(lowestCell, charger, elapsed)
+      wake(lowestCell, charger)
       return
     }
     let isEmpty = (lowCell || lowStateOfCharge) && canTurnOff
@@ -120,7 +132,7 @@ struct ModeControl: Sendable {
     guard isEmpty, mode == .standby || !charger.mayCharge else {
       emptyFor = nil
       offIn = nil
-      if !isEmpty || charger == .charging { (waker, rests) = (nil, (nil, nil)) }
+      if !isEmpty || chargedFor >= ModeControl.charged { (waker, rests) = (nil, (nil, nil)) }
       return
     }
     let spent = emptyFor.map { $0 + elapsed } ?? .zero
@@ -182,10 +194,7 @@ struct ModeControl: Sendable {
     silenced.map { ($0, nil, true) } ?? (mode, offCause, false)
   }
 
-  private mutating func wake(_ lowestCell: Double?, _ charger: ChargerPresence, _ elapsed: TimeSpan) {
-    if chargerGoneFor < ModeControl.chargerGone, charger != .unknown {
-      chargerGoneFor = charger.isThere ? .zero : chargerGoneFor + elapsed
-    }
+  private mutating func wake(_ lowestCell: Double?, _ charger: ChargerPresence) {
     guard !isRemoteOpen, let end = offCause?.cellsEndAbove else { return }
     let isAnother = chargerGoneFor >= ModeControl.chargerGone
     let areUp = lowestCell.map { $0 > end } ?? false
@@ -206,6 +215,7 @@ struct ModeControl: Sendable {
     offIn = nil
     waker = nil
     rests = (nil, nil)
-    chargerGoneFor = .zero
+    chargedFor = .zero
+    if target != .off { chargerGoneFor = .zero }
   }
 }

@@ -21,9 +21,6 @@ struct SecondLine: Sendable {
   /// For how long every charger has obeyed since, while charge was forbidden.
   private var obeyedFor = TimeSpan.zero
 
-  /// Also with a charger the load that obeys nobody went on.
-  private var hasGivenUp: Bool { holdsOpen == .discharge && hasLetIn }
-
   var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
 
   /// OD-12.
@@ -77,20 +74,26 @@ struct SecondLine: Sendable {
     }
   }
 
-  /// Switched on again: tried anew. The charger beside which the load went on had its try; for another, or with cells that
-  /// are up, this is it.
-  mutating func restart(by waker: Waker?) {
-    if waker == .charger, hasGivenUp { return }
+  /// Woken by a charger or by the cells: one try, as the one that a charger gets.
+  mutating func retry() {
+    if holdsOpen == .discharge { hasLetIn = true }
     holdsOpen = nil
-    hasLetIn = waker != nil
+  }
+
+  /// Somebody switched on again: tried anew.
+  mutating func restart() {
+    holdsOpen = nil
+    hasLetIn = false
     hasRetriedCharge = false
   }
 
   /// A charger stands at the open contactor. It gets one try: where the load that obeys nobody goes on, it would close and
   /// open for ever, and empty the cell that is in danger.
-  mutating func letChargerIn() {
-    guard holdsOpen == .discharge, !hasLetIn else { return }
-    holdsOpen = nil
-    hasLetIn = true
+  ///
+  /// - Returns: Whether this is the try.
+  mutating func letChargerIn() -> Bool {
+    guard holdsOpen == .discharge, !hasLetIn else { return false }
+    retry()
+    return true
   }
 }

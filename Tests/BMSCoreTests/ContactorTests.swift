@@ -522,20 +522,68 @@ struct ContactorTests {
       }
     }
     run(.minutes(10))
-    // R52: it goes Off, and the same charger wakes it once an hour in vain. Another has a try of its own.
+    // R52: it goes Off. The same charger has a try a day, and another one of its own.
     #expect(bench.run(.minutes(2)) { $0.mode == .off } == true)
-    run(.hours(10))
+    run(.hours(23))
     #expect(closings == 1 && !bench.contact)
-    bench.run(.minutes(6)) { $0.mode == .off }
+    run(.hours(2))
+    #expect(closings == 2 && !bench.contact)
     (bench.charger, bench.system) = (nil, 0)
     run(.seconds(40))
     bench.charger = 13.8
-    run(.minutes(6))
-    #expect(closings == 2 && !bench.contact && bench.rig.bms.heldOpen == .discharge)
+    run(.hours(2))
+    #expect(closings == 3 && !bench.contact && bench.rig.bms.heldOpen == .discharge)
     bench.rig.cells(3.3, 3.3)
     bench.rig.voltage = 13.2
     bench.rig.current = 0
     #expect(bench.run(.minutes(1)) { $0.state == .running } == true)
+  }
+
+  @Test(
+    "R74: a charger that was off for a while is another, in Off and while the contactor is held open",
+    arguments: [true, false])
+  func chargerThatWasOff(isOff: Bool) {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(2.45, 2.5)
+    bench.rig.voltage = 9.9
+    bench.charger = 13.8
+    func run(_ span: TimeSpan, load amperes: Double, until met: (Outputs) -> Bool = { _ in false }) -> Bool {
+      let end = bench.rig.now + span
+      while bench.rig.now < end {
+        bench.rig.current = bench.contact ? amperes : 0
+        if met(bench.step()) { return true }
+      }
+      return false
+    }
+    _ = run(.minutes(4), load: -20)
+    #expect(bench.rig.bms.heldOpen == .discharge && !bench.contact)
+    if isOff { #expect(run(.minutes(12), load: -20) { $0.mode == .off }) }
+    (bench.charger, bench.system) = (nil, 0)
+    _ = run(.seconds(40), load: 20)
+    bench.charger = 13.8
+    #expect(run(.minutes(10), load: 20) { $0.state == .running })
+  }
+
+  @Test("R48, R74: a remote that falls silent and is heard again has nothing tried anew")
+  func remoteHeardAgain() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.remote = true
+    bench.run(.seconds(5))
+    bench.rig.cells(2.45, 2.5)
+    bench.rig.voltage = 9.9
+    var closings = 0
+    for second in 0..<7200 {
+      bench.rig.remote = second % 240 < 150 ? true : nil
+      for _ in 0..<10 {
+        let wasClosed = bench.contact
+        bench.rig.current = wasClosed ? -20 : 0
+        bench.step()
+        if bench.contact, !wasClosed { closings += 1 }
+      }
+    }
+    #expect(closings == 0)
   }
 
   @Test("R78: a supply that was bad and falls silent stays bad; one that was good and falls silent is warned of")

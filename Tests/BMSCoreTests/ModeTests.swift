@@ -482,7 +482,7 @@ struct ModeTests {
       func evaluate(_ span: TimeSpan, charger: Bool = false, cell: Double = 3.0, isLow: Bool = true) {
         control.evaluate(
           remote: .closed, lowCell: isLow, lowStateOfCharge: false, lowestCell: cell,
-          charger: charger ? .present : .absent, canTurnOff: true, Parameters(Settings()), elapsed: span)
+          charger: charger ? .present : .unknown, canTurnOff: true, Parameters(Settings()), elapsed: span)
       }
       func goOff() {
         evaluate(.zero)
@@ -546,6 +546,51 @@ struct ModeTests {
     #expect(bench.run(.minutes(2)) { $0.mode == .on } == true)
   }
 
+  @Test("A wake that finds nothing failed leaves the try of that day for what fails later")
+  func tryNotUsedUp() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(2.5, 3.2)
+    bench.rig.voltage = 12.1
+    #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
+    bench.charger = 13.8
+    #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
+    (bench.isStuck, bench.contact) = (true, false)
+    #expect(bench.run(.seconds(10)) { $0.contactorPhase == .failed } == true)
+    #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
+    bench.isStuck = false
+    #expect(bench.run(.minutes(61)) { $0.state == .running } == true)
+  }
+
+  @Test(
+    "R52, R74: beside an empty battery an alternator that obeys nobody, and a contactor that drops out, have a try a day",
+    arguments: ["floor", "cell", "drops out"])
+  func noTriesInTurns(cause: String) throws {
+    var bench = ContactorBench.closed(try settings((.dischargeFloor, 10)))
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.4
+    if cause == "floor" { try bench.rig.bms.perform(.setStateOfCharge(2)) }
+    let lowest = cause == "floor" ? 3.3 : 2.6
+    var (closings, highest, closedFor) = (0, 3.4, 0.0)
+    for count in 0..<108_000 {
+      let was = bench.out.contactorCommand
+      closedFor = bench.contact ? closedFor + 0.1 : 0
+      if cause == "drops out" {
+        bench.told = closedFor > 3 ? false : nil
+      } else {
+        highest = bench.contact ? min(highest + 0.002, 3.78) : max(highest - 0.002, 3.4)
+      }
+      // Nothing stands still.
+      let noise = Double(count / 10 % 7) / 1000
+      bench.rig.current = (bench.contact ? 20 : 0) + noise
+      bench.rig.cells(lowest + noise, highest - noise)
+      bench.rig.voltage = lowest * 3 + highest + noise
+      bench.step()
+      if bench.out.contactorCommand, !was { closings += 1 }
+    }
+    #expect(closings <= 3)
+  }
+
   @Test(
     "R52: behind a contactor that stays open, whatever for, charge voltage keeps nothing On that empties the battery",
     arguments: ["hot", "cells", "supply"])
@@ -595,8 +640,8 @@ struct ModeTests {
         Parameters(Settings()), elapsed: span)
     }
     for isWoken in [false, true] {
-      evaluate(.zero, .absent)
-      evaluate(.minutes(5), .absent)
+      evaluate(.zero, .unknown)
+      evaluate(.minutes(5), .unknown)
       evaluate(.seconds(1), .present)
       #expect((control.mode == .on) != isWoken)
     }

@@ -115,7 +115,7 @@ struct RestTests {
     #expect(!ReportedBattery(restoring: restored { $0.isLowCellReported = true }).isAtRest)
     var line = SecondLine(restoring: restored { $0.heldOpen = CurrentDirection.charge.rawValue })
     #expect(!line.isAtRest)
-    line.restart(by: nil)
+    line.restart()
     #expect(line.isAtRest)
   }
 

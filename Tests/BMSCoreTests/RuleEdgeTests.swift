@@ -216,7 +216,7 @@ struct RuleEdgeTests {
     #expect(line.holdsOpen == nil)
     step(.milliseconds(100))
     #expect(line.holdsOpen == direction)
-    line.restart(by: nil)
+    line.restart()
     #expect(line.holdsOpen == nil)
   }
 
