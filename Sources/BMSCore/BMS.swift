@@ -437,12 +437,13 @@ public struct BMS: Sendable {
     }
     // R45, R59: a charger that comes within the five minutes is let in as one that comes in Off is, once error 36 is over.
     if !contactor.carries, chargeVoltage.isPresent, contacts.activeFor(.discharge) == .zero {
-      if secondLine.letChargerIn() { retried = now }
+      secondLine.letChargerIn()
     }
   }
 
   /// Somebody who switches on has looked: everything is tried anew. What wakes it has not: what failed, or was opened for
-  /// who obeys nobody, is tried once a day then, or for another charger. And a remote that is heard again is neither.
+  /// who obeys nobody, is tried once a day then: a load that pulls a charger down would make each try the cause of the next.
+  /// And a remote that is heard again is neither.
   private mutating func restartFaults(isPerson: Bool, at now: Instant) {
     if isPerson {
       contactor.restart()
@@ -450,19 +451,22 @@ public struct BMS: Sendable {
       plausibility.restart()
       return
     }
-    guard let waker = modes.waker else { return }
+    guard modes.waker != nil else { return }
     if contactor.phase == .failed || secondLine.holdsOpen != nil {
-      let isDue = retried.map { now - $0 >= BMS.retryInterval } ?? true
-      guard waker == .anotherCharger || isDue else { return }
+      guard retried.map({ now - $0 >= BMS.retryInterval }) ?? true else { return }
       retried = now
     }
     contactor.restart()
     secondLine.retry()
   }
 
+  /// - Parameter mayCharge: Charge was allowed in the step before.
   @inline(__always)
   private func charger(_ system: Double?, mayCharge: Bool) -> ChargerPresence {
-    guard chargeVoltage.isPresent else { return system == nil || contactor.carries ? .unknown : .absent }
+    guard chargeVoltage.isPresent else {
+      // What stands above the level may be a charger, the load's capacitors or our own pre-charge.
+      return !contactor.carries && (system ?? .infinity) <= parameters.chargeVoltageLevel ? .absent : .unknown
+    }
     if contactor.carries { return mayCharge ? .charging : .present }
     return contactor.phase == .failed || contactor.phase == .open ? .shutOut : .present
   }

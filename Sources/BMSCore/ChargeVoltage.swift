@@ -5,7 +5,7 @@ import MonotonicTime
 
 /// What a charger on the system side can do for the battery.
 enum ChargerPresence: Sendable, Hashable {
-  /// Nobody can say: the system voltage is not known, or it is the battery's through the closed contactor.
+  /// Nobody can say: the system voltage is not known, or it may be the battery's own.
   case unknown
   case absent
   /// It stands before a contactor that stays open whatever it does.

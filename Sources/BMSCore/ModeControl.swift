@@ -4,9 +4,7 @@ import MonotonicTime
 
 /// What wakes an empty battery.
 enum Waker: Sendable, Hashable {
-  /// The charger that stood there before, or may have.
   case charger
-  case anotherCharger
   case cells
 }
 
@@ -143,7 +141,7 @@ struct ModeControl: Sendable {
       let (vain, others) = (waker, rests)
       change(to: .off, because: lowCell ? .lowCell : .lowStateOfCharge)
       switch vain {
-      case .charger, .anotherCharger: rests = (ModeControl.rest, others.cells)
+      case .charger: rests = (ModeControl.rest, others.cells)
       case .cells: rests = (others.charger, ModeControl.rest)
       case nil: break
       }
@@ -202,8 +200,7 @@ struct ModeControl: Sendable {
     guard byCharger || areUp && rests.cells == nil else { return }
     let others = rests
     change(to: .on, because: nil)
-    waker = !byCharger ? .cells : isAnother ? .anotherCharger : .charger
-    rests = others
+    (waker, rests) = (byCharger ? .charger : .cells, others)
   }
 
   private mutating func change(to target: Mode, because cause: OffCause?) {

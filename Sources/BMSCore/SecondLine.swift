@@ -89,11 +89,7 @@ struct SecondLine: Sendable {
 
   /// A charger stands at the open contactor. It gets one try: where the load that obeys nobody goes on, it would close and
   /// open for ever, and empty the cell that is in danger.
-  ///
-  /// - Returns: Whether this is the try.
-  mutating func letChargerIn() -> Bool {
-    guard holdsOpen == .discharge, !hasLetIn else { return false }
-    retry()
-    return true
+  mutating func letChargerIn() {
+    if holdsOpen == .discharge, !hasLetIn { retry() }
   }
 }

@@ -631,6 +631,25 @@ struct ModeTests {
     #expect(bench.run(.seconds(10)) { $0.state == .running } == true)
   }
 
+  @Test("A charger whose voltage rises and falls and never goes is one, and wakes a cold battery once an hour")
+  func huntingCharger() throws {
+    var bench = ContactorBench.closed(try settings((.dischargeFloor, 10)))
+    bench.rig.period = .milliseconds(200)
+    bench.rig.cells(3.25, 3.26)
+    bench.rig.voltage = 13.02
+    bench.rig.temperature = 0
+    try bench.rig.bms.perform(.setStateOfCharge(5))
+    var closings = 0
+    for count in 0..<54_000 {
+      bench.charger = count % 600 < 300 ? 13.3 : 13.8
+      if !bench.contact { bench.system = bench.charger ?? 0 }
+      let was = bench.out.contactorCommand
+      bench.step()
+      if bench.out.contactorCommand, !was { closings += 1 }
+    }
+    #expect(closings >= 2 && closings <= 4)
+  }
+
   @Test("A system voltage that is silent in Off does not make another charger of the same")
   func systemVoltageSilent() {
     var control = ModeControl(restoring: nil)
