@@ -220,6 +220,37 @@ struct RuleEdgeTests {
     #expect(line.holdsOpen == nil)
   }
 
+  @Test("R74: after its second try a charger must have been gone for 30 s, 29.9 s are too few")
+  func chargerGone() {
+    var snapshot = Snapshot()
+    snapshot.heldOpen = CurrentDirection.charge.rawValue
+    var line = SecondLine(restoring: snapshot)
+    var contacts = ContactFailure()
+    let parameters = Parameters(Settings())
+    var normal = Rig.resting()
+    normal.step()
+    var high = Rig.resting()
+    high.cells(3.3, 3.75)
+    high.step()
+    func step(_ rig: Rig, _ amperes: Double, isFed: Bool, _ span: TimeSpan) {
+      var judged = Judgement(rig.inputs, parameters, at: rig.now)
+      judged.current = amperes
+      contacts.evaluate(amperes, chargeAllowed: false, dischargeAllowed: true, elapsed: span)
+      line.evaluate(
+        contacts, judged, rig.bms.protection, isDischargeStopped: false, isFed: isFed, carries: true, parameters,
+        elapsed: span)
+    }
+    step(normal, 0, isFed: true, .zero)
+    #expect(line.holdsOpen == nil)
+    for span in [TimeSpan.zero, .seconds(10), .seconds(30)] { step(high, 2, isFed: true, span) }
+    #expect(line.holdsOpen == .charge)
+    step(normal, 0, isFed: true, .hours(1))
+    step(normal, 0, isFed: false, .milliseconds(29_900))
+    #expect(line.holdsOpen == .charge)
+    step(normal, 0, isFed: false, .milliseconds(100))
+    #expect(line.holdsOpen == nil)
+  }
+
   @Test("R75: where it is set, 30 s of more than 0.7 A after ATD opened open the contactor, 29.9 s do not, 0.7 A never")
   func olderRule() throws {
     var rig = Rig.resting(try unannounced())
