@@ -834,6 +834,8 @@ class Vecand:
         options = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=30).stdout
         if "--control-socket" in options:
             self._command += ["--control-socket", str(temporary / "control.sock")]
+        # A program that takes rights away and becomes the daemon.
+        self.by: list[str] = []
         self._log = self.log_path.open("a")
         self.started_mark = 0
         self.started_at = 0.0
@@ -851,7 +853,11 @@ class Vecand:
         # A crash must end at once: Swift's report of all threads takes 20 s in user-mode Linux.
         environment = {"SWIFT_BACKTRACE": "enable=no", **os.environ}
         self.process = subprocess.Popen(
-            self._command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+            [*self.by, *self._command],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment,
         )
         return self
 

@@ -10,8 +10,10 @@ import resource
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,16 +35,22 @@ def connect(path, timeout=10.0):
     return connection
 
 
-def ask(path, method, target, body=None):
-    """One request on a connection of its own; status and JSON."""
+def download(path, method, target, body=None):
+    """One request on a connection of its own; status and text."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = connect(path)
     try:
         connection.request(method, target, None if body is None else json.dumps(body))
         response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        return response.status, response.read().decode()
     finally:
         connection.close()
+
+
+def ask(path, method, target, body=None):
+    """One request on a connection of its own; status and JSON."""
+    status, text = download(path, method, target, body)
+    return status, json.loads(text)
 
 
 class Siege:
@@ -158,6 +166,39 @@ def test_a_siege_delays_no_limit_and_leaves_nothing_behind(fed_vecand, battery, 
         assert time.monotonic() < deadline, "it does not recover"
         time.sleep(0.2)
     assert fed_vecand.resident_bytes() - resident < 8 << 20
+
+
+def real_time_threads(vecand):
+    """The names of its threads that the kernel runs before all ordinary ones."""
+    names = []
+    for thread in os.listdir(f"/proc/{vecand.process.pid}/task"):
+        try:
+            if os.sched_getscheduler(int(thread)) & ~os.SCHED_RESET_ON_FORK != os.SCHED_OTHER:
+                names.append(Path(f"/proc/{vecand.process.pid}/task/{thread}/comm").read_text().strip())
+        except (ProcessLookupError, FileNotFoundError):  # it has just ended
+            pass
+    return names
+
+
+@pytest.mark.skipif(subprocess.call(["chrt", "--fifo", "1", "true"]) != 0, reason="this user may have no real-time thread")
+def test_the_engine_goes_before_all_others_and_nothing_that_serves_people_does(fed_vecand, temporary):
+    """A nice value is a share and no order: other threads that often sleep are put before the engine as well."""
+    for _ in range(20):
+        # Answers make the engine start workers of Swift's, which must not inherit it.
+        assert download(temporary / "control.sock", "GET", "/v1/trace")[0] == 200
+        assert real_time_threads(fed_vecand) == ["vecand-engine"]
+    assert "real-time" not in fed_vecand.log_path.read_text()
+
+
+def test_that_the_engine_may_not_go_before_others_is_told(make_vecand):
+    vecand = make_vecand()
+    vecand.wait_running()
+    vecand.stop()
+    vecand.by = ["setpriv", "--bounding-set", "-sys_nice"]
+    vecand.start()
+    vecand.wait_running()
+    vecand.wait_said("the engine's thread has no real-time priority", 5)
+    assert real_time_threads(vecand) == []
 
 
 def test_a_command_over_the_socket_is_seen_on_the_bus_and_outlives_a_restart(fed_vecand, recorder, temporary):

@@ -1,5 +1,6 @@
 import BMSDevice
 import CANBus
+import Glibc
 import Logging
 import MonotonicTime
 import NMEA2000
@@ -42,7 +43,15 @@ struct EngineService: Service {
     let keeper = keeper
     keeper.start()
     let statusInterval = statusInterval
-    EngineThread.start(named: "vecand-engine", nice: EngineThread.engineNice) {
+    let logger = logger
+    EngineThread.start(named: "vecand-engine") {
+      if let code = EngineThread.goFirst() {
+        logger.warning(
+          """
+          the engine's thread has no real-time priority (\(String(cString: strerror(code)))): a busy machine can delay a \
+          limit. The package's unit allows it, with LimitRTPRIO=1
+          """)
+      }
       let engine = Engine(
         transport: transport, batteryTransport: batteryTransport,
         device: BMSDevice(
