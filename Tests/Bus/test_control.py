@@ -184,7 +184,7 @@ def real_time_threads(vecand):
 def test_the_engine_goes_before_all_others_and_nothing_that_serves_people_does(fed_vecand, temporary):
     """A nice value is a share and no order: other threads that often sleep are put before the engine as well."""
     for _ in range(20):
-        # Answers make the engine start workers of Swift's, which must not inherit it.
+        # An answer may make the engine start a worker of Swift's, which must not inherit it.
         assert download(temporary / "control.sock", "GET", "/v1/trace")[0] == 200
         assert real_time_threads(fed_vecand) == ["vecand-engine"]
     assert "real-time" not in fed_vecand.log_path.read_text()
