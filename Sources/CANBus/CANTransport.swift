@@ -59,7 +59,8 @@ extension CANTransport {
       switch outcome.refusal {
       case nil: continue
       case .full: queue.refused(at: now)
-      case .linkDown: break
+      // The kernel may refuse before it has told that the link is down.
+      case .linkDown: if link.carriesFrames { queue.refused(at: now) } else { queue.waitForLink() }
       }
       return
     }

@@ -119,9 +119,7 @@ public struct TransmitQueue: Sendable {
     guard taken > 0 else { return }
     entries.removeFirst(taken)
     protectiveCount = max(0, protectiveCount - taken)
-    nextRetry = nil
-    lastRefusal = nil
-    retrySpan = Self.firstRetry
+    startRetriesAnew()
   }
 
   /// The interface refused a frame at `now`, after it took those told to ``accepted(_:)``.
@@ -131,10 +129,17 @@ public struct TransmitQueue: Sendable {
     retrySpan = min(Self.longestRetry, retrySpan + retrySpan)
   }
 
+  /// There is nothing to offer them to until the link is back.
+  public mutating func waitForLink() { startRetriesAnew() }
+
   /// Drops everything: what waited while the link was down is out of date.
   public mutating func removeAll() {
     entries.removeAll(keepingCapacity: true)
     protectiveCount = 0
+    startRetriesAnew()
+  }
+
+  private mutating func startRetriesAnew() {
     nextRetry = nil
     lastRefusal = nil
     retrySpan = Self.firstRetry

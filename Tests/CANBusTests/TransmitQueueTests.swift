@@ -66,6 +66,28 @@ import Testing
     #expect(queue.nextRetry == now + .milliseconds(2))
   }
 
+  @Test func afterAFullInterfaceALinkThatWentDownIsWaitedFor() throws {
+    let transport = InMemoryTransport(InMemoryBus(transmitQueueLength: 1))
+    var queue = TransmitQueue()
+    var scratch: [CANFrame] = []
+    for byte in 0..<4 { queue.enqueue(frame(1, UInt8(byte)), urgency: .ordinary, deadline: later) }
+    transport.transmit(&queue, batch: &scratch)
+    _ = transport.wait(until: try #require(queue.nextRetry), wakeup: nil)
+    transport.setConnected(false)
+    transport.transmit(&queue, batch: &scratch)
+    #expect(queue.nextRetry == nil, "it would be due at once, and again and again")
+    #expect(!queue.isEmpty)
+  }
+
+  @Test func aLinkThatIsDownBeforeItSaysSoIsAskedNoMoreOftenThanAFullOne() {
+    let transport = DeadTransport()
+    var queue = TransmitQueue()
+    var scratch: [CANFrame] = []
+    queue.enqueue(frame(1), urgency: .ordinary, deadline: later)
+    transport.transmit(&queue, batch: &scratch)
+    #expect(queue.nextRetry == start + .milliseconds(2))
+  }
+
   @Test func acceptingAPartAndRefusingTheRestStartsTheWaitAnew() {
     var queue = TransmitQueue()
     for byte in 0..<3 { queue.enqueue(frame(1, UInt8(byte)), urgency: .ordinary, deadline: later) }
@@ -170,4 +192,17 @@ import Testing
     #expect(sent > 10_000)
     #expect(expected.values.reduce(0) { $0 + $1.count } == queue.count)
   }
+}
+
+/// An interface that was set down a moment ago: the kernel takes nothing, and has not said why.
+private final class DeadTransport: CANTransport {
+  let now = Instant.origin
+  let link = LinkState.up
+  let counters = TransportCounters()
+
+  func receive(into frames: inout [ReceivedFrame], limit: Int) -> Instant { now }
+  func send(_ frames: [CANFrame]) -> SendOutcome { SendOutcome(accepted: 0, refusal: .linkDown) }
+  func wait(until deadline: Instant, wakeup: Int32?, beside other: (any CANTransport)?) -> WakeReasons { [] }
+  func takeEvents() -> [LinkEvent] { [] }
+  func hear(_ filters: [CANFilter]) {}
 }
