@@ -24,6 +24,11 @@ final class EngineBench {
   private(set) var heard: [ReceivedFrame] = []
   private(set) var heardOnBatteryBus: [ReceivedFrame] = []
   private(set) var reports: [EngineReport] = []
+  /// How many frames it had received when it reported each.
+  private(set) var receivedAtReport: [UInt64] = []
+  /// The longest row of waits that let no time pass. A row of a thousand is taken for one without an end: then it passes.
+  private(set) var longestSpin = 0
+  private var spin = 0
   private(set) var transport: InMemoryTransport?
   private(set) var batteryTransport: InMemoryTransport?
   /// The highest cell that the battery tells, volts.
@@ -68,7 +73,10 @@ final class EngineBench {
     let engine = Engine(
       transport: transport, batteryTransport: batteryTransport,
       device: BMSDevice(configuration: configuration, randomSeed: 1, at: .origin), mailbox: mailbox,
-      report: { [unowned self] in reports.append($0) })
+      report: { [unowned self] in
+        reports.append($0)
+        receivedAtReport.append(transport.counters.received)
+      })
     engine.run()
     take(until: Instant(nanoseconds: .max))
   }
@@ -94,7 +102,10 @@ final class EngineBench {
   }
 
   private func pause(until deadline: Instant) -> Instant {
-    let target = min(deadline, nextBattery, script.first?.instant ?? deadline)
+    var target = min(deadline, nextBattery, script.first?.instant ?? deadline)
+    spin = target <= transport?.now ?? .origin ? spin + 1 : 0
+    longestSpin = max(longestSpin, spin)
+    if spin >= 1000 { target = target + .milliseconds(1) }
     take(until: target)
     if nextBattery <= target {
       nextBattery = target + .milliseconds(500)

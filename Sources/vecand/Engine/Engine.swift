@@ -97,31 +97,35 @@ final class Engine {
     }
   }
 
-  /// A system call or two less in each turn is a good part of what an idle daemon costs: time is asked for once a batch.
+  /// A system call or two less in each turn is a good part of what an idle daemon costs: time is asked for once.
+  ///
+  /// What is left of a flood ends the wait that follows at once: it keeps no limit from the wire, and neither a stop nor the
+  /// watchdog from its turn.
   private func turn() {
     noteLinks()
-    var now = Instant.origin
-    var isMoreThere = false
-    repeat {
-      received.removeAll(keepingCapacity: true)
-      now = transport.receive(into: &received, limit: Self.batchSize)
-      isMoreThere = received.count == Self.batchSize
-      if let batteryLine {
-        // 29-bit frames are for the one bus and 11-bit frames for the other, whatever else is spoken there.
-        for frame in received where frame.frame.identifier?.isExtended == true { take(frame, at: now) }
-        received.removeAll(keepingCapacity: true)
-        now = max(now, batteryLine.transport.receive(into: &received, limit: Self.batchSize))
-        if received.count == Self.batchSize { isMoreThere = true }
-        for frame in received where frame.frame.identifier?.isExtended == false { take(frame, at: now) }
-      } else {
-        for frame in received { take(frame, at: now) }
-      }
-      noticeDrops(at: now)
-      device.run(at: now)
-      if let filters = device.takeFilters() { hear(filters) }
-      send(at: now)
-    } while isMoreThere
+    let now = takeFrames()
+    noticeDrops(at: now)
+    device.run(at: now)
+    if let filters = device.takeFilters() { hear(filters) }
+    send(at: now)
     reportEvents(at: now)
+  }
+
+  /// Takes at most a batch from each bus; when it looked.
+  @discardableResult
+  private func takeFrames() -> Instant {
+    received.removeAll(keepingCapacity: true)
+    var now = transport.receive(into: &received, limit: Self.batchSize)
+    guard let batteryLine else {
+      for frame in received { take(frame, at: now) }
+      return now
+    }
+    // 29-bit frames are for the one bus and 11-bit frames for the other, whatever else is spoken there.
+    for frame in received where frame.frame.identifier?.isExtended == true { take(frame, at: now) }
+    received.removeAll(keepingCapacity: true)
+    now = max(now, batteryLine.transport.receive(into: &received, limit: Self.batchSize))
+    for frame in received where frame.frame.identifier?.isExtended == false { take(frame, at: now) }
+    return now
   }
 
   private func take(_ frame: ReceivedFrame, at now: Instant) {
@@ -329,6 +333,8 @@ final class Engine {
     let end = transport.now + Self.flushTime
     while !line.queue.isEmpty || batteryLine?.queue.isEmpty == false, transport.now < end {
       pause(until: min(nextRetry ?? end, end))
+      // Left there, they would end each wait at once.
+      takeFrames()
       offer()
     }
   }
