@@ -54,7 +54,8 @@ struct Daemon {
       read: { (number, limit) throws(StateDefect) in try await keeper.events(since: number, limit: limit) })
     let service = EngineService(
       device: device, restored: restored, keeper: keeper, logger: logger, transport: transport,
-      batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), notifier: ServiceNotifier(),
+      batteryTransport: batteryTransport, statusInterval: TimeSpan(seconds: speed), goesFirst: speed == 1,
+      notifier: ServiceNotifier(),
       interface: interface, batteryBus: configuration.batteryBus, mailbox: mailbox, desk: desk)
     let control = ControlService(sockets: configuration.control.sockets, desk: desk, logger: logger)
     let reload = ReloadService(

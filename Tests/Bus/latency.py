@@ -134,13 +134,6 @@ def measure(
         bus.stop()
 
 
-def make_realtime(vecand: peers.Vecand) -> None:
-    """Lets the daemon run before everything that is not real-time: then the figures are its own, not the scheduler's."""
-    assert vecand.process is not None
-    for thread in Path(f"/proc/{vecand.process.pid}/task").iterdir():
-        os.sched_setscheduler(int(thread.name), os.SCHED_FIFO, os.sched_param(10))
-
-
 def lost(vecand: peers.Vecand) -> list[str]:
     """What the daemon says of frames that were lost."""
     return [line for line in vecand.log_lines() if "frames lost" in line]
@@ -158,8 +151,6 @@ def main() -> int:
         vecand = peers.Vecand(os.environ["VECAND_BIN"], interface, recorder, evidence, Path(folder), peers.INPUTS)
         vecand.start()
         vecand.wait_limits_given()
-        if "--realtime" in sys.argv:
-            make_realtime(vecand)
         cpu = vecand.cpu_seconds()
         outcome, rate = measure(interface, battery, vecand, recorder, seconds)
         cpu = vecand.cpu_seconds() - cpu

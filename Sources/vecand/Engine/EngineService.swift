@@ -18,6 +18,8 @@ struct EngineService: Service {
   nonisolated(unsafe) let batteryTransport: (any CANTransport)?
   /// A second of real time.
   let statusInterval: TimeSpan
+  /// Whether the engine's thread goes before all ordinary ones; not in simulated time, which takes all that it is given.
+  let goesFirst: Bool
   let notifier: ServiceNotifier
   /// The interface's name, to ask the kernel about it.
   let interface: String
@@ -43,13 +45,14 @@ struct EngineService: Service {
     let keeper = keeper
     keeper.start()
     let statusInterval = statusInterval
-    let logger = logger
+    let (goesFirst, logger) = (goesFirst, logger)
     EngineThread.start(named: "vecand-engine") {
-      if let code = EngineThread.goFirst() {
+      if goesFirst, let code = EngineThread.goFirst() {
         logger.warning(
           """
           the engine's thread has no real-time priority (\(String(cString: strerror(code)))): a busy machine can delay a \
-          limit. The package's unit allows it, with LimitRTPRIO=1
+          limit. The package's unit allows it with LimitRTPRIO=1; a container, or a kernel with CONFIG_RT_GROUP_SCHED, may \
+          refuse it even so
           """)
       }
       let engine = Engine(
