@@ -160,6 +160,8 @@ struct ContactorSequence: Sendable {
   private var takenOverFor = TimeSpan.zero
   /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
   private var unproven: TimeSpan?
+  /// In ``ContactorPhase/takeover``: for how long a contactor that nobody has heard is to open.
+  private var unwantedFor: TimeSpan?
   /// In that lead: the two sides are apart, so it ends open whoever wants what.
   private var mustOpen = false
   private let wiring: Wiring
@@ -383,8 +385,10 @@ struct ContactorSequence: Sendable {
       }
     case (.open, .open): enter(.open, at: now)
     case (.unknown, _), (_, .unknown):
-      // ATC and ATD are left alone for `cellStale`; the contactor follows them (R76).
-      guard !view.isWanted || age >= parameters.cellStale + ContactorSequence.lead else { return }
+      // ATC and ATD are left alone for `cellStale`, or until it is not wanted; the contactor follows them (R76).
+      unwantedFor = view.isWanted ? nil : unwantedFor.map { $0 + elapsed } ?? .zero
+      guard age >= parameters.cellStale + ContactorSequence.lead || (unwantedFor ?? .zero) >= ContactorSequence.lead
+      else { return }
       enter(.opening, at: now)
     case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): enter(.opening, at: now)
     }
@@ -476,6 +480,7 @@ struct ContactorSequence: Sendable {
     let before = closes
     phase = next
     unproven = nil
+    unwantedFor = nil
     mustOpen = false
     if closes != before { noteCommand(at: now) }
     dropFor = nil

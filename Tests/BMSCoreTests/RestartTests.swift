@@ -70,6 +70,25 @@ struct RestartTests {
   }
 
   @Test(
+    "R76: what forbids before the feedback is heard opens ATC first, and the contactor 2 s later", arguments: [0, 4])
+  func forbiddenUnheard(seconds: Int64) throws {
+    var bench = ContactorBench.closed()
+    bench.rig.remote = true
+    bench.run(.seconds(5))
+    bench.rig.current = 20
+    bench.restart()
+    bench.hasFeedback = false
+    bench.run(.seconds(seconds))
+    bench.rig.remote = false
+    let began = bench.rig.now
+    #expect(bench.run(.seconds(1)) { !$0.left.contains(.allowToCharge) && !$0.chargeAllowed } == true)
+    let open = bench.rig.now
+    #expect(open - began <= .milliseconds(100) && bench.out.left.contains(.contactor))
+    #expect(bench.run(.seconds(5)) { !$0.left.contains(.contactor) && !$0.contactorCommand } == true)
+    #expect(bench.rig.now - open >= .seconds(2) && bench.rig.now - open < .milliseconds(2_200))
+  }
+
+  @Test(
     "R24: however late the step comes that hears the first feedback, no contact is called welded",
     arguments: [180, 200, 400, 1000])
   func lateFirstFeedback(milliseconds: Int64) {
