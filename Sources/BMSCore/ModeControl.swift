@@ -77,7 +77,7 @@ struct ModeControl: Sendable {
       (mode, offCause, isRemoteOpen) = (.off, .remote, true)
     }
     // A program that is restarted again and again must not grant an empty battery five minutes each time.
-    if mode != .off, let seconds = snapshot?.emptySeconds {
+    if mode != .off || silenced != nil, let seconds = snapshot?.emptySeconds {
       emptyFor = min(TimeSpan(seconds: seconds), ModeControl.grace)
     }
   }
@@ -173,15 +173,21 @@ struct ModeControl: Sendable {
     }
     if isRemoteOpen {
       guard mode != .off else { return }
-      let before = mode
+      let before = (mode, emptyFor)
       change(to: .off, because: .remote)  // R44
-      if remote == .unknown { silenced = before }
+      if remote == .unknown { (silenced, emptyFor) = before }
       return
     }
     guard remote == .closed, wasOpen else { return }
     let held = remoteOffFor.map { $0 + elapsed }
     remoteOffFor = nil
-    if let before = silenced { return change(to: before, because: nil) }
+    if let before = silenced {
+      // The voice is no edge, and grants an empty battery nothing either.
+      let spent = emptyFor
+      change(to: before, because: nil)
+      emptyFor = spent
+      return
+    }
     guard let held, mode == .off, let cause = offCause else { return }
     // R48: the edge switches on; R56: an empty battery only after 5 s.
     if !cause.isEmptyBattery || held >= ModeControl.forcing { change(to: .on, because: nil) }

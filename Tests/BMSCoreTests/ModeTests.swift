@@ -336,6 +336,29 @@ struct ModeTests {
     return rig
   }
 
+  /// 200 s heard, 80 s silent: Off for silence after 60 s, and On again with the voice.
+  @Test("R51, R53: a remote that falls silent and is heard again grants an empty battery its five minutes once")
+  func silenceGrantsNothing() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.remote = true
+    bench.run(.seconds(5))
+    var closings = 0
+    for second in 0..<7200 {
+      bench.rig.remote = second % 280 < 200 ? true : nil
+      for _ in 0..<10 {
+        let was = bench.contact
+        let noise = Double(second % 7) / 1000
+        bench.rig.cells(2.7 + noise, 3.2 + noise)
+        bench.rig.voltage = 12.3 + noise
+        bench.rig.current = was ? -1 - noise : 0
+        bench.step()
+        if bench.contact, !was { closings += 1 }
+      }
+    }
+    #expect(bench.out.offCause == .lowCell && closings <= 2, "\(closings) closings")
+  }
+
   @Test("R44, R50: a remote whose silence had switched off is heard at the first look: back to the mode before")
   func silenceEndsAtTheFirstLook() {
     for mode in [Mode.on, .standby] {
