@@ -181,6 +181,7 @@ extension BMS {
     if isContactorUnseen, contactor.phase == .closed {
       return Reason(.feedbackLost, .contactor, fault: .stale)
     }
+    if heldOpen != nil, contactor.phase == .open, !isBusbarHot { return Reason(.secondLine, .current) }
     let rule: Rule =
       switch contactor.phase {
       case .open, .takeover, .selfTest, .precharge, .closing: .contactorStarts
