@@ -452,12 +452,14 @@ public struct BMS: Sendable {
       return
     }
     guard modes.waker != nil else { return }
-    if contactor.phase == .failed || secondLine.holdsOpen != nil {
+    // R104: who obeyed nobody is not let in while a cell is high, and that is no try.
+    let staysHeld = secondLine.holdsOpen == .charge && protection.highCell
+    if contactor.phase == .failed || secondLine.holdsOpen != nil && !staysHeld {
       guard retried.map({ now - $0 >= BMS.retryInterval }) ?? true else { return }
       retried = now
     }
     contactor.restart()
-    secondLine.retry()
+    if !staysHeld { secondLine.retry() }
   }
 
   /// - Parameter mayCharge: Charge was allowed in the step before.

@@ -5,8 +5,8 @@ import MonotonicTime
 // For discharge OD-12 gives the numbers: error 36 for 30 s more and a cell below 2.6 V. For charge no number is stated;
 // the same 30 s and the cell at 3.75 V (R104) are taken, because an alternator that cannot be stopped is the worse case.
 //
-// Either way what obeys nobody is given one more try. It would otherwise be connected and torn off again for as long as it
-// runs, each time under its full current.
+// Either way what obeys nobody is given one more try, and after that one an hour. It would otherwise be connected and torn
+// off again for as long as it runs, each time under its full current.
 //
 // The older manual's rule (R75) is a setting: 30 s after ATD opened, whatever for, more than 0.7 A opens the contactor.
 
@@ -18,10 +18,19 @@ struct SecondLine: Sendable {
   private var hasRetriedCharge = false
   /// For how long none has stood there.
   private var chargerGoneFor = TimeSpan.zero
+  /// For how long none must have stood there. One whose voltage dies with the contactor is gone each time.
+  private var mustBeGoneFor = SecondLine.delay
   /// For how long every charger has obeyed since, while charge was forbidden.
   private var obeyedFor = TimeSpan.zero
+  /// It was held open for discharge once before, until what stopped it ended: a cell is up as soon as its load is torn off.
+  private var hasRetriedDischarge = false
+  /// For how long it has been held open for discharge; and after that has been closed.
+  private var heldFor = TimeSpan.zero
+  private var closedFor = TimeSpan.zero
 
-  var isAtRest: Bool { holdsOpen == nil && !hasRetriedCharge }
+  var isAtRest: Bool {
+    holdsOpen == nil && !hasRetriedCharge && mustBeGoneFor == SecondLine.delay && !hasRetriedDischarge
+  }
 
   /// OD-12.
   static let delay = TimeSpan.seconds(30)
@@ -56,21 +65,38 @@ struct SecondLine: Sendable {
     {
       holdsOpen = .discharge
     }
-    if !isStopped { hasLetIn = false }
-    if !hasRetriedCharge || holdsOpen != nil || contacts.activeFor(.charge) > .zero {
+    if !isStopped, !hasRetriedDischarge { hasLetIn = false }
+    forgive(contacts, judged, carries: carries, elapsed)
+    switch holdsOpen {
+    case .discharge:
+      (heldFor, closedFor) = (heldFor + elapsed, .zero)
+      guard !isStopped, !hasRetriedDischarge || heldFor >= ModeControl.rest else { break }
+      (holdsOpen, hasLetIn, hasRetriedDischarge, heldFor) = (nil, false, true, .zero)
+    case .charge:
+      if let isFed { chargerGoneFor = isFed ? .zero : chargerGoneFor + elapsed }
+      guard !protection.highCell, !hasRetriedCharge || chargerGoneFor >= mustBeGoneFor else { break }
+      holdsOpen = nil
+      if hasRetriedCharge { mustBeGoneFor = ModeControl.rest }
+      hasRetriedCharge.toggle()
+    case nil: break
+    }
+  }
+
+  /// Who has obeyed for long, or a load that has not come for long, has its two tries again.
+  @inline(__always)
+  private mutating func forgive(
+    _ contacts: ContactFailure, _ judged: borrowing Judgement, carries: Bool, _ elapsed: TimeSpan
+  ) {
+    if hasRetriedDischarge, holdsOpen == nil, carries {
+      closedFor += elapsed
+      if closedFor >= ModeControl.rest { (hasRetriedDischarge, closedFor) = (false, .zero) }
+    }
+    let isForgiven = !hasRetriedCharge && mustBeGoneFor == SecondLine.delay
+    if isForgiven || holdsOpen != nil || contacts.activeFor(.charge) > .zero {
       obeyedFor = .zero
     } else if carries, judged.current != nil, contacts.openFor(.charge) > .zero {
       obeyedFor += elapsed
-      if obeyedFor >= SecondLine.forgiven { hasRetriedCharge = false }
-    }
-    switch holdsOpen {
-    case .discharge: if !isStopped { holdsOpen = nil }
-    case .charge:
-      if let isFed { chargerGoneFor = isFed ? .zero : chargerGoneFor + elapsed }
-      guard !protection.highCell, !hasRetriedCharge || chargerGoneFor >= SecondLine.delay else { break }
-      holdsOpen = nil
-      hasRetriedCharge.toggle()
-    case nil: break
+      if obeyedFor >= SecondLine.forgiven { (hasRetriedCharge, mustBeGoneFor) = (false, SecondLine.delay) }
     }
   }
 
@@ -84,7 +110,8 @@ struct SecondLine: Sendable {
   mutating func restart() {
     holdsOpen = nil
     hasLetIn = false
-    hasRetriedCharge = false
+    (hasRetriedCharge, mustBeGoneFor) = (false, SecondLine.delay)
+    (hasRetriedDischarge, heldFor, closedFor) = (false, .zero, .zero)
   }
 
   /// A charger stands at the open contactor. It gets one try: where the load that obeys nobody goes on, it would close and

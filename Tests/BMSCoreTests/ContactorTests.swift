@@ -744,6 +744,106 @@ struct ContactorTests {
     #expect(bench.contact)
   }
 
+  @Test("R74: an alternator whose voltage dies with the contactor has not stood still: one more try, then one an hour")
+  func alternatorDiesWithTheContactor() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    var highest = 3.5
+    var openings: [Instant] = []
+    for _ in 0..<(36_000 * 4) {
+      let was = bench.contact
+      bench.charger = was ? 14.2 : nil
+      highest = min(max(highest + (was ? 0.025 / 30 : -0.02 / 60), 3.4), 3.8)
+      bench.rig.cells(3.4, highest)
+      bench.rig.voltage = 3 * 3.4 + highest
+      bench.rig.current = was ? 60 : 0
+      bench.step()
+      if was, !bench.contact { openings.append(bench.rig.now) }
+    }
+    // Two and two at first; then a pair for an hour.
+    #expect(openings.count >= 6 && openings.count <= 10, "\(openings.count)")
+    for index in openings.indices.dropFirst(4) where index.isMultiple(of: 2) {
+      #expect(openings[index] - openings[index - 1] >= .hours(1))
+    }
+  }
+
+  @Test("R74: a load that obeys nobody, while the cell is up as soon as it is gone: one more try, then one an hour")
+  func loadObeysNobody() throws {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    var openings: [Instant] = []
+    func run(_ span: TimeSpan) {
+      let end = bench.rig.now + span
+      while bench.rig.now < end {
+        let was = bench.contact
+        // Each report is another, or the cells would be stuck.
+        let noise = Double((bench.rig.now - .origin).nanoseconds / 1_000_000_000 % 7) / 1000
+        bench.rig.cells(was ? 2.5 + noise : 3.25 + noise, 3.3 + noise)
+        bench.rig.voltage = (was ? 2.5 : 3.25) + 9.9 + noise
+        bench.rig.current = was ? -100 - noise : 0
+        bench.step()
+        if was, !bench.contact { openings.append(bench.rig.now) }
+      }
+    }
+    run(.hours(3))
+    #expect(openings.count == 4, "\(openings.count)")
+    for index in 2..<openings.count { #expect(openings[index] - openings[index - 1] >= .hours(1)) }
+    // A charger that stands there lets it in no more often.
+    bench.charger = 13.8
+    run(.hours(3))
+    #expect(openings.count <= 11, "\(openings.count)")
+    // Somebody who switches it on again has it tried anew.
+    let before = openings.count
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    run(.seconds(5))
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    run(.minutes(2))
+    #expect(openings.count > before)
+  }
+
+  @Test("R74: a load that has not come back for an hour has its two tries again; after 59 minutes it has not")
+  func loadForgiven() {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.rig.cells(2.5, 3.3)
+    bench.rig.current = -100
+    #expect(bench.run(.minutes(3)) { $0.contactorPhase == .open } == true)
+    bench.rig.current = 0
+    bench.rig.cells(3.25, 3.3)
+    #expect(bench.run(.minutes(2)) { $0.state == .running } == true)
+    bench.run(.minutes(59))
+    #expect(!bench.rig.bms.secondLine.isAtRest)
+    bench.run(.minutes(2))
+    #expect(bench.rig.bms.secondLine.isAtRest)
+  }
+
+  /// A bank out of balance: one cell empty, or the state of charge at the floor, and one full.
+  @Test(
+    "R74, R104: while a cell is high a charger that obeys nobody is not let in by waking the battery",
+    arguments: [true, false])
+  func wakesOntoAHighCell(isCellEmpty: Bool) throws {
+    var bench = ContactorBench.closed(try settings((.dischargeFloor, 10)))
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.4
+    if !isCellEmpty { try bench.rig.bms.perform(.setStateOfCharge(5)) }
+    var highest = 3.7
+    var (openings, closings) = (0, 0)
+    for count in 0..<(600 * 15) {
+      let was = bench.contact
+      // Charged it rises, at rest it falls, and stays above the 3.6 V of R105.
+      highest = was ? min(highest + 0.0005, 4.2) : max(highest - 0.0005, 3.65)
+      let noise = Double(count / 10 % 7) / 1000
+      bench.rig.cells((isCellEmpty ? 2.62 : 3.3) + noise, highest + noise)
+      bench.rig.voltage = 3 * (isCellEmpty ? 2.62 : 3.3) + highest + noise
+      bench.rig.current = was ? 60 + noise : 0
+      bench.step()
+      if was, !bench.contact { openings += 1 }
+      if bench.contact, !was { closings += 1 }
+    }
+    #expect((openings, closings) == (1, 0))
+    #expect(bench.out.alarms.contains(.highCell))
+  }
+
   /// An alternator that obeys nobody opened the contactor, and was given its second try.
   private func benchAfterOneTry() -> ContactorBench {
     var bench = ContactorBench.closed()
