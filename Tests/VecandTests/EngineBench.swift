@@ -29,6 +29,8 @@ final class EngineBench {
   /// The longest row of waits that let no time pass. A row of a thousand is taken for one without an end: then it passes.
   private(set) var longestSpin = 0
   private var spin = 0
+  /// What to do in the third wait of such a row.
+  var inSpin: ((EngineBench) -> Void)?
   private(set) var transport: InMemoryTransport?
   private(set) var batteryTransport: InMemoryTransport?
   /// The highest cell that the battery tells, volts.
@@ -105,6 +107,7 @@ final class EngineBench {
     var target = min(deadline, nextBattery, script.first?.instant ?? deadline)
     spin = target <= transport?.now ?? .origin ? spin + 1 : 0
     longestSpin = max(longestSpin, spin)
+    if spin == 3 { inSpin?(self) }
     if spin >= 1000 { target = target + .milliseconds(1) }
     take(until: target)
     if nextBattery <= target {
