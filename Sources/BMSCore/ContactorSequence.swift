@@ -160,10 +160,10 @@ struct ContactorSequence: Sendable {
   private var takenOverFor = TimeSpan.zero
   /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
   private var unproven: TimeSpan?
-  /// In ``ContactorPhase/takeover``: for how long a contactor that nobody has heard is to open.
-  private var unwantedFor: TimeSpan?
   /// In that lead: the two sides are apart, so it ends open whoever wants what.
   private var mustOpen = false
+  /// In ``ContactorPhase/takeover``: for how long a contactor that nobody has heard is to open.
+  private var unwantedFor: TimeSpan?
   private let wiring: Wiring
 
   /// OD-18.
