@@ -97,6 +97,24 @@ struct ContactorBench {
     return bench
   }
 
+  /// A charger that obeys nobody opened it twice, and still stands there: held open for it, with cells that are full no more.
+  static func heldForCharge() -> ContactorBench {
+    var bench = closed()
+    bench.rig.period = .milliseconds(100)
+    bench.charger = 14.4
+    for _ in 0..<2 {
+      #expect(bench.run(.minutes(2)) { $0.state == .running } == true)
+      bench.rig.cells(3.3, 3.76)
+      bench.rig.current = 20
+      #expect(bench.run(.minutes(2)) { !$0.contactorCommand } == true)
+      bench.rig.current = 0
+      bench.rig.cells(3.3, 3.4)
+    }
+    bench.run(.minutes(10))
+    #expect(bench.rig.bms.heldOpen == .charge)
+    return bench
+  }
+
   var out: Outputs { rig.out }
 }
 

@@ -635,19 +635,7 @@ struct ModeTests {
 
   @Test("R52, R74: a battery that empties beside the charger it is held open for goes Off, and lets that charger in")
   func heldForChargeThenEmpty() {
-    var bench = ContactorBench.closed()
-    bench.rig.period = .milliseconds(100)
-    bench.charger = 14.4
-    for _ in 0..<2 {
-      #expect(bench.run(.minutes(2)) { $0.state == .running } == true)
-      bench.rig.cells(3.3, 3.76)
-      bench.rig.current = 20
-      #expect(bench.run(.minutes(2)) { !$0.contactorCommand } == true)
-      bench.rig.current = 0
-      bench.rig.cells(3.3, 3.4)
-    }
-    bench.run(.minutes(10))
-    #expect(bench.rig.bms.heldOpen == .charge)
+    var bench = ContactorBench.heldForCharge()
     bench.rig.cells(2.5, 2.9)
     bench.rig.voltage = 11
     #expect(bench.run(.minutes(6)) { $0.mode == .off } == true)
