@@ -225,7 +225,7 @@ extension ModeControl {
       case (.standby, _): .standby
       case (.off, .remote): .offByRemote
       case (.off, .error): .offAfterError
-      case (.off, .softSwitch), (.off, nil): .offByCommand
+      case (.off, .softSwitch), (.off, .softSwitchWhenEmpty), (.off, nil): .offByCommand
       case (.off, .lowCell): .offAfterLowCell
       case (.off, .lowStateOfCharge): .offAfterLowStateOfCharge
       }

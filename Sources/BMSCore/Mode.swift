@@ -94,16 +94,19 @@ public enum OffCause: UInt8, Sendable, Hashable, CaseIterable {
   /// It was off, and the cause was not stored with it. An error never switches off by itself, so that bus and AUX go on
   /// telling of it; an operator ends this one as a soft Off.
   case error
+  /// Somebody switched an empty battery off that was off already: neither charger nor cells end it (R49), and it is still to
+  /// be forced (R56).
+  case softSwitchWhenEmpty
 
   /// The cell voltage that every cell must be above to end Off by itself (R46, R47, C-11); nil where none does.
   public var cellsEndAbove: Double? {
     switch self {
     case .lowCell: 3.2
     case .lowStateOfCharge: 3.37
-    case .remote, .softSwitch, .error: nil
+    case .remote, .softSwitch, .error, .softSwitchWhenEmpty: nil
     }
   }
 
-  /// Whether it protects an empty battery: charge voltage ends it (R45, R59), an operator must force it (R56).
-  public var isEmptyBattery: Bool { cellsEndAbove != nil }
+  /// Whether it protects an empty battery, so that an operator must force it (R56).
+  public var isEmptyBattery: Bool { self == .softSwitchWhenEmpty || cellsEndAbove != nil }
 }

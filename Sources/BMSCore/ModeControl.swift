@@ -26,8 +26,10 @@ struct ModeControl: Sendable {
   private var remoteOffFor: TimeSpan?
   /// The mode before the silence of the remote forced Off, to which its voice returns.
   private var silenced: Mode?
-  /// For how long the soft switch has been held off (R56).
+  /// For how long the soft switch has been held off in an Off that protects the battery (R56).
   private var softOffFor: TimeSpan?
+  /// What was there before, to which too short an Off returns.
+  private var before: (cause: OffCause, rests: (charger: TimeSpan?, cells: TimeSpan?))?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
   /// What woke it, while nothing has charged it for long since.
@@ -71,6 +73,8 @@ struct ModeControl: Sendable {
     if mode != .off { offCause = nil }
     // Closed at the first look is then the edge that ends it; opening was seen by the last run.
     isRemoteOpen = offCause == .remote
+    // For how long is not stored. It was somebody's Off, no glitch of it: On forces.
+    softOffFor = offCause == .softSwitchWhenEmpty ? ModeControl.forcing : nil
     remoteOffFor = isRemoteOpen ? .zero : nil
     if mode != .off, snapshot?.isRemoteSilent == true {
       silenced = mode
@@ -89,13 +93,19 @@ struct ModeControl: Sendable {
     case .refused(let refusal): throw refusal
     case .unchanged:
       // Off again while an empty battery is off: the switch is held off, which is how forcing begins.
-      if mode == .off, target == .off, softOffFor == nil { softOffFor = .zero }
+      if let cause = offCause, cause.cellsEndAbove != nil {
+        let found = (cause, rests)
+        change(to: .off, because: .softSwitchWhenEmpty)
+        (softOffFor, before) = (.zero, found)
+      }
     case .allowed:
-      if mode == .off, target != .off, offCause?.isEmptyBattery == true {
-        guard let held = softOffFor, held >= ModeControl.forcing else {
-          softOffFor = nil
-          throw .offTooShort
+      if offCause?.isEmptyBattery == true, target != .off, (softOffFor ?? .zero) < ModeControl.forcing {
+        // Who takes the Off back has said nothing. Standby is no On: it takes nothing back.
+        if target == .on, let (cause, resting) = before {
+          change(to: .off, because: cause)
+          rests = resting
         }
+        throw .offTooShort
       }
       change(to: target, because: target == .off ? .softSwitch : nil)
     }
@@ -213,7 +223,7 @@ struct ModeControl: Sendable {
     mode = target
     offCause = target == .off ? cause : nil
     silenced = nil
-    softOffFor = nil
+    (softOffFor, before) = (nil, nil)
     emptyFor = nil
     offIn = nil
     waker = nil

@@ -5,7 +5,7 @@
 /// Instants are not in it: their origin dies with the program run.
 public struct Snapshot: Sendable, Hashable, Codable {
   /// The version of this layout that this program writes. It also reads the ones before.
-  public static let currentVersion = 6
+  public static let currentVersion = 7
 
   /// The layout.
   public var version = Snapshot.currentVersion
@@ -70,7 +70,7 @@ public struct Snapshot: Sendable, Hashable, Codable {
 
   /// The mode, by its number (R63).
   public var mode = Mode.on.rawValue
-  /// Why it is off (R50); nil while it is not.
+  /// Why it is off (R50); nil while it is not. Since version 7 it may be ``OffCause/softSwitchWhenEmpty``.
   public var offCause: UInt8?
 
   /// The history (area J).
@@ -205,5 +205,7 @@ extension Snapshot {
       return
     }
     isLowCellReported = try values.decode(Bool.self, forKey: .isLowCellReported)
+    // Version 7 has one more cause, and nothing else. A newer one stays what it is, and is refused.
+    if version == 6 { version = Snapshot.currentVersion }
   }
 }

@@ -284,6 +284,53 @@ struct ModeTests {
     #expect(modes.control.mode == .on)
   }
 
+  @Test("R36, R49: an empty battery that is switched off stays off; On before 5 s of it leaves it to the charger")
+  func softOffOfAnEmptyBattery() throws {
+    for isCell in [true, false] {
+      var modes = off(isCell)
+      try modes.control.request(.off, by: .app)
+      (modes.charge, modes.cell) = (true, 3.4)
+      let isKept = (0..<14_400).allSatisfy { _ in
+        modes.step()
+        return modes.control.mode == .off
+      }
+      #expect(isKept)
+      var snapshot = Snapshot()
+      (snapshot.mode, snapshot.offCause) = (Mode.off.rawValue, modes.control.stored.cause?.rawValue)
+      modes.control = ModeControl(restoring: snapshot)
+      modes.step()
+      #expect(modes.control.offCause == .softSwitchWhenEmpty, "R50")
+      try modes.control.request(.on, by: .app)
+      #expect(modes.control.mode == .on)
+
+      modes = off(isCell)
+      try modes.control.request(.off, by: .app)
+      modes.charge = true
+      for _ in 0..<9 { modes.step() }
+      #expect(throws: ModeRefusal.offTooShort) { try modes.control.request(.standby, by: .app) }
+      modes.step(.zero)
+      #expect(modes.control.offCause == .softSwitchWhenEmpty)
+      #expect(throws: ModeRefusal.offTooShort) { try modes.control.request(.on, by: .app) }
+      #expect(modes.control.offCause == (isCell ? .lowCell : .lowStateOfCharge))
+      modes.step()
+      #expect(modes.control.mode == .on)
+    }
+  }
+
+  @Test("R56: an empty battery that is switched off as well is forced by 5 s of the remote, by no shorter pulse")
+  func softOffAndRemotePulse() throws {
+    for (steps, mode) in [(9, Mode.off), (10, .on)] {
+      var modes = off(true)
+      try modes.control.request(.off, by: .app)
+      for _ in 0..<20 { modes.step() }
+      modes.remote = .open
+      for _ in 0..<steps { modes.step() }
+      modes.remote = .closed
+      modes.step()
+      #expect(modes.control.mode == mode)
+    }
+  }
+
   @Test("R50: mode and cause outlive a power cut", arguments: OffCause.allCases)
   func remembered(cause: OffCause) {
     var snapshot = Snapshot()
@@ -499,7 +546,7 @@ struct ModeTests {
   }
 
   @Test("R46, R47: what woke it in vain rests, and not the other: cells that are up end Off, and so does a charger")
-  func otherWakes() {
+  func otherWakes() throws {
     for isCharger in [true, false] {
       var control = ModeControl(restoring: nil)
       func evaluate(_ span: TimeSpan, charger: Bool = false, cell: Double = 3.0, isLow: Bool = true) {
@@ -517,6 +564,11 @@ struct ModeTests {
       evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
       #expect(control.mode == .on && control.waker == (isCharger ? .charger : .cells))
       goOff()
+      evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
+      #expect(control.mode == .off && control.restsFor != nil)
+      // R56: too short an Off leaves that as it was.
+      try control.request(.off, by: .app)
+      #expect(throws: ModeRefusal.offTooShort) { try control.request(.on, by: .app) }
       evaluate(.seconds(1), charger: isCharger, cell: isCharger ? 3.0 : 3.3)
       #expect(control.mode == .off && control.restsFor != nil)
       evaluate(.seconds(1), charger: !isCharger, cell: isCharger ? 3.3 : 3.0)

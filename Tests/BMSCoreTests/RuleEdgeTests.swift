@@ -10,7 +10,7 @@ struct RuleEdgeTests {
   @Test("A BMS that never ran has latched, counted and known nothing")
   func emptySnapshot() {
     let empty = Snapshot()
-    #expect(empty.version == 6 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
+    #expect(empty.version == 7 && empty.defect == nil && empty.mode == 3 && empty.offCause == nil)
     let flags = [
       empty.isStateOfChargeKnown, empty.isStateOfChargeTrusted, empty.isFullCharge, empty.hasTemperature,
       empty.lowCell, empty.highCell, empty.lowTemperature, empty.highTemperature, empty.veryHighTemperature,
@@ -51,7 +51,7 @@ struct RuleEdgeTests {
     #expect(!isSound { $0.secondsSinceSynchronisation = -0.5 } && isSound { $0.secondsSinceSynchronisation = nil })
     #expect(!isSound { $0.secondsSinceFullCharge = -0.5 } && isSound { $0.secondsSinceFullCharge = nil })
     #expect(!isSound { $0.preAlarmSeconds = -0.5 } && isSound { $0.preAlarmSeconds = 0.5 })
-    #expect(!isSound { $0.version = 7 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
+    #expect(!isSound { $0.version = 8 } && !isSound { $0.version = 0 } && isSound { $0.version = 1 })
     #expect(isSound { ($0.secondsSinceSynchronisation, $0.secondsSinceFullCharge) = (0.5, 0.5) })
     #expect(isSound { ($0.chargeRetrySeconds, $0.dischargeRetrySeconds) = (0.5, 0.5) })
     #expect(isSound { ($0.uncertainAmpereHours, $0.prechargeHeat, $0.emptySeconds) = (0.5, 0.5, 0.5) })

@@ -70,10 +70,16 @@ struct SnapshotTests {
     expected = full
     expected.isLowCellReported = false
     #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields)) == expected)
+    // Version 7 has one more cause of Off, and nothing else.
+    fields = try JSONDecoder().decode([String: JSONValue].self, from: JSONEncoder().encode(full))
+    fields["version"] = .number(6)
+    #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(fields)) == full)
     #expect(try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(full)) == full)
     var later = snapshot
     later.version = Snapshot.currentVersion + 1
     #expect(later.defect != nil)
+    let read = try JSONDecoder().decode(Snapshot.self, from: JSONEncoder().encode(later))
+    #expect(read.version == later.version && read.defect != nil)
     later = snapshot
     later.preAlarmSeconds = .nan
     #expect(later.defect != nil)

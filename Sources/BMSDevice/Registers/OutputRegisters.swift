@@ -109,7 +109,7 @@ enum OutputRegisters {
     var message = RegisterMessage(.offReason)
     switch outputs.offCause {
     case .remote: message[OffReason.remoteInput] = true
-    case .softSwitch: message[OffReason.softSwitch] = true
+    case .softSwitch, .softSwitchWhenEmpty: message[OffReason.softSwitch] = true
     case .lowCell, .lowStateOfCharge: message[OffReason.lowBattery] = true
     case .error: message[OffReason.internalReason] = true
     case nil: break
@@ -243,7 +243,7 @@ enum OutputRegisters {
     case .remote: message[BlockReason.remoteInput] = true
     case .lowCell, .lowStateOfCharge: message[BlockReason.battery] = true
     case .error: message[BlockReason.internalReason] = true
-    case .softSwitch, nil: message[BlockReason.softSwitch] = true
+    case .softSwitch, .softSwitchWhenEmpty, nil: message[BlockReason.softSwitch] = true
     }
     return message
   }
