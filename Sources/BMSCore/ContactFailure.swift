@@ -40,10 +40,8 @@ struct ContactFailure: Sendable {
     return course.isActive ? course.activeFor : .zero
   }
 
-  /// For how long a contact has been open (R75); zero while it is closed.
-  func openFor(_ direction: CurrentDirection) -> TimeSpan {
-    (direction == .charge ? charge : discharge).openFor ?? .zero
-  }
+  /// For how long a contact has been open; nil while it is closed.
+  func openFor(_ direction: CurrentDirection) -> TimeSpan? { (direction == .charge ? charge : discharge).openFor }
 
   @inline(__always)
   mutating func evaluate(_ current: Double?, chargeAllowed: Bool, dischargeAllowed: Bool, elapsed: TimeSpan) {

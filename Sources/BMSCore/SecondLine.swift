@@ -8,7 +8,8 @@ import MonotonicTime
 // Either way what obeys nobody is given one more try, and after that one an hour. It would otherwise be connected and torn
 // off again for as long as it runs, each time under its full current.
 //
-// The older manual's rule (R75) is a setting: 30 s after ATD opened, whatever for, more than 0.7 A opens the contactor.
+// The older manual's rule (R75) is a setting: 30 s after ATD opened, whatever for, more than 0.7 A that is still drawn opens
+// the contactor.
 
 struct SecondLine: Sendable {
   private(set) var holdsOpen: CurrentDirection?
@@ -27,9 +28,14 @@ struct SecondLine: Sendable {
   /// For how long it has been held open for discharge; and after that has been closed.
   private var heldFor = TimeSpan.zero
   private var closedFor = TimeSpan.zero
+  /// R75: how much of the 30 s was drawn behind the open ATD; time without it gives it back.
+  private var drawnFor = TimeSpan.zero
+  /// The last reading was of such a load.
+  private var isDrawn = false
 
   var isAtRest: Bool {
-    holdsOpen == nil && !hasRetriedCharge && mustBeGoneFor == SecondLine.delay && !hasRetriedDischarge
+    holdsOpen == nil && !hasRetriedCharge && mustBeGoneFor == SecondLine.delay && !hasRetriedDischarge && !isDrawn
+      && drawnFor == .zero
   }
 
   /// OD-12.
@@ -51,6 +57,7 @@ struct SecondLine: Sendable {
     isDischargeStopped isStopped: Bool, isFed: Bool?, carries: Bool,
     _ parameters: Parameters, elapsed: TimeSpan
   ) {
+    watch(judged.current, isOpen: contacts.openFor(.discharge) != nil, elapsed)
     if contacts.activeFor(.discharge) >= SecondLine.delay, let cell = judged.lowestCell?.value,
       cell < LowCell.hardLimit
     {
@@ -60,9 +67,7 @@ struct SecondLine: Sendable {
     {
       holdsOpen = .charge
       chargerGoneFor = .zero
-    } else if parameters.opensAfterContact, isStopped, contacts.openFor(.discharge) >= SecondLine.delay,
-      let current = judged.current, current < -SecondLine.oldRuleCurrent
-    {
+    } else if parameters.opensAfterContact, isStopped, drawnFor >= SecondLine.delay, isDrawn, judged.current != nil {
       holdsOpen = .discharge
     }
     if !isStopped, !hasRetriedDischarge { hasLetIn = false }
@@ -82,6 +87,18 @@ struct SecondLine: Sendable {
     }
   }
 
+  /// A load beside a charger shows for a reading now and then, and one that goes on may dip for one. Time passes under
+  /// what was seen last: a reading that is missing ends nothing.
+  @inline(__always)
+  private mutating func watch(_ current: Double?, isOpen: Bool, _ elapsed: TimeSpan) {
+    guard isOpen else {
+      (isDrawn, drawnFor) = (false, .zero)
+      return
+    }
+    drawnFor = isDrawn ? min(drawnFor + elapsed, SecondLine.delay) : max(drawnFor - elapsed, .zero)
+    if let current { isDrawn = current < -SecondLine.oldRuleCurrent }
+  }
+
   /// Who has obeyed for long, or a load that has not come for long, has its two tries again.
   @inline(__always)
   private mutating func forgive(
@@ -94,7 +111,7 @@ struct SecondLine: Sendable {
     let isForgiven = !hasRetriedCharge && mustBeGoneFor == SecondLine.delay
     if isForgiven || holdsOpen != nil || contacts.activeFor(.charge) > .zero {
       obeyedFor = .zero
-    } else if carries, judged.current != nil, contacts.openFor(.charge) > .zero {
+    } else if carries, judged.current != nil, let open = contacts.openFor(.charge), open > .zero {
       obeyedFor += elapsed
       if obeyedFor >= SecondLine.forgiven { (hasRetriedCharge, mustBeGoneFor) = (false, SecondLine.delay) }
     }

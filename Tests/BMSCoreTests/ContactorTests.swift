@@ -709,6 +709,23 @@ struct ContactorTests {
     }
   }
 
+  @Test("R74, OD-12: pulses that pull the cell below 2.6 V open the contactor, though its voltage is told later")
+  func secondLinePulses() {
+    for (length, pause, lag) in [(1, 10, 0), (5, 50, 0), (5, 50, 7)] {
+      var bench = ContactorBench.closed()
+      bench.rig.period = .milliseconds(100)
+      func draws(_ step: Int) -> Bool { step < 150 || step % pause < length }
+      var steps = 0
+      repeat {
+        bench.rig.current = draws(steps) ? -20 : 0
+        bench.rig.cells(draws(steps - lag) ? 2.55 : 2.62, 3.3)
+        bench.step()
+        steps += 1
+      } while bench.out.contactorCommand && steps < 600
+      #expect(bench.rig.bms.heldOpen == .discharge, "\(length) of \(pause), \(lag) later")
+    }
+  }
+
   @Test("R74: charge that ATC does not stop opens the contactor while a cell is at 3.75 V, not at 3.74 V")
   func secondLineCharge() {
     for (cell, opens) in [(3.75, true), (3.74, false)] {

@@ -461,6 +461,22 @@ struct RestartTests {
     }
   }
 
+  @Test("R75: a load that dips for one reading each 25 s is still drawn; one that shows half the time is not")
+  func oldRuleAndDips() throws {
+    for (drawn, opens) in [(249, true), (1, false), (125, false)] {
+      var bench = ContactorBench.closed(try settings((.contactorAfterDischargeContact, 1)))
+      bench.rig.period = .milliseconds(100)
+      bench.rig.temperature = 55
+      var opened = false
+      for step in 0..<6000 {
+        bench.rig.current = step % 250 < drawn ? -20 : 2
+        bench.step()
+        opened = opened || !bench.out.contactorCommand
+      }
+      #expect(opened == opens, "\(drawn) of 250")
+    }
+  }
+
   @Test("R24, R76: a second restart before the first saw any data keeps it closed as well, 60 s in all (OD-20)")
   func secondRestart() {
     var bench = ContactorBench.closed()

@@ -276,6 +276,49 @@ struct RuleEdgeTests {
     }
   }
 
+  @Test("R75: still drawn is 30 s of it; a reading without gives its time back, and one that is missing ends nothing")
+  func stillDrawn() throws {
+    let course: [(Double?, TimeSpan, Bool)] = [
+      (5, .zero, false), (5, .minutes(5), false), (-5, .milliseconds(100), false), (-5, .milliseconds(29_900), false),
+      (5, .milliseconds(50), false), (-5, .seconds(1), false), (-5, .milliseconds(900), false),
+      (nil, .milliseconds(100), false), (-5, .milliseconds(49), false), (-5, .milliseconds(1), true),
+    ]
+    var rig = Rig.resting(try unannounced())
+    rig.cells(2.75, 3.3)
+    rig.step()
+    let parameters = Parameters(try unannounced((.contactorAfterDischargeContact, 1)))
+    var contacts = ContactFailure()
+    var line = SecondLine(restoring: nil)
+    for (index, (amperes, span, opens)) in course.enumerated() {
+      var judged = Judgement(rig.inputs, parameters, at: rig.now)
+      judged.current = amperes
+      contacts.evaluate(amperes, chargeAllowed: true, dischargeAllowed: false, elapsed: span)
+      line.evaluate(
+        contacts, judged, rig.bms.protection, isDischargeStopped: true, isFed: nil, carries: true, parameters,
+        elapsed: span)
+      #expect((line.holdsOpen == .discharge) == opens, "step \(index)")
+    }
+  }
+
+  @Test("R75: the 30 s begin when ATD opens, whatever for; what stops the load may come later")
+  func drawnBeforeItIsStopped() throws {
+    var rig = Rig.resting(try unannounced())
+    rig.cells(2.75, 3.3)
+    rig.step()
+    let parameters = Parameters(try unannounced((.contactorAfterDischargeContact, 1)))
+    var judged = Judgement(rig.inputs, parameters, at: rig.now)
+    judged.current = -5
+    var contacts = ContactFailure()
+    var line = SecondLine(restoring: nil)
+    for (isStopped, span) in [(false, TimeSpan.zero), (false, .seconds(40)), (true, .milliseconds(100))] {
+      contacts.evaluate(-5, chargeAllowed: true, dischargeAllowed: false, elapsed: span)
+      line.evaluate(
+        contacts, judged, rig.bms.protection, isDischargeStopped: isStopped, isFed: nil, carries: true, parameters,
+        elapsed: span)
+      #expect((line.holdsOpen == .discharge) == isStopped)
+    }
+  }
+
   // MARK: Mode, remote, charge voltage
 
   @Test("R50: Off without a stored cause is one for an error; a stored cause without Off is none")
