@@ -356,19 +356,25 @@ struct StateTests {
   @Test(
     "Standby or Off since takes the copy away: nothing that was switched off comes back On; what was off before stays")
   func copiedWhileOn() throws {
-    for (before, after) in [(Mode.on, Mode.off), (.on, .standby), (.off, .off), (.standby, .on), (.on, .on)] {
+    let soft = OffCause.softSwitch
+    let table: [(Mode, OffCause?, Mode, OffCause?, isGone: Bool)] = [
+      (.on, nil, .off, soft, true), (.on, nil, .standby, nil, true), (.on, nil, .off, .lowCell, true),
+      (.on, nil, .on, nil, false), (.off, soft, .off, soft, false), (.standby, nil, .on, nil, false),
+      // What a charger would end is not what somebody switched off as well.
+      (.off, .lowCell, .off, .softSwitchWhenEmpty, true), (.off, .lowCell, .off, .lowCell, false),
+    ]
+    for (before, cause, after, causeAfter, isGone) in table {
       let folder = Folder()
       var another = values()
       another.core.program = "0.0.1"
       another.core.snapshot.mode = before.rawValue
-      if before == .off { another.core.snapshot.offCause = OffCause.softSwitch.rawValue }
+      another.core.snapshot.offCause = cause?.rawValue
       _ = try folder.store.write(another, [])
       let store = folder.store
       #expect(try store.open() == another)
       another.core.snapshot.mode = after.rawValue
-      another.core.snapshot.offCause = after == .off ? OffCause.softSwitch.rawValue : nil
+      another.core.snapshot.offCause = causeAfter?.rawValue
       _ = try store.write(another, [])
-      let isGone = before == .on && after != .on
       #expect(try folder.names().contains("state.db.before-upgrade") != isGone, "\(before) \(after)")
     }
   }

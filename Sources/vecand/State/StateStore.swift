@@ -17,6 +17,22 @@ import Glibc
 /// - What another version left is copied before this one writes: that version may have to come back, and refuses what a
 ///   newer one wrote.
 final class StateStore {
+  /// How near to On a stored state leaves the BMS.
+  private enum Readiness: Int, Comparable {
+    /// Somebody has to switch it on.
+    case off
+    /// An empty battery is off: a charger or the cells end that (R45-R47).
+    case wakes
+    case on
+
+    init(_ snapshot: Snapshot) {
+      let wakes = snapshot.offCause.flatMap(OffCause.init(rawValue:))?.cellsEndAbove != nil
+      self = snapshot.mode == Mode.on.rawValue ? .on : wakes ? .wakes : .off
+    }
+
+    static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
+  }
+
   static let name = "state.db"
   /// What another version left, the last time: one name, so that copies do not pile up. postinst knows it.
   static func copy(of path: String) -> String { "\(path).before-upgrade" }
@@ -52,8 +68,8 @@ final class StateStore {
   private var newestEvent: Int64 = 0
   /// What became of the copy; nil when there was none to make.
   private(set) var copyLine: EventLine?
-  /// The copy is of this start, and with it the BMS would be On.
-  private var copyIsOn = false
+  /// How near the copy of this start would bring the BMS to On.
+  private var copied = Readiness.off
 
   init(directory: String, mostPages: Int = standardPages) {
     self.directory = directory
@@ -76,7 +92,7 @@ final class StateStore {
       // What this version, with this layout, would write otherwise.
       let isAnothers = values.core.program != Version.text || (try? texts(of: values)) != writtenTexts
       if isAnothers { keepCopy(connection) }
-      copyIsOn = isAnothers && values.core.snapshot.mode == Mode.on.rawValue
+      copied = isAnothers ? Readiness(values.core.snapshot) : .off
       self.connection = connection
       return values
     } catch {
@@ -239,9 +255,9 @@ final class StateStore {
   ) throws -> Int {
     let texts = try texts(of: values)
     // Who switches off while an upgrade fails must not be switched on by the way back.
-    if copyIsOn, values.core.snapshot.mode != Mode.on.rawValue {
+    if Readiness(values.core.snapshot) < copied {
       unlink(Self.copy(of: path))
-      copyIsOn = false
+      copied = .off
     }
     do throws(SQLiteError) {
       try insert(texts, events, connection)
