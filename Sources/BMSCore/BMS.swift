@@ -688,7 +688,7 @@ public struct BMS: Sendable {
     }
   }
 
-  /// R24: what a restart does not command yet. Contactor and pre-charge until their feedback was heard; ATC and ATD until
+  /// R24: what a restart does not command yet. Contactor and pre-charge until the sequence has looked; ATC and ATD until
   /// the first complete data, where nothing else forbids, for as long as cells may be silent (OD-20).
   @inline(__always)
   private mutating func leaveOutputs(_ parameters: Parameters, runningFor age: TimeSpan) {

@@ -8,9 +8,10 @@ import MonotonicTime
 // A restart (R24) keeps a contactor closed when all of this holds: the snapshot says that it was closed, the snapshot is
 // at most 120 s old (R25; older, or nobody knows, is no restart but a start), the feedback says that it is closed, and
 // within a minute (OD-20) all data is complete, nothing forbids and both sides are at one voltage. Until the feedback
-// was heard no command is given at all. Nothing is pre-charged, because nothing was opened; ATC and ATD are left as they
-// are for at most 5 s, and then follow what the first complete data allow. In every other case a contact that is found
-// closed is opened and the start begins with the self-test.
+// was heard and both sides were seen at one voltage no command is given at all: feedback may be stuck at closed, and what
+// fell with a power cut would be closed onto its load without pre-charge. Nothing is pre-charged, because nothing was
+// opened; ATC and ATD are left as they are for at most 5 s, and then follow what the first complete data allow. In every
+// other case a contact that is found closed is opened and the start begins with the self-test.
 //
 // Modules may boot later than the BMS, each time that it leaves Off when AUX feeds them, and they may be off the bus for a
 // while. What is silent is waited for, with no end and an alarm of its own (V-B44), and is neither a failed self-test nor a
@@ -127,6 +128,13 @@ struct ContactorSequence: Sendable {
     var feedback = Feedback()
     var secondFeedback = Feedback()
     var precharge = Feedback()
+
+    /// Whether the two sides are further apart than a closed contact lets them be (R71); nil where one is not known.
+    @inline(__always)
+    var isDrop: Bool? {
+      guard let battery, let system else { return nil }
+      return quantised(abs(battery - system)) > ContactorSequence.contactDrop
+    }
   }
 
   private(set) var phase = ContactorPhase.open
@@ -154,13 +162,14 @@ struct ContactorSequence: Sendable {
   /// In ``ContactorPhase/open``: all agree, and a module is silent.
   private(set) var awaitsModule = false
   private var dropFor: TimeSpan?
-  /// In ``ContactorPhase/takeover``: the feedback says closed, so closed is the command.
+  /// In ``ContactorPhase/takeover`` and the lead after it: the feedback says closed and both sides were at one voltage, so
+  /// closed is the command.
   private var holds = false
   /// How long takeovers before this one lasted that came to nothing.
   private var takenOverFor = TimeSpan.zero
   /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
   private var unproven: TimeSpan?
-  /// In that lead: the two sides are apart, so it ends open whoever wants what.
+  /// In that lead: the two sides are apart, or one of two contacts is open, so it ends open whoever wants what.
   private var mustOpen = false
   /// In ``ContactorPhase/takeover``: for how long a contactor that nobody has heard is to open.
   private var unwantedFor: TimeSpan?
@@ -212,7 +221,7 @@ struct ContactorSequence: Sendable {
 
   /// No command is given yet.
   @inline(__always)
-  var isLeft: Bool { phase == .takeover && !holds }
+  var isLeft: Bool { isTakingOver && !holds }
 
   /// What a restart may keep without complete data, and for how long (OD-20).
   func mayTakeOver(_ parameters: Parameters) -> Bool {
@@ -234,8 +243,8 @@ struct ContactorSequence: Sendable {
   @inline(__always)
   var closes: Bool {
     switch phase {
-    case .closing, .closed, .lead: true
-    case .takeover: holds
+    case .closing, .closed: true
+    case .takeover, .lead: !isLeft
     case .open, .selfTest, .pending, .precharge, .cooling, .opening, .failed: false
     }
   }
@@ -372,16 +381,20 @@ struct ContactorSequence: Sendable {
     let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
     switch feedbacks {
     case (.closed, .closed):
-      if !holds { noteCommand(at: now) }
-      holds = true
       guard view.isWanted else { return leaveTakeover(at: now) }
-      guard view.isComplete, view.battery != nil, view.system != nil else { return }
+      guard let isDrop = view.isDrop else { return }
+      if !holds, !isDrop {
+        // What was taken longer ago may be from before a load emptied that side.
+        guard ageOf(view.systemTaken, at: now) <= max(elapsed, ContactorSequence.feedbackTime) else { return }
+        holds = true
+        noteCommand(at: now)
+      }
+      guard view.isComplete else { return }
       noteDrop(view, parameters, elapsed)
       if dropFor == nil {
         enter(.closed, at: now)
       } else if isContactBad {
-        leaveTakeover(at: now)
-        mustOpen = true
+        leaveTakeover(at: now, toOpen: true)
       }
     case (.open, .open): enter(.open, at: now)
     case (.unknown, _), (_, .unknown):
@@ -390,15 +403,14 @@ struct ContactorSequence: Sendable {
       guard age >= parameters.cellStale + ContactorSequence.lead || (unwantedFor ?? .zero) >= ContactorSequence.lead
       else { return }
       enter(.opening, at: now)
-    case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): enter(.opening, at: now)
+    case (.unassigned, _), (_, .unassigned), (.open, .closed), (.closed, .open): leaveTakeover(at: now, toOpen: true)
     }
   }
 
   /// R76 holds for what nobody has proved, too: ATC first.
-  private mutating func leaveTakeover(at now: Instant) {
-    let spent = takeoverAge
-    enter(.lead, at: now)
-    unproven = spent
+  private mutating func leaveTakeover(at now: Instant, toOpen: Bool = false) {
+    enter(.lead, at: now, unproven: takeoverAge)
+    mustOpen = toOpen
   }
 
   private mutating func selfTest(_ view: View, _ parameters: Parameters, at now: Instant) {
@@ -476,14 +488,15 @@ struct ContactorSequence: Sendable {
     enter(.failed, at: now)
   }
 
-  private mutating func enter(_ next: ContactorPhase, at now: Instant) {
-    let before = closes
+  private mutating func enter(_ next: ContactorPhase, at now: Instant, unproven spent: TimeSpan? = nil) {
+    let before = (isLeft, closes)
     phase = next
-    unproven = nil
+    unproven = spent
     unwantedFor = nil
     mustOpen = false
-    if closes != before { noteCommand(at: now) }
-    dropFor = nil
+    if (isLeft, closes) != before { noteCommand(at: now) }
+    // What makes a takeover leave and come back again and again must not keep it from seeing that they are apart.
+    if !isTakingOver { dropFor = nil }
     age = .zero
     began = now
     mismatchFor = (.zero, .zero)
@@ -539,9 +552,7 @@ struct ContactorSequence: Sendable {
     if first == false || second == false { return false }
     if first == true, second == true { return true }
     guard age >= ContactorSequence.feedbackTime else { return false }
-    guard closes else { return true }
-    guard let battery = view.battery, let system = view.system else { return false }
-    return abs(battery - system) <= ContactorSequence.contactDrop
+    return !closes || view.isDrop == false
   }
 
   /// W-B04 (R71). The two voltages are not taken at the same moment, so the drop must last as long as makes a voltage
@@ -553,8 +564,7 @@ struct ContactorSequence: Sendable {
   @inline(__always)
   private mutating func noteDrop(_ view: View, _ parameters: Parameters, _ elapsed: TimeSpan) {
     dropHold = parameters.measurementStale
-    guard let battery = view.battery, let system = view.system else { return }
-    let isDrop = quantised(abs(battery - system)) > ContactorSequence.contactDrop
+    guard let isDrop = view.isDrop else { return }
     dropFor = isDrop ? dropFor.map { $0 + elapsed } ?? .zero : nil
   }
 

@@ -118,7 +118,8 @@ public struct LeftOutputs: OptionSet, Sendable, Hashable {
   /// From the bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-  /// The contactors and the pre-charge switch, until their feedback was heard.
+  /// The contactors and the pre-charge switch, until their feedback was heard and both sides were seen at one voltage, or
+  /// are to open.
   public static let contactor = LeftOutputs(rawValue: 1 << 0)
   /// ATC, until the first complete data, for 5 s at most.
   public static let allowToCharge = LeftOutputs(rawValue: 1 << 1)

@@ -83,6 +83,10 @@ public struct InvariantChecker: Sendable {
   static let tries = (most: 3, apart: TimeSpan.seconds(30), steady: TimeSpan.milliseconds(200))
   /// R25.
   static let takeover = TimeSpan.seconds(120)
+  /// OD-20: a takeover looks for so long at the most.
+  static let look = TimeSpan.seconds(60)
+  /// R71.
+  static let closedDrop = 0.5
   /// R128.
   static let relayHalf = TimeSpan.milliseconds(800)
   /// R22, battery-physics.md: the most that a cell may be charged to.
@@ -491,7 +495,7 @@ public struct InvariantChecker: Sendable {
     let coil = commands.closesContactor
     if hadPrecharge { prechargeFor += elapsed }
     if let since = sincePrecharge { sincePrecharge = since + elapsed }
-    if coil, !hadCoil { checkClosing(loop) }
+    if coil, !hadCoil { checkClosing(loop, elapsed) }
     // The first look of a run at what the last one left closed has no time for a lead.
     if !coil, hadCoil, runningFor > elapsed, before.contactorPhase != .takeover {
       checkOpening(loop, outputs, elapsed)
@@ -503,9 +507,11 @@ public struct InvariantChecker: Sendable {
     if !coil, coilOffFor > elapsed, isAnyClosed(loop), !isWelded(loop) {
       report(.plant, "the contactor is closed without its coil")
     }
-    let isTrulyOpen = (outputs.chargeAllowed || outputs.dischargeAllowed) && !isAnyClosed(loop)
+    // Nobody can know while the feedback lies: the time begins when it is honest again.
+    let isTrulyOpen =
+      (outputs.chargeAllowed || outputs.dischargeAllowed) && !isAnyClosed(loop) && isFeedbackHonest(loop)
     openWhileAllowedFor = isTrulyOpen ? openWhileAllowedFor + elapsed : .zero
-    if openWhileAllowedFor > .seconds(1) + elapsed, loop.sensing.contactorFeedback, isFeedbackHonest(loop) {
+    if openWhileAllowedFor > .seconds(1) + elapsed, loop.sensing.contactorFeedback {
       report(.state, "allowed with the contactor open")
     }
     let late = InvariantChecker.lead.atMost + InvariantChecker.slack + elapsed
@@ -516,10 +522,17 @@ public struct InvariantChecker: Sendable {
     if !hadPrecharge { prechargeFor = .zero }
   }
 
-  private mutating func checkClosing(_ loop: ClosedLoop) {
+  private mutating func checkClosing(_ loop: ClosedLoop, _ elapsed: TimeSpan) {
     // R24, R25: a run may take over what the last one closed, as long as nothing has opened it: a weld does that, too.
     let isStillClosed = loop.plant.contactors.allSatisfy(\.isClosed)
-    if isStillClosed, coilOffFor <= InvariantChecker.takeover + InvariantChecker.slack { return }
+    let isLooking = before.contactorPhase == .takeover
+    let most = InvariantChecker.takeover + (isLooking ? InvariantChecker.look : .zero) + InvariantChecker.slack
+    if coilOffFor <= most {
+      if isStillClosed { return }
+      // Feedback that lies: nobody can know better than both sides' voltages tell.
+      let isTold = loop.plant.contactors.allSatisfy(\.feedback)
+      if isTold, isLooking || runningFor <= elapsed { return checkTakeover(loop) }
+    }
     let share = loop.wiring.precharge.successShare
     if prechargeFor < InvariantChecker.tries.steady {
       report(.precharge, "closed after \(prechargeFor.seconds) s of pre-charge")
@@ -533,6 +546,22 @@ public struct InvariantChecker: Sendable {
     let plant = loop.plant
     if plant.faults.isEmpty, plant.systemVoltage < plant.batteryVoltage * share - 0.1 {
       report(.precharge, "closed with truly \(number(plant.systemVoltage)) V behind")
+    }
+  }
+
+  /// R24, R71: feedback that is stuck at closed has a restart close what fell, but only where both sides are at one
+  /// voltage.
+  private mutating func checkTakeover(_ loop: ClosedLoop) {
+    let most = InvariantChecker.closedDrop
+    guard let battery = delivered.battery.value, let system = delivered.system.value else {
+      report(.precharge, "taken over without voltages of both sides")
+      return
+    }
+    let apart = abs(battery - system)
+    if apart > most + InvariantChecker.digit { report(.precharge, "taken over with \(number(apart)) V across it") }
+    let truly = abs(loop.plant.batteryVoltage - loop.plant.systemVoltage)
+    if !isVoltageFaulty(loop), truly > most + 0.1 {
+      report(.precharge, "taken over with truly \(number(truly)) V across it")
     }
   }
 

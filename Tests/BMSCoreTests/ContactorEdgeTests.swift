@@ -457,18 +457,24 @@ struct ContactorEdgeTests {
   func takeoverTime() {
     var snapshot = Snapshot()
     snapshot.isContactorClosed = true
-    var sequence = ContactorSequence(Wiring(contactors: .one), restoring: snapshot, unseenFor: .zero)
-    let parameters = Parameters(Settings())
-    var view = ContactorSequence.View()
-    (view.isWanted, view.isComplete) = (true, false)
-    var now = Instant.origin + .seconds(100)
-    for (milliseconds, may) in [(Int64(59_999), true), (1, false)] {
-      now += .milliseconds(milliseconds)
-      view.feedback.state = .closed
-      view.feedback.taken = now
-      sequence.step(view, parameters, at: now, elapsed: .milliseconds(milliseconds))
-      #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
-      #expect(sequence.closes, "held by a command while data are missing")
+    for system in [nil, 12.6, 12.7, 13.7, 13.8] {
+      var sequence = ContactorSequence(Wiring(contactors: .one), restoring: snapshot, unseenFor: .zero)
+      let parameters = Parameters(Settings())
+      var view = ContactorSequence.View()
+      (view.isWanted, view.isComplete) = (true, false)
+      (view.battery, view.system) = (13.2, system)
+      let isLevel = system.map { abs($0 - 13.2) < 0.55 } ?? false
+      var now = Instant.origin + .seconds(100)
+      for (milliseconds, may) in [(Int64(59_999), true), (1, false)] {
+        now += .milliseconds(milliseconds)
+        view.feedback.state = .closed
+        view.feedback.taken = now
+        view.systemTaken = now
+        sequence.step(view, parameters, at: now, elapsed: .milliseconds(milliseconds))
+        #expect(sequence.phase == .takeover && sequence.mayTakeOver(parameters) == may)
+        #expect(sequence.closes == isLevel, "held while data are missing, if both sides are at one voltage")
+        #expect(sequence.isLeft == !isLevel)
+      }
     }
   }
 

@@ -271,8 +271,8 @@ struct RestartTests {
     bench.drop = 0.51
     bench.system = 12.69
     let began = bench.rig.now
-    #expect(bench.run(.seconds(3)) { $0.left.isEmpty && $0.contactorPhase == .lead } == true, "R76: ATC goes first")
-    #expect(bench.rig.now - began == .milliseconds(2_020) && bench.out.contactorCommand && !bench.out.chargeAllowed)
+    #expect(bench.run(.seconds(3)) { $0.contactorPhase == .lead } == true, "R76: ATC goes first")
+    #expect(bench.rig.now - began == .milliseconds(2_020) && bench.out.left == .contactor && !bench.out.chargeAllowed)
     #expect(bench.staysClosed(TimeSpan(seconds: 1.9)) == true)
     bench.drop = 0
     bench.system = 13.2
@@ -289,11 +289,152 @@ struct RestartTests {
     bench.rig.lowest = 3.3
     #expect(
       bench.run(.seconds(8)) {
-        $0.dischargeAllowed || $0.chargeAllowed || $0.limits.isAvailable || !$0.contactorCommand
+        $0.dischargeAllowed || $0.chargeAllowed || $0.limits.isAvailable || $0.contactorCommand
+          || !$0.left.contains(.contactor)
       }
         == true)
     #expect(!bench.out.contactorCommand && !bench.out.dischargeAllowed && !bench.out.limits.isAvailable)
+    #expect(!bench.out.chargeAllowed && bench.out.contactorPhase == .opening)
     #expect(!bench.out.alarms.contains(.loadDisconnected))
+  }
+
+  /// A power cut let the contactor fall, its feedback says closed all the same, and a restart finds that.
+  private func fallen(system: Double) -> ContactorBench {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    (bench.contact, bench.told) = (false, true)
+    bench.system = system
+    return bench
+  }
+
+  @Test(
+    "R20, R24, R71: what fell behind feedback that is stuck at closed is not closed onto its load, but called E-B26",
+    arguments: [nil, .systemVoltage, .monitor, .cells] as [WiredRole?])
+  func feedbackStuckClosed(unheard: WiredRole?) {
+    var bench = fallen(system: 12.69)
+    bench.load = 2
+    let (volts, lowest) = (bench.rig.voltage, bench.rig.lowest)
+    switch unheard {
+    case .systemVoltage: bench.hasSystemVoltage = false
+    case .monitor: bench.rig.voltage = nil
+    case .cells: bench.rig.lowest = nil
+    default: break
+    }
+    #expect(bench.run(.seconds(20)) { $0.contactorCommand || $0.prechargeCommand } == false)
+    #expect(bench.out.left.contains(.contactor) == (unheard != nil))
+    (bench.hasSystemVoltage, bench.rig.voltage, bench.rig.lowest) = (true, volts, lowest)
+    #expect(bench.run(.minutes(2)) { $0.contactorCommand || $0.prechargeCommand } == false)
+    #expect(bench.out.alarms.contains(.contactorError) && bench.out.contactorFault == .welded)
+    #expect(bench.out.contactorPhase == .failed && !bench.out.chargeAllowed && !bench.out.dischargeAllowed)
+  }
+
+  @Test("R24, R71: with no more than 0.5 V across it, it is closed without a blow")
+  func fallenAndLevel() {
+    for (system, closes) in [(12.7, true), (13.7, true), (12.69, false), (13.71, false)] {
+      var bench = fallen(system: system)
+      bench.farads = 1e6
+      #expect(bench.run(.seconds(1)) { $0.contactorCommand } == closes)
+      bench.run(.seconds(5))
+      #expect((bench.out.state == .running) == closes && bench.contact == closes)
+    }
+  }
+
+  @Test("R24: a takeover that is forbidden before it held anything commands nothing closed while ATC leads")
+  func forbiddenBeforeHeld() {
+    for isLevel in [true, false] {
+      var bench = fallen(system: isLevel ? 13.2 : 3)
+      bench.hot = true
+      #expect(bench.run(TimeSpan(seconds: 1.9)) { $0.contactorCommand || !$0.left.contains(.contactor) } == false)
+      #expect(bench.out.contactorPhase == .lead && !bench.out.chargeAllowed)
+      #expect(bench.run(.seconds(1)) { !$0.left.contains(.contactor) } == true)
+      #expect(bench.run(.minutes(1)) { $0.contactorCommand } == false)
+    }
+  }
+
+  @Test("R24, R73: a contact that a takeover leaves closed and then opens has its time to do so; it is not welded")
+  func openedAfterLeft() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    bench.hasSystemVoltage = false
+    #expect(bench.run(.minutes(2)) { $0.contactorFault != nil || !$0.left.contains(.contactor) } == true)
+    #expect(bench.out.contactorPhase == .opening && bench.contact)
+    #expect(bench.run(.seconds(5)) { $0.contactorFault != nil } == false)
+    #expect(!bench.contact)
+  }
+
+  @Test("R24, R71: a voltage from before a load emptied that side closes nothing", arguments: [500, 1000, 1900])
+  func oldVoltage(milliseconds: Int64) {
+    var bench = fallen(system: 13.2)
+    bench.load = 2
+    bench.rig.voltage = nil
+    bench.step()
+    bench.hasSystemVoltage = false
+    bench.run(.milliseconds(milliseconds))
+    bench.rig.voltage = 13.2
+    #expect(bench.run(.milliseconds(500)) { $0.contactorCommand } == false)
+  }
+
+  @Test(
+    "R24: sides that are apart end a takeover, though its minute is over and the voltage there one step of thirty",
+    arguments: [true, false])
+  func seldomSystemVoltage(isFallen: Bool) {
+    var bench = isFallen ? fallen(system: 3) : ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.farads = 1e6
+    if !isFallen {
+      bench.restart()
+      (bench.drop, bench.system) = (3, 10.2)
+    }
+    bench.rig.lowest = nil
+    bench.run(.seconds(61))
+    bench.rig.lowest = 3.3
+    var isCommanded = false
+    for step in 0..<300 where bench.out.left.contains(.contactor) {
+      bench.hasSystemVoltage = step % 30 == 0
+      bench.step()
+      isCommanded = isCommanded || bench.out.contactorCommand
+    }
+    #expect(!bench.out.left.contains(.contactor) && !isCommanded)
+  }
+
+  @Test("R24, R36: Standby and On each second do not keep a takeover from its end")
+  func toggledTakeover() throws {
+    var bench = fallen(system: 3)
+    bench.rig.period = .milliseconds(100)
+    bench.farads = 1e6
+    for second in 0..<20 where bench.out.left.contains(.contactor) || second == 0 {
+      try bench.rig.bms.perform(.requestMode(second % 2 == 0 ? .standby : .on, by: .app))
+      #expect(bench.run(.seconds(1)) { $0.contactorCommand } == false)
+    }
+    #expect(!bench.out.left.contains(.contactor))
+  }
+
+  @Test("R71, R236: W-B04 tells why a takeover opens what is closed badly")
+  func badContactTold() {
+    var bench = ContactorBench.closed()
+    bench.restart()
+    (bench.drop, bench.system) = (3, 10.2)
+    #expect(bench.run(.seconds(3)) { $0.alarms.contains(.badContact) } == true)
+    #expect(bench.out.contactorPhase == .lead && bench.contact)
+  }
+
+  @Test("R76, R77: where one of two contacts is found open, or none is wired any more, ATC leads the opening by 2 s")
+  func leadWithoutTakeover() {
+    for isWired in [true, false] {
+      var bench = ContactorBench.closed(contactors: isWired ? .two : .one)
+      bench.restart()
+      if isWired {
+        bench.second = false
+      } else {
+        bench.hasFeedback = false
+        bench.rig.inputs.contactorFeedback = .unassigned
+      }
+      let began = bench.rig.now
+      #expect(bench.run(.seconds(1)) { $0.left == .contactor && !$0.chargeAllowed } == true)
+      #expect(bench.rig.now - began <= .milliseconds(40) && bench.contact)
+      #expect(bench.run(.seconds(6)) { $0.contactorCommand || !$0.left.contains(.contactor) } == true)
+      #expect(bench.rig.now - began >= .seconds(2) && !bench.out.contactorCommand)
+    }
   }
 
   @Test("OD-20, R24: a takeover that cannot look at the system side ends after its minute")
@@ -303,7 +444,12 @@ struct RestartTests {
     bench.restart()
     bench.hasSystemVoltage = false
     let began = bench.rig.now
-    #expect(bench.run(.minutes(2)) { !$0.contactorCommand && $0.left.isEmpty } == true)
+    var isCommanded = false
+    bench.run(.minutes(2)) {
+      isCommanded = isCommanded || $0.contactorCommand
+      return $0.left.isEmpty
+    }
+    #expect(!isCommanded, "nobody saw both sides at one voltage")
     #expect(bench.rig.now - began > .seconds(61) && bench.rig.now - began < .seconds(67))
     bench.run(.seconds(10))
     bench.hasSystemVoltage = true
@@ -507,8 +653,9 @@ struct RestartTests {
     bench.rig.lowest = 3.3
     bench.step()
     bench.step()
-    #expect(bench.out.contactorPhase != .closed && !bench.out.chargeAllowed)
-    #expect(bench.run(.seconds(5)) { !$0.contactorCommand } == true)
+    #expect(bench.out.contactorPhase == .takeover && !bench.out.chargeAllowed)
+    #expect(bench.run(.seconds(5)) { $0.contactorCommand || !$0.left.contains(.contactor) } == true)
+    #expect(bench.out.contactorPhase == .opening && !bench.out.contactorCommand)
   }
 
   @Test("R48, R74: a remote that is closed at the first look tries anew what was held open, as it does in one run")

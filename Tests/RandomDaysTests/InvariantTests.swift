@@ -59,6 +59,47 @@ struct InvariantTests {
     }
   }
 
+  @Test("a restart behind feedback that sticks at closed closes nothing that fell onto a load, or without a look (R24)")
+  func takeoverBehindStuckFeedback() {
+    let events: [(Int, Int?, DayAction)] = [
+      (60, nil, .fault(.contactor(0, .feedbackStuck(closed: true)))),
+      (90, 53, .restart(areOutputsHeld: false, isMemoryKept: true)),
+    ]
+    let (fallen, level) = (plan(events), plan(events) { $0.loads = [PlannedLoad(power: 0, obeys: true)] })
+    let unseen = plan(events + [(80, nil, .fault(.sensorLost(.systemVoltage)))]) { $0.seconds = 260 }
+    for day in [fallen, level, unseen] { #expect(day.run().breaks.isEmpty) }
+    for day in [fallen, unseen] {
+      expect(.precharge, day) { _, commands, loop in
+        if loop.outputs.contactorPhase == .takeover { commands.closesContactor = true }
+      }
+    }
+  }
+
+  @Test("a takeover of a contact that is told to be open, or later than R25 and OD-20 let it be")
+  func noTakeover() {
+    for (isToldClosed, stopped) in [(true, 125), (false, 53)] {
+      let events: [(Int, Int?, DayAction)] = [
+        (60, nil, .fault(.contactor(0, .feedbackStuck(closed: isToldClosed)))),
+        (90, stopped, .restart(areOutputsHeld: false, isMemoryKept: true)),
+      ]
+      let level = plan(events) {
+        $0.seconds = 300
+        $0.loads = [PlannedLoad(power: 0, obeys: true)]
+      }
+      expect(.precharge, level) { outputs, commands, loop in
+        let since = seconds(loop) - Double(90 + stopped)
+        if since > 0, since < 3 { outputs.contactorPhase = .takeover }
+        if since > 2 { commands.closesContactor = true }
+      }
+    }
+    // A weld that is held as soon as both sides are heard, in the takeover's minute.
+    let late: [(Int, Int?, DayAction)] = [
+      (60, nil, .fault(.contactor(0, .welded))), (70, 110, .restart(areOutputsHeld: false, isMemoryKept: true)),
+      (75, 145, .fault(.sensorLost(.systemVoltage))),
+    ]
+    #expect(plan(late) { $0.seconds = 300 }.run().breaks.isEmpty)
+  }
+
   @Test("a fourth try, and a second one too soon (OD-18)")
   func prechargeTries() {
     let short = plan([(0, nil, .fault(.busResistance(ohms: 0.01)))]) { $0.seconds = 320 }
