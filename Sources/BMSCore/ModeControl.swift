@@ -9,6 +9,9 @@ enum Waker: Sendable, Hashable {
 }
 
 struct ModeControl: Sendable {
+  /// How long what woke it in vain still rests; nil where it may wake it.
+  private typealias Rests = (charger: TimeSpan?, cells: TimeSpan?)
+
   private(set) var mode: Mode
   private(set) var offCause: OffCause?
   /// Until an empty battery switches off; nil while nothing runs (R51, R53, OD-9).
@@ -29,7 +32,7 @@ struct ModeControl: Sendable {
   /// For how long the soft switch has been held off in an Off that protects the battery (R56).
   private var softOffFor: TimeSpan?
   /// What was there before, to which too short an Off returns.
-  private var before: (cause: OffCause, rests: (charger: TimeSpan?, cells: TimeSpan?))?
+  private var offBefore: (cause: OffCause, rests: Rests)?
   /// For how long it has been empty without charge voltage.
   private(set) var emptyFor: TimeSpan?
   /// What woke it, while nothing has charged it for long since.
@@ -37,7 +40,7 @@ struct ModeControl: Sendable {
   /// For how long it was charged since it was woken.
   private var chargedFor = TimeSpan.zero
   /// Woken in vain: until a charger, or its cells, may wake it again. Each has its own, or they would wake it in turns.
-  private var rests: (charger: TimeSpan?, cells: TimeSpan?)
+  private var rests: Rests = (nil, nil)
   /// For how long no charger has stood there since it was woken: the next one is another.
   private var chargerGoneFor = TimeSpan.zero
 
@@ -96,12 +99,12 @@ struct ModeControl: Sendable {
       if let cause = offCause, cause.cellsEndAbove != nil {
         let found = (cause, rests)
         change(to: .off, because: .softSwitchWhenEmpty)
-        (softOffFor, before) = (.zero, found)
+        (softOffFor, offBefore) = (.zero, found)
       }
     case .allowed:
       if offCause?.isEmptyBattery == true, target != .off, (softOffFor ?? .zero) < ModeControl.forcing {
         // Who takes the Off back has said nothing. Standby is no On: it takes nothing back.
-        if target == .on, let (cause, resting) = before {
+        if target == .on, let (cause, resting) = offBefore {
           change(to: .off, because: cause)
           rests = resting
         }
@@ -223,7 +226,7 @@ struct ModeControl: Sendable {
     mode = target
     offCause = target == .off ? cause : nil
     silenced = nil
-    (softOffFor, before) = (nil, nil)
+    (softOffFor, offBefore) = (nil, nil)
     emptyFor = nil
     offIn = nil
     waker = nil
