@@ -603,7 +603,9 @@ public struct BMS: Sendable {
     }
     // R208: a voltage that fits nothing keeps a start from being one.
     if !isDataLost, window.verdict != .inside { return hasRun ? .error : .waiting }
-    if contactor.carries { return !isDataLost ? .running : wasComplete ? .error : .waiting }
+    if contactor.carries {
+      return isDataLost ? wasComplete ? .error : .waiting : contactor.isProven ? .running : .shutdown
+    }
     switch contactor.phase {
     case .open: return isDataLost && wasComplete ? .error : .waiting
     case .selfTest, .takeover: return .contactorCheck

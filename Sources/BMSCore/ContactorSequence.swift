@@ -169,7 +169,8 @@ struct ContactorSequence: Sendable {
   private var takenOverFor = TimeSpan.zero
   /// In ``ContactorPhase/lead`` that began in a takeover: how long that had lasted.
   private var unproven: TimeSpan?
-  /// In that lead: the two sides are apart, or one of two contacts is open, so it ends open whoever wants what.
+  /// In that lead: the two sides are apart, one of two contacts is open, or the minute is over, so it ends open whoever
+  /// wants what.
   private var mustOpen = false
   /// In ``ContactorPhase/takeover``: for how long a contactor that nobody has heard is to open.
   private var unwantedFor: TimeSpan?
@@ -357,6 +358,7 @@ struct ContactorSequence: Sendable {
       noteDrop(view, parameters, elapsed)
       if !view.isWanted { enter(.lead, at: now) }
     case .lead:
+      if isUnproven, !mustOpen { noteDrop(view, parameters, elapsed) }
       if view.isWanted, !isDoomed, !mustOpen {
         // A takeover that was broken off has not looked at both sides yet.
         if let unproven {
@@ -381,16 +383,17 @@ struct ContactorSequence: Sendable {
     let feedbacks = (view.feedback.state, wiring.contactors == .two ? view.secondFeedback.state : view.feedback.state)
     switch feedbacks {
     case (.closed, .closed):
-      guard view.isWanted else { return leaveTakeover(at: now) }
-      guard let isDrop = view.isDrop else { return }
-      if !holds, !isDrop {
+      // After its minute (OD-20) nothing calls it back: data that come and go would keep it looking for ever.
+      guard view.isWanted else { return leaveTakeover(at: now, toOpen: !mayTakeOver(parameters)) }
+      guard view.isDrop != nil else { return }
+      noteDrop(view, parameters, elapsed)
+      if !holds, dropFor == nil {
         // What was taken longer ago may be from before a load emptied that side.
         guard ageOf(view.systemTaken, at: now) <= max(elapsed, ContactorSequence.feedbackTime) else { return }
         holds = true
         noteCommand(at: now)
       }
       guard view.isComplete else { return }
-      noteDrop(view, parameters, elapsed)
       if dropFor == nil {
         enter(.closed, at: now)
       } else if isContactBad {

@@ -272,6 +272,7 @@ struct RestartTests {
     bench.system = 12.69
     let began = bench.rig.now
     #expect(bench.run(.seconds(3)) { $0.contactorPhase == .lead } == true, "R76: ATC goes first")
+    #expect(bench.out.state == .shutdown)
     #expect(bench.rig.now - began == .milliseconds(2_020) && bench.out.left == .contactor && !bench.out.chargeAllowed)
     #expect(bench.staysClosed(TimeSpan(seconds: 1.9)) == true)
     bench.drop = 0
@@ -395,6 +396,56 @@ struct RestartTests {
       isCommanded = isCommanded || bench.out.contactorCommand
     }
     #expect(!bench.out.left.contains(.contactor) && !isCommanded)
+  }
+
+  @Test("OD-20, R24: voltages that are never fresh together end a takeover after its minute", arguments: [2500, 1500])
+  func neverTogether(milliseconds: Int) throws {
+    let isSlow = milliseconds == 2500
+    var bench = ContactorBench.closed(try settings((.measurementStale, isSlow ? 2 : 1)))
+    bench.rig.period = .milliseconds(100)
+    bench.restart()
+    let (every, later) = isSlow ? (25, 22) : (15, 12)
+    let began = bench.rig.now
+    for step in 0..<1000 where bench.out.left.contains(.contactor) || step == 0 {
+      bench.rig.voltage = step % every == 0 ? 13.2 : nil
+      bench.hasSystemVoltage = step % every == later
+      bench.step()
+      // The bench's battery is there, whether it is told or not.
+      if bench.contact { bench.system = 13.2 }
+    }
+    #expect(!bench.out.left.contains(.contactor) && bench.out.contactorPhase == .opening)
+    #expect(bench.rig.now - began > .seconds(62) && bench.rig.now - began < .seconds(67))
+  }
+
+  @Test("R71, R24: drops of 0.3 s with level voltages between them are none of 2 s, nor are two around a lead")
+  func shortDrops() throws {
+    var bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.restart()
+    var level = 13.2
+    for step in 0..<300 {
+      // The load swings both, the battery's voltage is told 0.3 s after the other.
+      if step % 15 == 0 { level = 25.8 - level }
+      (bench.hasSystemVoltage, bench.rig.voltage) = (step % 15 == 0, step % 15 == 3 ? level : nil)
+      bench.system = level
+      bench.step()
+      #expect(bench.out.contactorPhase == .takeover && !bench.out.alarms.contains(.badContact))
+    }
+    bench = ContactorBench.closed()
+    bench.rig.period = .milliseconds(100)
+    bench.restart()
+    func drop(_ volts: Double, _ seconds: Double) {
+      (bench.drop, bench.system) = (volts, 13.2 - volts)
+      bench.run(TimeSpan(seconds: seconds))
+    }
+    drop(1, 1.4)
+    try bench.rig.bms.perform(.requestMode(.standby, by: .app))
+    drop(0, 1)
+    try bench.rig.bms.perform(.requestMode(.on, by: .app))
+    drop(1, 0.8)
+    #expect(bench.out.contactorPhase == .takeover)
+    drop(0, 0.2)
+    #expect(bench.out.state == .running && bench.contact)
   }
 
   @Test("R24, R36: Standby and On each second do not keep a takeover from its end")
